@@ -1,0 +1,3 @@
+//! Drop JSON into a folder; find HDF5 that pandas opens in another.
+
+pub mod source;

@@ -1,0 +1,191 @@
+//! A source file's identity: which path, which version of its content, and how to open it without being led elsewhere.
+//!
+//! A leaf: every room may use it, it uses none. File names are hostile bytes here: never parsed, never given to a
+//! shell, shown only through [`Shown`].
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+
+/// What `stat` says of one version of a source. Two equal identities are the same content as far as the kernel knows;
+/// the inode alone proves nothing, because it is reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Device the file lives on.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// Modification time, nanoseconds since the epoch.
+    pub mtime_ns: i64,
+    /// Status change time, nanoseconds since the epoch; no program can set it back.
+    pub ctime_ns: i64,
+}
+
+impl Identity {
+    /// The identity that `metadata` describes.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+fn nanoseconds(seconds: i64, fraction: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(fraction)
+}
+
+/// Why a path is not a source.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A link where a file was expected, at the path or on the way to it.
+    #[error("is a symbolic link; links are not followed")]
+    Link,
+    /// A folder, pipe, socket or device; the field says which.
+    #[error("is a {0}, not a regular file")]
+    NotAFile(&'static str),
+    /// Nothing has this name (any more).
+    #[error("does not exist any more")]
+    Gone,
+    /// The system refused, for example for lack of permission.
+    #[error("cannot be opened: {0}")]
+    Io(#[source] io::Error),
+}
+
+/// Opens `relative` beneath `root` for reading and tells its identity, following no link, leaving `root` on no path
+/// and never blocking on a pipe.
+pub fn open_beneath(root: &Path, relative: &Path) -> Result<(File, Identity), OpenError> {
+    let folder = File::open(root).map_err(OpenError::Io)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let opened = rustix::fs::openat2(&folder, relative, flags, Mode::empty(), resolve).map_err(|e| match e {
+        rustix::io::Errno::LOOP => OpenError::Link,
+        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => OpenError::Gone,
+        rustix::io::Errno::NXIO => OpenError::NotAFile("socket or device"),
+        other => OpenError::Io(other.into()),
+    })?;
+    regular(opened)
+}
+
+/// Opens a file that the user named, links included, and tells its identity; never blocks on a pipe.
+pub fn open_named(path: &Path) -> Result<(File, Identity), OpenError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let opened = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|e| match e {
+        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => OpenError::Gone,
+        rustix::io::Errno::NXIO => OpenError::NotAFile("socket or device"),
+        other => OpenError::Io(other.into()),
+    })?;
+    regular(opened)
+}
+
+fn regular(opened: OwnedFd) -> Result<(File, Identity), OpenError> {
+    let file = File::from(opened);
+    let metadata = file.metadata().map_err(OpenError::Io)?;
+    match kind_name(metadata.mode()) {
+        None => Ok((file, Identity::of(&metadata))),
+        Some(kind) => Err(OpenError::NotAFile(kind)),
+    }
+}
+
+/// What a `st_mode` that is not a regular file's stands for; `None` for a regular file.
+#[must_use]
+pub fn kind_name(mode: u32) -> Option<&'static str> {
+    match rustix::fs::FileType::from_raw_mode(mode) {
+        rustix::fs::FileType::RegularFile => None,
+        rustix::fs::FileType::Directory => Some("directory"),
+        rustix::fs::FileType::Symlink => Some("symbolic link"),
+        rustix::fs::FileType::Fifo => Some("named pipe"),
+        rustix::fs::FileType::Socket => Some("socket"),
+        _ => Some("device"),
+    }
+}
+
+/// A path as people may see it: control characters, bytes that are not UTF-8 and text-direction overrides are escaped
+/// as `\n`, `\x1b`, `\xff`, `\u{202e}`, a backslash is doubled; everything else is itself.
+#[derive(Clone, Copy)]
+pub struct Shown<'a>(pub &'a Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.as_os_str().as_bytes().utf8_chunks() {
+            chunk.valid().chars().try_for_each(|c| write_char(f, c))?;
+            chunk.invalid().iter().try_for_each(|b| write!(f, "\\x{b:02x}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_char(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
+    match c {
+        '\\' => f.write_str("\\\\"),
+        '\n' => f.write_str("\\n"),
+        '\r' => f.write_str("\\r"),
+        '\t' => f.write_str("\\t"),
+        c if u32::from(c) < 0x20 || c == '\x7f' => write!(f, "\\x{:02x}", u32::from(c)),
+        '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            write!(f, "\\u{{{:x}}}", u32::from(c))
+        }
+        c => write!(f, "{c}"),
+    }
+}
+
+/// The output's stem for a source's name: without `.gz`, `.zst`, `.xz` or `.bz2`, and then without `.json`, `.jsonl`
+/// or `.ndjson`. A name that would be left empty stays whole.
+#[must_use]
+pub fn output_stem(name: &OsStr) -> &OsStr {
+    let bytes = name.as_bytes();
+    let inner = strip_one(bytes, &[b".gz", b".zst", b".xz", b".bz2"]);
+    let stem = strip_one(inner, &[b".json", b".jsonl", b".ndjson"]);
+    OsStr::from_bytes(if stem.is_empty() { bytes } else { stem })
+}
+
+fn strip_one<'a>(name: &'a [u8], endings: &[&[u8]]) -> &'a [u8] {
+    endings.iter().find_map(|ending| name.strip_suffix(*ending)).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_without_anything_a_terminal_would_obey() {
+        let hostile = OsStr::from_bytes(b"a\nb\x1b[31m\xff\xe2\x80\xae\\.json");
+        assert_eq!(Shown(Path::new(hostile)).to_string(), "a\\nb\\x1b[31m\\xff\\u{202e}\\\\.json");
+    }
+
+    #[test]
+    fn an_output_is_named_after_its_source_without_the_endings() {
+        for (name, stem) in [("a.json", "a"), ("a.b.jsonl", "a.b"), ("a.ndjson.gz", "a"), (".json", ".json"), ("a.txt", "a.txt")] {
+            assert_eq!(output_stem(OsStr::new(name)), stem);
+        }
+    }
+
+    #[test]
+    fn links_pipes_and_folders_are_not_sources_and_never_block() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("real.json"), b"{}").unwrap();
+        std::os::unix::fs::symlink("real.json", folder.path().join("link.json")).unwrap();
+        std::fs::create_dir(folder.path().join("dir.json")).unwrap();
+        rustix::fs::mknodat(CWD, folder.path().join("pipe.json"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let open = |name: &str| open_beneath(folder.path(), Path::new(name)).map(|(_, identity)| identity.size);
+        assert_eq!(open("real.json").unwrap(), 2);
+        assert!(matches!(open("link.json"), Err(OpenError::Link)));
+        assert!(matches!(open("dir.json"), Err(OpenError::NotAFile("directory"))));
+        assert!(matches!(open("pipe.json"), Err(OpenError::NotAFile("named pipe"))));
+        assert!(matches!(open("none.json"), Err(OpenError::Gone)));
+        assert!(open("../real.json").is_err());
+    }
+}
