@@ -168,7 +168,9 @@ mod tests {
 
     #[test]
     fn an_output_is_named_after_its_source_without_the_endings() {
-        for (name, stem) in [("a.json", "a"), ("a.b.jsonl", "a.b"), ("a.ndjson.gz", "a"), (".json", ".json"), ("a.txt", "a.txt")] {
+        for (name, stem) in
+            [("a.json", "a"), ("a.b.jsonl", "a.b"), ("a.ndjson.gz", "a"), (".json", ".json"), ("a.txt", "a.txt")]
+        {
             assert_eq!(output_stem(OsStr::new(name)), stem);
         }
     }

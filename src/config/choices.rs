@@ -1,0 +1,208 @@
+//! The values that are one word out of a few.
+
+use serde::Serialize;
+
+/// A setting whose value is one of a few words.
+pub(super) trait Choice: Copy + 'static {
+    /// The words of this version and what each stands for.
+    const WORDS: &'static [(&'static str, Self)];
+    /// Words that later versions know (what stands before a `:`), refused by name rather than as a slip of the pen.
+    const LATER: &'static [&'static str] = &[];
+}
+
+/// How new files are noticed, besides the full listings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watch {
+    /// By file system: events from the kernel, or polling on network mounts.
+    Auto,
+    /// Events from the kernel (inotify).
+    Native,
+    /// Listings only.
+    Poll,
+}
+
+impl Choice for Watch {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("native", Self::Native), ("poll", Self::Poll)];
+}
+
+/// Which of the waiting files is taken next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// The one that was modified first.
+    OldestFirst,
+    /// The one that was modified last.
+    NewestFirst,
+    /// By path, byte by byte.
+    Name,
+    /// The one with the fewest bytes.
+    SmallestFirst,
+}
+
+impl Choice for Order {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("oldest-first", Self::OldestFirst),
+        ("newest-first", Self::NewestFirst),
+        ("name", Self::Name),
+        ("smallest-first", Self::SmallestFirst),
+    ];
+}
+
+/// What becomes of a source once its output and the record of it are durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum After {
+    /// It stays where it is.
+    Keep,
+    /// It moves to the archive folder.
+    Archive,
+    /// It is deleted.
+    Delete,
+}
+
+impl Choice for After {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("keep", Self::Keep), ("archive", Self::Archive), ("delete", Self::Delete)];
+}
+
+/// The file format of outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// HDF5, as `pandas.read_hdf` reads it.
+    Hdf5,
+}
+
+impl Choice for Format {
+    const WORDS: &'static [(&'static str, Self)] = &[("hdf5", Self::Hdf5)];
+    const LATER: &'static [&'static str] = &["feather", "parquet"];
+}
+
+/// How a frame is laid out inside HDF5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// pandas' `format="fixed"`.
+    Fixed,
+}
+
+impl Choice for Layout {
+    const WORDS: &'static [(&'static str, Self)] = &[("fixed", Self::Fixed)];
+    const LATER: &'static [&'static str] = &["table", "plain"];
+}
+
+/// How the data inside an output is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// Not at all.
+    None,
+}
+
+impl Choice for Compression {
+    const WORDS: &'static [(&'static str, Self)] = &[("none", Self::None)];
+    const LATER: &'static [&'static str] = &["zlib"];
+}
+
+/// What happens when the output of a new source version meets an older one of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExisting {
+    /// The older stays, the newer becomes `NAME~2.h5`, `NAME~3.h5` and so on.
+    Version,
+    /// The newer takes the place of the older.
+    Replace,
+    /// The older stays, the new source is quarantined.
+    Refuse,
+}
+
+impl Choice for OnExisting {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("version", Self::Version), ("replace", Self::Replace), ("refuse", Self::Refuse)];
+}
+
+/// What the text of a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Input {
+    /// Whatever it looks like.
+    Auto,
+    /// JSON lines: one record a line.
+    Lines,
+}
+
+impl Choice for Input {
+    const WORDS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("lines", Self::Lines)];
+    const LATER: &'static [&'static str] = &["document"];
+}
+
+/// What a record that cannot be read does to its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnBadRecord {
+    /// The file is refused as a whole.
+    RejectFile,
+}
+
+impl Choice for OnBadRecord {
+    const WORDS: &'static [(&'static str, Self)] = &[("reject-file", Self::RejectFile)];
+    const LATER: &'static [&'static str] = &["skip"];
+}
+
+/// What becomes of an array or object inside a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nested {
+    /// A Python object in an object column, as the reference has it.
+    Object,
+}
+
+impl Choice for Nested {
+    const WORDS: &'static [(&'static str, Self)] = &[("object", Self::Object)];
+    const LATER: &'static [&'static str] = &["json", "flatten"];
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Whatever suits the place that standard error leads to.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Choice for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
+    const LATER: &'static [&'static str] = &["journal"];
+}
+
+/// The least important message that is still logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LevelName {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// What was done.
+    Info,
+    /// How it was done.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+impl Choice for LevelName {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}

@@ -1,0 +1,118 @@
+//! Which key fills which value, and what it may be: the contract, key by key.
+
+use std::path::PathBuf;
+
+use super::paths::{absolute_path, ledger_url, object_path};
+use super::problem::{Complaint, ConfigError};
+use super::reader::Reader;
+use super::sections::{Inbox, Ledger, Limits, Log, Output, Records, Retry, Source, Status};
+use super::values::{choice, flag, globs, listen_address, no_hints, number, only, some_globs};
+use super::{Config, folders};
+
+/// Seconds.
+const DAY: i64 = 86_400;
+
+/// Parsers count the bytes of one record in 32 bits.
+const RECORD_BYTES: i64 = u32::MAX as i64;
+
+/// Nested values are walked by recursion, so that a worker's stack bounds how deep they may be.
+const DEPTH: i64 = 4096;
+
+/// Reads and checks a TOML text; everything that it leaves out has its default.
+pub(super) fn config(text: &str) -> Result<Config, ConfigError> {
+    let mut reader = Reader::new(text)?;
+    let mut config = defaults(&mut reader);
+    sections(&mut reader, &mut config);
+    folders::check(&mut reader, &config);
+    reader.finish().map(|()| config)
+}
+
+/// The two folders that must be given come first, because other defaults follow from them. One that is missing or
+/// wrong stays empty: by then the reader holds a problem, so that the `Config` is never handed out.
+fn defaults(reader: &mut Reader) -> Config {
+    let (mut inbox, mut outbox) = (PathBuf::new(), PathBuf::new());
+    reader.read("inbox.path", &mut inbox, absolute_path);
+    reader.require("inbox.path", "name the folder to watch, as path = \"/srv/h5inbox/inbox\" in [inbox]");
+    reader.read("output.path", &mut outbox, absolute_path);
+    reader.require("output.path", "name the folder for outputs, as path = \"/srv/h5inbox/outbox\" in [output]");
+    Config::new(inbox, outbox)
+}
+
+fn sections(reader: &mut Reader, to: &mut Config) {
+    reader.read("workers", &mut to.workers, number(0..=1024));
+    inbox(reader, &mut to.inbox);
+    source(reader, &mut to.source);
+    output(reader, &mut to.output);
+    records(reader, &mut to.records);
+    limits(reader, &mut to.limits);
+    retry(reader, &mut to.retry);
+    ledger(reader, &mut to.ledger);
+    status(reader, &mut to.status);
+    log(reader, &mut to.log);
+}
+
+fn inbox(reader: &mut Reader, to: &mut Inbox) {
+    reader.read("inbox.recursive", &mut to.recursive, flag);
+    reader.read("inbox.include", &mut to.include, some_globs);
+    reader.read("inbox.exclude", &mut to.exclude, globs);
+    reader.read("inbox.watch", &mut to.watch, choice);
+    reader.read("inbox.scan_interval_secs", &mut to.scan_interval_secs, number(1..=DAY));
+    reader.read("inbox.settle_ms", &mut to.settle_ms, number(0..=3_600_000));
+    reader.read("inbox.order", &mut to.order, choice);
+}
+
+fn source(reader: &mut Reader, to: &mut Source) {
+    reader.read("source.after", &mut to.after, choice);
+    reader.read("source.archive", &mut to.archive, absolute_path);
+    reader.read("source.quarantine", &mut to.quarantine, absolute_path);
+}
+
+fn output(reader: &mut Reader, to: &mut Output) {
+    reader.read("output.format", &mut to.format, choice);
+    reader.read("output.layout", &mut to.layout, choice);
+    reader.read("output.key", &mut to.key, object_path);
+    reader.read("output.compression", &mut to.compression, choice);
+    reader.read("output.on_existing", &mut to.on_existing, choice);
+    reader.read("output.durable", &mut to.durable, flag);
+}
+
+fn records(reader: &mut Reader, to: &mut Records) {
+    reader.read("records.input", &mut to.input, choice);
+    reader.read("records.on_bad_record", &mut to.on_bad_record, choice);
+    reader.read("records.nested", &mut to.nested, choice);
+    reader.read("records.types", &mut to.types, no_hints);
+}
+
+fn limits(reader: &mut Reader, to: &mut Limits) {
+    reader.read("limits.memory_bytes", &mut to.memory_bytes, only(0));
+    reader.read("limits.file_bytes", &mut to.file_bytes, number(0..=i64::MAX));
+    reader.read("limits.record_bytes", &mut to.record_bytes, number(1..=RECORD_BYTES));
+    reader.read("limits.depth", &mut to.depth, number(1..=DEPTH));
+    reader.read("limits.columns", &mut to.columns, number(1..=1_000_000));
+    reader.read("limits.decompression_ratio", &mut to.decompression_ratio, only(1000));
+    reader.read("limits.convert_secs", &mut to.convert_secs, number(1..=7 * DAY));
+}
+
+fn retry(reader: &mut Reader, to: &mut Retry) {
+    reader.read("retry.max_attempts", &mut to.max_attempts, number(1..=1000));
+    reader.read("retry.backoff_secs", &mut to.backoff_secs, number(1..=DAY));
+    reader.read("retry.backoff_max_secs", &mut to.backoff_max_secs, number(1..=7 * DAY));
+    if to.backoff_secs > to.backoff_max_secs {
+        let what = format!("= {} is less than `retry.backoff_secs` = {}", to.backoff_max_secs, to.backoff_secs);
+        reader.complain("retry.backoff_max_secs", Complaint::new(what, "the longest wait cannot be below the first"));
+    }
+}
+
+fn ledger(reader: &mut Reader, to: &mut Ledger) {
+    reader.read("ledger.url", &mut to.url, ledger_url);
+    reader.read("ledger.keep_days", &mut to.keep_days, only(365));
+}
+
+fn status(reader: &mut Reader, to: &mut Status) {
+    reader.read("status.listen", &mut to.listen, listen_address);
+}
+
+fn log(reader: &mut Reader, to: &mut Log) {
+    reader.read("log.format", &mut to.format, choice);
+    reader.read("log.level", &mut to.level, choice);
+}

@@ -1,0 +1,228 @@
+//! The sections of the configuration, one struct each, with the contract's defaults.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::choices::{
+    After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
+};
+
+/// `[inbox]`: which files are taken, and when.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inbox {
+    /// The watched folder, absolute.
+    pub path: PathBuf,
+    /// Whether folders inside it are watched too.
+    pub recursive: bool,
+    /// Globs, at least one; a file is taken when one of them matches.
+    pub include: Vec<String>,
+    /// Globs; a file that one of them matches is left alone.
+    pub exclude: Vec<String>,
+    /// How new files are noticed.
+    pub watch: Watch,
+    /// Seconds between two full listings.
+    pub scan_interval_secs: u64,
+    /// Milliseconds of quiet after which a file counts as finished.
+    pub settle_ms: u64,
+    /// Which of the waiting files is taken next.
+    pub order: Order,
+}
+
+impl Inbox {
+    /// The defaults for the inbox at `path`.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            recursive: false,
+            include: ["*.json", "*.jsonl", "*.ndjson"].map(String::from).to_vec(),
+            exclude: Vec::new(),
+            watch: Watch::Auto,
+            scan_interval_secs: 60,
+            settle_ms: 500,
+            order: Order::OldestFirst,
+        }
+    }
+}
+
+/// `[source]`: what becomes of a source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Source {
+    /// After its output and the record of it are durable.
+    pub after: After,
+    /// Where sources go when `after` is [`After::Archive`], absolute.
+    pub archive: PathBuf,
+    /// Where sources go that cannot be converted, absolute.
+    pub quarantine: PathBuf,
+}
+
+impl Source {
+    /// The defaults for sources in `inbox`: the other folders stand beside it.
+    #[must_use]
+    pub fn beside(inbox: &Path) -> Self {
+        let parent = inbox.parent().unwrap_or(inbox);
+        Self { after: After::Keep, archive: parent.join("archive"), quarantine: parent.join("quarantine") }
+    }
+}
+
+/// `[output]`: where outputs go and what they look like.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Output {
+    /// The outbox, absolute.
+    pub path: PathBuf,
+    /// File format.
+    pub format: Format,
+    /// Layout inside HDF5.
+    pub layout: Layout,
+    /// Path of the frame inside the file: `/` and one or more names.
+    pub key: String,
+    /// Compression inside the file.
+    pub compression: Compression,
+    /// What happens when an output of that name is there already.
+    pub on_existing: OnExisting,
+    /// Whether file and folder are synced to disk before the record says done.
+    pub durable: bool,
+}
+
+impl Output {
+    /// The defaults for the outbox at `path`.
+    #[must_use]
+    pub fn to(path: PathBuf) -> Self {
+        Self {
+            path,
+            format: Format::Hdf5,
+            layout: Layout::Fixed,
+            key: "/data".to_owned(),
+            compression: Compression::None,
+            on_existing: OnExisting::Version,
+            durable: true,
+        }
+    }
+}
+
+/// `[records]`: how the text of a source becomes records.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Records {
+    /// What the text of a source is.
+    pub input: Input,
+    /// What a record that cannot be read does to its file.
+    pub on_bad_record: OnBadRecord,
+    /// What becomes of arrays and objects inside a record.
+    pub nested: Nested,
+    /// Column name to dtype hint. Always empty in this version.
+    pub types: BTreeMap<String, String>,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            input: Input::Auto,
+            on_bad_record: OnBadRecord::RejectFile,
+            nested: Nested::Object,
+            types: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[limits]`: what one source may cost before it is refused.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Memory for all workers together, bytes; 0 stands for a quarter of the machine's. Always 0 in this version.
+    pub memory_bytes: u64,
+    /// Longest source, bytes; 0 stands for any.
+    pub file_bytes: u64,
+    /// Longest record, bytes.
+    pub record_bytes: u64,
+    /// Deepest nesting of arrays and objects in one record.
+    pub depth: usize,
+    /// Most columns.
+    pub columns: usize,
+    /// How many times its size a compressed source may grow. Always 1000 in this version.
+    pub decompression_ratio: u64,
+    /// Longest conversion, seconds.
+    pub convert_secs: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 0,
+            file_bytes: 0,
+            record_bytes: 256 * 1024 * 1024,
+            depth: 512,
+            columns: 100_000,
+            decompression_ratio: 1000,
+            convert_secs: 3600,
+        }
+    }
+}
+
+/// `[retry]`: what happens after a failure that may pass by itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Retry {
+    /// Attempts in all, the first one included.
+    pub max_attempts: u32,
+    /// Seconds before the second attempt; each further wait is twice as long.
+    pub backoff_secs: u64,
+    /// Longest wait, seconds; never below `backoff_secs`.
+    pub backoff_max_secs: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { max_attempts: 5, backoff_secs: 1, backoff_max_secs: 900 }
+    }
+}
+
+/// `[ledger]`: where the record of all jobs is kept.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ledger {
+    /// `sqlite:` and an absolute path.
+    pub url: String,
+    /// Days that finished jobs stay in it. Always 365 in this version.
+    pub keep_days: u64,
+}
+
+impl Ledger {
+    /// The file that `url` names.
+    #[must_use]
+    pub fn sqlite_path(&self) -> PathBuf {
+        Path::new(self.url.strip_prefix("sqlite:").unwrap_or(&self.url)).components().collect()
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { url: "sqlite:/var/lib/h5inbox/ledger.sqlite".to_owned(), keep_days: 365 }
+    }
+}
+
+/// `[status]`: the status page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// Address and port, or empty for no status page.
+    pub listen: String,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:9815".to_owned() }
+    }
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Log {
+    /// How log lines are written.
+    pub format: LogFormat,
+    /// The least important message that is still logged.
+    pub level: LevelName,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: LevelName::Info }
+    }
+}

@@ -1,0 +1,128 @@
+//! One value at a time: from TOML to what the program uses, or what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+
+use globset::Glob;
+use toml::de::DeValue;
+
+use super::choices::Choice;
+use super::problem::Complaint;
+
+/// `true` or `false`.
+pub(super) fn flag(value: &DeValue) -> Result<bool, Complaint> {
+    value.as_bool().ok_or_else(|| wrong_kind(value, "true or false, without quotes"))
+}
+
+/// A whole number within `range`.
+pub(super) fn number<N: TryFrom<i64>>(range: RangeInclusive<i64>) -> impl FnOnce(&DeValue) -> Result<N, Complaint> {
+    move |value| {
+        let wanted = format!("a whole number from {} to {}", range.start(), range.end());
+        let written = value.as_integer().ok_or_else(|| wrong_kind(value, &wanted))?;
+        let parsed = i64::from_str_radix(written.as_str(), written.radix()).ok();
+        let fitting = parsed.filter(|number| range.contains(number)).and_then(|number| N::try_from(number).ok());
+        fitting.ok_or_else(|| Complaint::new(format!("= {written} is out of range"), format!("write {wanted}")))
+    }
+}
+
+/// A number that has one value only in this version.
+pub(super) fn only(supported: u64) -> impl FnOnce(&DeValue) -> Result<u64, Complaint> {
+    move |value| match number(0..=i64::MAX)(value)? {
+        written if written == supported => Ok(written),
+        other => Err(unsupported(&other.to_string(), &supported.to_string())),
+    }
+}
+
+/// One word out of a few.
+pub(super) fn choice<C: Choice>(value: &DeValue) -> Result<C, Complaint> {
+    let words = C::WORDS.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
+    let written = text(value, &words)?;
+    let chosen = C::WORDS.iter().find(|(word, _)| *word == written);
+    chosen.map(|(_, choice)| *choice).ok_or_else(|| unknown_word::<C>(written, &words))
+}
+
+fn unknown_word<C: Choice>(written: &str, words: &str) -> Complaint {
+    let stem = written.split(':').next().unwrap_or(written);
+    if C::LATER.contains(&stem) {
+        return unsupported(&format!("{written:?}"), words);
+    }
+    Complaint::new(format!("= {written:?} is not one of its values"), format!("write {words}"))
+}
+
+/// A list of globs, at least one.
+pub(super) fn some_globs(value: &DeValue) -> Result<Vec<String>, Complaint> {
+    let patterns = globs(value)?;
+    if patterns.is_empty() {
+        return Err(Complaint::new("is empty, so that no file would ever be taken", "leave it out for the default"));
+    }
+    Ok(patterns)
+}
+
+/// A list of globs, maybe none.
+pub(super) fn globs(value: &DeValue) -> Result<Vec<String>, Complaint> {
+    let patterns = texts(value, "a list of patterns, as [\"*.json\", \"*.jsonl\"]")?;
+    let faults: Vec<_> = patterns.iter().filter_map(|pattern| glob_fault(pattern)).collect();
+    if !faults.is_empty() {
+        return Err(Complaint::new(format!("has {}", faults.join(", and ")), "see glob(7); [[] stands for a plain ["));
+    }
+    Ok(patterns)
+}
+
+fn texts(value: &DeValue, wanted: &str) -> Result<Vec<String>, Complaint> {
+    let items = value.as_array().ok_or_else(|| wrong_kind(value, wanted))?;
+    let texts = items.iter().map(|item| text(item.get_ref(), wanted).map(str::to_owned)).collect::<Result<_, _>>();
+    texts.map_err(|item: Complaint| Complaint::new(format!("has an item that {}", item.what), item.hint))
+}
+
+fn glob_fault(pattern: &str) -> Option<String> {
+    match Glob::new(pattern) {
+        Ok(_) if pattern.is_empty() => Some("an empty pattern".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(format!("{pattern:?}, which is not a glob ({})", error.kind())),
+    }
+}
+
+/// A table of dtype hints, which must be empty in this version.
+pub(super) fn no_hints(value: &DeValue) -> Result<BTreeMap<String, String>, Complaint> {
+    let table = value.as_table().ok_or_else(|| wrong_kind(value, "an empty table"))?;
+    let columns: Vec<_> = table.keys().map(|key| format!("{:?}", key.get_ref())).collect();
+    if !columns.is_empty() {
+        let what = format!("with hints for {} is not supported by this version", columns.join(", "));
+        return Err(Complaint::new(what, "leave it empty: the dtype of a column follows from its values"));
+    }
+    Ok(BTreeMap::new())
+}
+
+/// An address and a port, or nothing.
+pub(super) fn listen_address(value: &DeValue) -> Result<String, Complaint> {
+    const WANTED: &str = "an address and a port, as \"127.0.0.1:9815\" or \"[::1]:9815\"; \"\" turns it off";
+    let written = text(value, WANTED)?;
+    if !written.is_empty() && written.parse::<SocketAddr>().is_err() {
+        return Err(Complaint::new(format!("= {written:?} is not an address and a port"), format!("write {WANTED}")));
+    }
+    Ok(written.to_owned())
+}
+
+/// Any string; `wanted` says what for.
+pub(super) fn text<'v>(value: &'v DeValue, wanted: &str) -> Result<&'v str, Complaint> {
+    value.as_str().ok_or_else(|| wrong_kind(value, wanted))
+}
+
+/// What is said of a value that a later version will know.
+pub(super) fn unsupported(written: &str, supported: &str) -> Complaint {
+    Complaint::new(format!("= {written} is not supported by this version"), format!("write {supported}"))
+}
+
+fn wrong_kind(value: &DeValue, wanted: &str) -> Complaint {
+    let kind = match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Complaint::new(format!("is {kind}"), format!("write {wanted}"))
+}

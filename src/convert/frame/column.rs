@@ -1,0 +1,323 @@
+//! One column of one batch: a tag, eight bytes and perhaps some heap for each cell.
+//!
+//! Nothing is promoted while values arrive: an integer stays an integer even when floats follow, so that no digit is
+//! lost if text follows later. As long as all cells have one tag, the tags are not stored, and the eight-byte words
+//! *are* the column that goes to disk.
+
+/// What the document said in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    /// The key is absent, or the value is the word `NaN`: both are the float NaN in Python.
+    Missing,
+    /// `null`
+    Null,
+    /// `true` or `false`: word 1 or 0.
+    Bool,
+    /// Integer within `i64`: the word is its bits.
+    Int,
+    /// Integer above `i64`, within `u64`.
+    Uint,
+    /// Any other number, NaN excepted: the word is its bits.
+    Float,
+    /// Text; the heap holds its pickle.
+    Text,
+    /// Text with a lone surrogate; the heap holds its pickle.
+    WildText,
+    /// Integer beyond 64 bits; the heap holds its pickle.
+    BigInt,
+    /// List or object; the heap holds its pickle.
+    Nested,
+}
+
+const TAGS: [Tag; 10] = [
+    Tag::Missing,
+    Tag::Null,
+    Tag::Bool,
+    Tag::Int,
+    Tag::Uint,
+    Tag::Float,
+    Tag::Text,
+    Tag::WildText,
+    Tag::BigInt,
+    Tag::Nested,
+];
+
+impl Tag {
+    fn in_heap(self) -> bool {
+        matches!(self, Self::Text | Self::WildText | Self::BigInt | Self::Nested)
+    }
+}
+
+/// Which kinds of values occur in a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KindSet(u16);
+
+impl KindSet {
+    const NEGATIVE: u16 = 1 << 15;
+
+    /// The set of one kind.
+    pub(crate) fn of(tag: Tag) -> Self {
+        Self(1 << tag as u16)
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The set with the mark that a negative integer occurs.
+    #[must_use]
+    pub(crate) fn with_negative(self) -> Self {
+        Self(self.0 | Self::NEGATIVE)
+    }
+
+    /// The set without `tag`.
+    #[must_use]
+    pub(crate) fn without(self, tag: Tag) -> Self {
+        Self(self.0 & !Self::of(tag).0)
+    }
+
+    /// Returns true if and only if `tag` occurs.
+    pub(crate) fn has(self, tag: Tag) -> bool {
+        self.0 & Self::of(tag).0 != 0
+    }
+
+    /// Returns true if and only if a negative integer occurs.
+    pub(crate) fn has_negative(self) -> bool {
+        self.0 & Self::NEGATIVE != 0
+    }
+
+    /// Returns true if and only if no kind occurs.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 & !Self::NEGATIVE == 0
+    }
+
+    /// Returns true if and only if every kind that occurs is among `tags`.
+    pub(crate) fn within(self, tags: &[Tag]) -> bool {
+        tags.iter().fold(self, |rest, tag| rest.without(*tag)).is_empty()
+    }
+}
+
+/// A cell as a writer sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cell<'a> {
+    /// Absent: NaN.
+    Missing,
+    /// Null: None.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer within `i64`.
+    Int(i64),
+    /// An integer above `i64`.
+    Uint(u64),
+    /// A float.
+    Float(f64),
+    /// Anything else, pickled.
+    Pickled(&'a [u8]),
+}
+
+/// The cells of one column in one batch.
+#[derive(Debug, Default)]
+pub(crate) struct Column {
+    /// One tag a cell, or empty as long as all cells have the tag `uniform`.
+    tags: Vec<Tag>,
+    uniform: Option<Tag>,
+    /// One word a cell: the value's bits, or where the cell's bytes end in `heap`.
+    words: Vec<u64>,
+    heap: Vec<u8>,
+}
+
+impl Column {
+    /// Number of cells so far; cells of later rows are absent.
+    pub(crate) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Appends a cell whose value fits the eight-byte word.
+    #[inline]
+    pub(crate) fn push_word(&mut self, tag: Tag, word: u64) {
+        self.push_tag(tag);
+        self.words.push(word);
+    }
+
+    /// Appends a cell whose pickle `write` puts at the end of the heap.
+    #[inline]
+    pub(crate) fn push_heap(&mut self, tag: Tag, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_tag(tag);
+        write(&mut self.heap);
+        self.words.push(self.heap.len() as u64);
+    }
+
+    /// Appends `absent` cells until there are `rows`.
+    pub(crate) fn pad(&mut self, rows: usize, absent: Tag) {
+        while self.words.len() < rows {
+            self.push_word(absent, 0);
+        }
+    }
+
+    /// Takes the last cell back: a key that occurs twice in a record counts with its last value only.
+    pub(crate) fn pop(&mut self) {
+        let Some(row) = self.words.len().checked_sub(1) else { return };
+        self.heap.truncate(self.heap_start(row));
+        self.words.pop();
+        self.tags.pop();
+        if row == 0 {
+            self.uniform = None;
+        }
+    }
+
+    /// The kinds that occur among `rows` cells, the ones not stored being `absent`.
+    pub(crate) fn kinds(&self, rows: usize, absent: Tag) -> KindSet {
+        let mut kinds = self.stored_kinds();
+        if self.len() < rows {
+            kinds = kinds.union(KindSet::of(absent));
+        }
+        if kinds.has(Tag::Int) && self.has_negative_int() { kinds.with_negative() } else { kinds }
+    }
+
+    /// The words themselves, if every one of `rows` cells has the tag `tag`.
+    pub(crate) fn uniform_words(&self, tag: Tag, rows: usize) -> Option<&[u64]> {
+        (self.tags.is_empty() && self.uniform == Some(tag) && self.len() == rows).then_some(&self.words)
+    }
+
+    /// The heap bytes of the rows `from..to`, if every stored cell is text.
+    pub(crate) fn uniform_text(&self, from: usize, to: usize) -> Option<&[u8]> {
+        (self.tags.is_empty() && self.uniform == Some(Tag::Text) && to <= self.len())
+            .then(|| &self.heap[self.heap_start(from)..self.heap_start(to)])
+    }
+
+    /// The cell in `row`; `absent` says what a row after the last stored one holds.
+    pub(crate) fn cell(&self, row: usize, absent: Tag) -> Cell<'_> {
+        let Some(&word) = self.words.get(row) else {
+            return if absent == Tag::Null { Cell::Null } else { Cell::Missing };
+        };
+        match self.tag(row) {
+            Tag::Missing => Cell::Missing,
+            Tag::Null => Cell::Null,
+            Tag::Bool => Cell::Bool(word != 0),
+            Tag::Int => Cell::Int(word.cast_signed()),
+            Tag::Uint => Cell::Uint(word),
+            Tag::Float => Cell::Float(f64::from_bits(word)),
+            Tag::Text | Tag::WildText | Tag::BigInt | Tag::Nested => {
+                Cell::Pickled(&self.heap[self.heap_start(row)..self.heap_start(row + 1)])
+            }
+        }
+    }
+
+    /// Returns true if and only if a stored cell is an integer within 64 bits.
+    pub(crate) fn has_integers(&self) -> bool {
+        let kinds = self.stored_kinds();
+        kinds.has(Tag::Int) || kinds.has(Tag::Uint)
+    }
+
+    /// Bytes in the heap.
+    pub(crate) fn heap_len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// The first row whose text holds a lone surrogate.
+    pub(crate) fn first_wild(&self) -> Option<usize> {
+        (0..self.len()).find(|row| self.tag(*row) == Tag::WildText)
+    }
+
+    #[inline]
+    fn push_tag(&mut self, tag: Tag) {
+        if self.uniform == Some(tag) && self.tags.is_empty() {
+            return;
+        }
+        self.push_other_tag(tag);
+    }
+
+    #[cold]
+    fn push_other_tag(&mut self, tag: Tag) {
+        match self.uniform {
+            None => self.uniform = Some(tag),
+            Some(uniform) => {
+                if self.tags.is_empty() {
+                    self.tags.resize(self.words.len(), uniform);
+                }
+                self.tags.push(tag);
+            }
+        }
+    }
+
+    /// Where the heap bytes of `row` begin: where those of the nearest heap cell before it end. Rows are read in order,
+    /// so that each gap is walked once.
+    fn heap_start(&self, row: usize) -> usize {
+        (0..row).rev().find(|r| self.tag(*r).in_heap()).map_or(0, |r| usize::try_from(self.words[r]).unwrap_or(usize::MAX))
+    }
+
+    fn tag(&self, row: usize) -> Tag {
+        self.tags.get(row).copied().or(self.uniform).unwrap_or(Tag::Missing)
+    }
+
+    fn stored_kinds(&self) -> KindSet {
+        match (self.tags.is_empty(), self.uniform) {
+            (true, None) => KindSet::default(),
+            (true, Some(tag)) => KindSet::of(tag),
+            (false, _) => {
+                let mut seen = [false; TAGS.len()];
+                self.tags.iter().for_each(|tag| seen[*tag as usize] = true);
+                let present = TAGS.into_iter().filter(|tag| seen[*tag as usize]);
+                present.fold(KindSet::default(), |set, tag| set.union(KindSet::of(tag)))
+            }
+        }
+    }
+
+    fn has_negative_int(&self) -> bool {
+        let negative = |word: &u64| word.cast_signed() < 0;
+        if self.tags.is_empty() {
+            return self.words.iter().any(negative);
+        }
+        self.words.iter().zip(&self.tags).any(|(word, tag)| *tag == Tag::Int && negative(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(column: &mut Column, bytes: &[u8]) {
+        column.push_heap(Tag::Text, |heap| heap.extend_from_slice(bytes));
+    }
+
+    #[test]
+    fn a_column_of_one_kind_is_its_words() {
+        let mut column = Column::default();
+        (0..3).for_each(|i| column.push_word(Tag::Int, i));
+        assert_eq!(column.uniform_words(Tag::Int, 3), Some(&[0, 1, 2][..]));
+        assert_eq!(column.uniform_words(Tag::Int, 4), None);
+        assert_eq!(column.kinds(4, Tag::Missing), KindSet::of(Tag::Int).union(KindSet::of(Tag::Missing)));
+    }
+
+    #[test]
+    fn mixed_cells_keep_what_the_document_said() {
+        let mut column = Column::default();
+        text(&mut column, b"ab");
+        column.push_word(Tag::Int, 7);
+        column.push_word(Tag::Null, 0);
+        text(&mut column, b"c");
+        column.pad(5, Tag::Missing);
+        let cells: Vec<Cell<'_>> = (0..6).map(|row| column.cell(row, Tag::Missing)).collect();
+        let expected =
+            [Cell::Pickled(b"ab"), Cell::Int(7), Cell::Null, Cell::Pickled(b"c"), Cell::Missing, Cell::Missing];
+        assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn a_value_taken_back_leaves_no_trace() {
+        let mut column = Column::default();
+        text(&mut column, b"gone");
+        column.pop();
+        column.push_word(Tag::Int, 1);
+        text(&mut column, b"gone too");
+        column.pop();
+        column.push_word(Tag::Int, 2);
+        assert_eq!(column.kinds(2, Tag::Missing), KindSet::of(Tag::Int));
+        assert_eq!(column.cell(1, Tag::Missing), Cell::Int(2));
+        assert!(column.heap.is_empty());
+    }
+}

@@ -1,0 +1,167 @@
+//! The columns of one batch, filled record by record.
+
+use std::collections::HashMap;
+
+use super::LineKind;
+use super::column::{Column, Tag};
+
+/// The records of one batch, column by column.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    kind: Option<LineKind>,
+    rows: usize,
+    keys: Vec<Box<[u8]>>,
+    columns: Vec<Column>,
+    index: HashMap<Box<[u8]>, usize>,
+    /// The column expected next: records tend to repeat their keys in order.
+    expected: usize,
+    /// One-based line in the source at which the batch begins.
+    first_line: u64,
+    /// Lines without a record, each as the number of records before it.
+    blanks: Vec<usize>,
+}
+
+impl Part {
+    /// An empty part whose first line is line `first_line` of the source (counted from 1).
+    pub(crate) fn new(first_line: u64) -> Self {
+        Self { first_line, ..Self::default() }
+    }
+
+    /// Number of records.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The kind of the lines; a part without records says objects, and is left out of every frame.
+    pub(crate) fn kind(&self) -> LineKind {
+        self.kind.unwrap_or(LineKind::Object)
+    }
+
+    /// Keys of the columns, in order of first appearance.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(AsRef::as_ref)
+    }
+
+    /// Number of columns.
+    pub(crate) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The cells of column `index`.
+    pub(crate) fn column(&self, index: usize) -> &Column {
+        &self.columns[index]
+    }
+
+    /// What a cell without a value holds: NaN where a key is absent, None where a list is short.
+    pub(crate) fn absent(&self) -> Tag {
+        if self.kind == Some(LineKind::List) { Tag::Null } else { Tag::Missing }
+    }
+
+    /// The line of the source (counted from 1) that record `row` stands in.
+    pub(crate) fn line_of(&self, row: usize) -> u64 {
+        let blanks = self.blanks.iter().filter(|before| **before <= row).count();
+        self.first_line + (row + blanks) as u64
+    }
+
+    /// Notes a line without a record.
+    pub(crate) fn skip_line(&mut self) {
+        self.blanks.push(self.rows);
+    }
+
+    /// The line of the source that comes next.
+    pub(crate) fn next_line(&self) -> u64 {
+        self.first_line + (self.rows + self.blanks.len()) as u64
+    }
+
+    /// Begins a record of `kind`. The first record decides; one of another kind is not begun, and the kind that was
+    /// expected is returned.
+    pub(crate) fn begin(&mut self, kind: LineKind) -> Result<(), LineKind> {
+        self.expected = 0;
+        match *self.kind.get_or_insert(kind) {
+            expected if expected == kind => Ok(()),
+            expected => Err(expected),
+        }
+    }
+
+    /// Ends the record begun last.
+    pub(crate) fn end(&mut self) {
+        self.rows += 1;
+    }
+
+    /// The column of `key`, ready for this record's value; a value it already has in this record is taken back.
+    #[inline]
+    pub(crate) fn keyed(&mut self, key: &[u8]) -> &mut Column {
+        let index = match self.keys.get(self.expected) {
+            Some(known) if **known == *key => self.expected,
+            _ => self.look_up(key),
+        };
+        self.expected = index + 1;
+        self.ready(index)
+    }
+
+    /// The column at `position` of a list (0 for a single value), ready for this record's value.
+    pub(crate) fn positioned(&mut self, position: usize) -> &mut Column {
+        while self.columns.len() <= position {
+            self.columns.push(Column::default());
+        }
+        self.ready(position)
+    }
+
+    fn ready(&mut self, index: usize) -> &mut Column {
+        let absent = self.absent();
+        let column = &mut self.columns[index];
+        if column.len() > self.rows {
+            column.pop();
+        } else if column.len() < self.rows {
+            column.pad(self.rows, absent);
+        }
+        column
+    }
+
+    fn look_up(&mut self, key: &[u8]) -> usize {
+        if let Some(index) = self.index.get(key) {
+            return *index;
+        }
+        let index = self.columns.len();
+        self.keys.push(key.into());
+        self.index.insert(key.into(), index);
+        self.columns.push(Column::default());
+        index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::column::Cell;
+    use super::*;
+
+    fn record(part: &mut Part, members: &[(&str, u64)]) {
+        part.begin(LineKind::Object).unwrap();
+        for (key, value) in members {
+            part.keyed(key.as_bytes()).push_word(Tag::Int, *value);
+        }
+        part.end();
+    }
+
+    #[test]
+    fn columns_come_in_order_of_first_appearance_and_the_last_of_two_equal_keys_wins() {
+        let mut part = Part::new(1);
+        record(&mut part, &[("b", 1), ("a", 2)]);
+        record(&mut part, &[("a", 3), ("c", 4), ("a", 5)]);
+        assert_eq!(part.keys().collect::<Vec<_>>(), [b"b", b"a", b"c"]);
+        let column = |index: usize| (0..2).map(|row| part.column(index).cell(row, Tag::Missing)).collect::<Vec<_>>();
+        assert_eq!(column(0), [Cell::Int(1), Cell::Missing]);
+        assert_eq!(column(1), [Cell::Int(2), Cell::Int(5)]);
+        assert_eq!(column(2), [Cell::Missing, Cell::Int(4)]);
+    }
+
+    #[test]
+    fn a_record_knows_its_line_past_blank_ones() {
+        let mut part = Part::new(10);
+        part.skip_line();
+        record(&mut part, &[("a", 1)]);
+        part.skip_line();
+        record(&mut part, &[("a", 2)]);
+        assert_eq!((part.line_of(0), part.line_of(1), part.next_line()), (11, 13, 14));
+    }
+}

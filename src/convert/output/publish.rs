@@ -1,0 +1,111 @@
+//! Making an output visible under its final name: whole, in one step, and never over another file unless asked.
+//!
+//! Unfinished outputs live in the folder `.h5inbox` inside the outbox (mode 0700, ours alone), so that a rename stays
+//! within one mount and nobody can swap a file under the HDF5 library, which opens by path.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
+
+use super::OutputError;
+
+/// Name of the folder for unfinished outputs.
+pub const STAGING: &str = ".h5inbox";
+
+/// The folder for unfinished outputs inside `outbox`, made if it is missing (with the outbox itself).
+pub fn staging(outbox: &Path) -> Result<PathBuf, OutputError> {
+    let folder = outbox.join(STAGING);
+    let made = DirBuilder::new().mode(0o700).create(&folder);
+    match made {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(folder),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(outbox).map_err(OutputError::io("create", outbox))?;
+            DirBuilder::new().mode(0o700).recursive(true).create(&folder).map_err(OutputError::io("create", &folder))?;
+            Ok(folder)
+        }
+        Err(e) => Err(OutputError::io("create", &folder)(e)),
+        Ok(()) => Ok(folder),
+    }
+}
+
+/// Renames `from` to `to`, which must be free: [`OutputError::Exists`] if it is not.
+pub fn rename_to_new(from: &Path, to: &Path) -> Result<(), OutputError> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::EXIST) => Err(OutputError::Exists(to.into())),
+        // Some network file systems know no such rename: a second name cannot replace anything either.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => link_and_unlink(from, to),
+        Err(e) => Err(OutputError::io("rename", from)(e.into())),
+    }
+}
+
+fn link_and_unlink(from: &Path, to: &Path) -> Result<(), OutputError> {
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from).map_err(OutputError::io("remove", from)),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(OutputError::Exists(to.into())),
+        Err(e) => Err(OutputError::io("link", from)(e)),
+    }
+}
+
+/// Renames `from` to `to`, replacing what is there.
+pub fn rename_over(from: &Path, to: &Path) -> Result<(), OutputError> {
+    fs::rename(from, to).map_err(OutputError::io("rename", from))
+}
+
+/// Makes the names in `folder` durable.
+pub fn sync_folder(folder: &Path) -> Result<(), OutputError> {
+    File::open(folder).and_then(|open| open.sync_all()).map_err(OutputError::io("sync", folder))
+}
+
+/// The name for version `number` of an output: `NAME~2.h5` for `NAME.h5`; the name itself for version 1.
+#[must_use]
+pub fn versioned(path: &Path, number: u32) -> PathBuf {
+    if number < 2 {
+        return path.into();
+    }
+    let mut name = OsString::from(path.file_stem().unwrap_or_default());
+    name.push(format!("~{number}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_never_takes_a_name_that_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&from, "new").unwrap();
+        fs::write(&to, "old").unwrap();
+        assert!(matches!(rename_to_new(&from, &to), Err(OutputError::Exists(path)) if path == to));
+        assert!(matches!(link_and_unlink(&from, &to), Err(OutputError::Exists(_))));
+        assert_eq!(fs::read_to_string(&to).unwrap(), "old");
+        rename_over(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "new");
+    }
+
+    #[test]
+    fn versions_are_numbered_before_the_ending() {
+        assert_eq!(versioned(Path::new("/o/a.b.h5"), 1), Path::new("/o/a.b.h5"));
+        assert_eq!(versioned(Path::new("/o/a.b.h5"), 2), Path::new("/o/a.b~2.h5"));
+    }
+
+    #[test]
+    fn the_staging_folder_is_made_with_the_outbox_and_is_ours_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = folder.path().join("x/outbox");
+        let made = staging(&outbox).unwrap();
+        assert_eq!(staging(&outbox).unwrap(), made);
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,175 @@
+//! A parsed line as a tape of nodes, whichever parser made it, and its way into the columns.
+//!
+//! The nodes of a container follow it; of an object, keys and values in turn.
+
+use super::super::defect::Defect;
+use super::super::frame::LineKind;
+use super::super::frame::column::{Column, Tag};
+use super::super::frame::part::Part;
+use super::super::frame::pickled;
+
+/// One node of a tape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Node<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// An integer within `i64`.
+    Int(i64),
+    /// An integer above `i64`, within `u64`.
+    Uint(u64),
+    /// An integer beyond 64 bits, in decimal.
+    BigInt(&'a [u8]),
+    /// A number with a fraction or an exponent, or one of the words `NaN`, `Infinity`, `-Infinity`.
+    Float(f64),
+    /// A text or key, as UTF-8.
+    Text(&'a [u8]),
+    /// A text or key with a lone surrogate, as UTF-8 with surrogates in three bytes each.
+    WildText(&'a [u8]),
+    /// A list of so many items.
+    List(usize),
+    /// An object of so many members.
+    Object(usize),
+}
+
+/// Something that has nodes.
+pub(crate) trait Tape {
+    /// The node at `index`.
+    fn node(&self, index: usize) -> Node<'_>;
+}
+
+/// Puts the record on `tape` into `part`.
+pub(crate) fn record(tape: &impl Tape, part: &mut Part, depth_limit: usize) -> Result<(), Defect> {
+    let mut walk = Walk { tape, at: 0, depth_limit };
+    match walk.next() {
+        Node::Object(members) => {
+            begin(part, LineKind::Object)?;
+            for _ in 0..members {
+                walk.member(part)?;
+            }
+        }
+        Node::List(items) => {
+            begin(part, LineKind::List)?;
+            for position in 0..items {
+                walk.value(part.positioned(position)).map_err(|e| e.at_line(part.next_line()))?;
+            }
+        }
+        _ => {
+            begin(part, LineKind::Scalar)?;
+            walk.at = 0;
+            walk.value(part.positioned(0)).map_err(|e| e.at_line(part.next_line()))?;
+        }
+    }
+    part.end();
+    Ok(())
+}
+
+fn begin(part: &mut Part, kind: LineKind) -> Result<(), Defect> {
+    part.begin(kind).map_err(|expected| Defect::mixed_lines(part.next_line(), expected, kind))
+}
+
+struct Walk<'t, T> {
+    tape: &'t T,
+    at: usize,
+    depth_limit: usize,
+}
+
+impl<'t, T: Tape> Walk<'t, T> {
+    #[inline]
+    fn next(&mut self) -> Node<'t> {
+        self.at += 1;
+        self.tape.node(self.at - 1)
+    }
+
+    #[inline]
+    fn member(&mut self, part: &mut Part) -> Result<(), Defect> {
+        match self.next() {
+            Node::Text(key) => self.value(part.keyed(key)).map_err(|e| e.at_line(part.next_line())),
+            Node::WildText(key) => {
+                Err(Defect::lone_surrogate(part.next_line(), String::from_utf8_lossy(key).into_owned()))
+            }
+            other => unreachable!("a tape has a key here, not {other:?}"),
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, column: &mut Column) -> Result<(), Defect> {
+        match self.next() {
+            Node::Float(value) if value.is_nan() => column.push_word(Tag::Missing, 0),
+            Node::Float(value) => column.push_word(Tag::Float, value.to_bits()),
+            Node::Text(utf8) => column.push_heap(Tag::Text, |heap| pickled::text(heap, utf8)),
+            Node::Int(value) => column.push_word(Tag::Int, value.cast_unsigned()),
+            Node::Null => column.push_word(Tag::Null, 0),
+            Node::Bool(value) => column.push_word(Tag::Bool, u64::from(value)),
+            Node::Uint(value) => column.push_word(Tag::Uint, value),
+            Node::WildText(wtf8) => column.push_heap(Tag::WildText, |heap| pickled::text(heap, wtf8)),
+            Node::BigInt(decimal) => column.push_heap(Tag::BigInt, |heap| pickled::big_int(heap, decimal)),
+            Node::List(_) | Node::Object(_) => {
+                self.at -= 1;
+                let mut result = Ok(());
+                column.push_heap(Tag::Nested, |heap| result = self.nested(heap));
+                return result;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pickles the container at hand with an explicit stack: the depth of the input never becomes depth of ours.
+    fn nested(&mut self, out: &mut Vec<u8>) -> Result<(), Defect> {
+        let mut open: Vec<Container> = Vec::new();
+        loop {
+            match self.next() {
+                Node::List(items) => self.enter(&mut open, out, Container { dict: false, left: items })?,
+                Node::Object(members) => self.enter(&mut open, out, Container { dict: true, left: 2 * members })?,
+                leaf => pickle_leaf(out, leaf),
+            }
+            close_finished(&mut open, out);
+            match open.last_mut() {
+                Some(container) => container.left -= 1,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn enter(&self, open: &mut Vec<Container>, out: &mut Vec<u8>, container: Container) -> Result<(), Defect> {
+        // The record itself is the first level.
+        if open.len() + 2 > self.depth_limit {
+            return Err(Defect::too_deep(self.depth_limit));
+        }
+        pickled::open(out, container.dict, container.left == 0);
+        if container.left > 0 {
+            open.push(container);
+        }
+        Ok(())
+    }
+}
+
+/// A list or dict being pickled, and how many of its nodes are still to come.
+struct Container {
+    dict: bool,
+    left: usize,
+}
+
+fn close_finished(open: &mut Vec<Container>, out: &mut Vec<u8>) {
+    while let Some(container) = open.pop_if(|container| container.left == 0) {
+        if container.dict {
+            pickled::close_dict(out);
+        } else {
+            pickled::close_list(out);
+        }
+    }
+}
+
+fn pickle_leaf(out: &mut Vec<u8>, leaf: Node<'_>) {
+    match leaf {
+        Node::Null => pickled::none(out),
+        Node::Bool(value) => pickled::bool(out, value),
+        Node::Int(value) => pickled::int(out, value),
+        Node::Uint(value) => pickled::uint(out, value),
+        Node::BigInt(decimal) => pickled::big_int(out, decimal),
+        Node::Float(value) => pickled::float(out, value),
+        Node::Text(utf8) | Node::WildText(utf8) => pickled::text(out, utf8),
+        Node::List(_) | Node::Object(_) => unreachable!("containers are entered, not leaves"),
+    }
+}

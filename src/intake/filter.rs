@@ -1,0 +1,156 @@
+//! Which names are sources: the operator's patterns, and the names that producers use for unfinished files.
+//!
+//! Everything works on bytes: a name that is not UTF-8 is as good as any other.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// Endings by which programs mark files they have not finished, and ours or others' marks of files in work. Names that
+/// begin with a dot (`.~lock.*`, `.nfs*`, `.syncthing.*`, rsync's temporary names) are refused as such.
+const UNFINISHED_ENDINGS: &[&[u8]] =
+    &[b".tmp", b".part", b".partial", b".filepart", b".crdownload", b".swp", b"~", b".PROCESSING", b".COMPLETED"];
+
+/// Office programs put this before the name of a file somebody has open.
+const OWNER_MARK: &[u8] = b"~$";
+
+/// Decides by name alone whether a path below the inbox may be a source.
+#[derive(Clone, Debug)]
+pub struct NameFilter {
+    include: Patterns,
+    exclude: Patterns,
+}
+
+/// Globs without `/` speak of the file name, globs with `/` of the path relative to the inbox.
+#[derive(Clone, Debug)]
+struct Patterns {
+    names: GlobSet,
+    paths: GlobSet,
+}
+
+impl NameFilter {
+    /// A filter that wants what matches one of `include` and none of `exclude`. In a glob with `/`, `*` stays within
+    /// one folder and `**` does not.
+    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, globset::Error> {
+        Ok(Self { include: Patterns::new(include)?, exclude: Patterns::new(exclude)? })
+    }
+
+    /// Whether the file at `relative` (to the inbox) may be a source. Hidden files, files in hidden folders and names
+    /// of unfinished files never are, whatever the patterns say.
+    #[must_use]
+    pub fn wants(&self, relative: &Path) -> bool {
+        let Some(name) = relative.file_name() else { return false };
+        !is_hidden(relative)
+            && !is_unfinished(name)
+            && self.include.match_any(relative, name)
+            && !self.exclude.match_any(relative, name)
+    }
+
+    /// Whether the folder at `relative` may hold sources.
+    #[must_use]
+    pub fn enters(&self, relative: &Path) -> bool {
+        !is_hidden(relative)
+    }
+}
+
+impl Patterns {
+    fn new(globs: &[String]) -> Result<Self, globset::Error> {
+        let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
+        for glob in globs {
+            if glob.contains('/') {
+                paths.add(path_glob(glob)?)
+            } else {
+                names.add(Glob::new(glob)?)
+            };
+        }
+        Ok(Self { names: names.build()?, paths: paths.build()? })
+    }
+
+    fn match_any(&self, relative: &Path, name: &OsStr) -> bool {
+        self.names.is_match(name) || self.paths.is_match(relative)
+    }
+}
+
+fn path_glob(glob: &str) -> Result<Glob, globset::Error> {
+    // People write `/sub/*.json` for "from the inbox down"; relative paths have no leading slash.
+    GlobBuilder::new(glob.strip_prefix('/').unwrap_or(glob)).literal_separator(true).build()
+}
+
+fn is_hidden(relative: &Path) -> bool {
+    relative.as_os_str().as_bytes().split(|byte| *byte == b'/').any(|component| component.starts_with(b"."))
+}
+
+fn is_unfinished(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(OWNER_MARK) || UNFINISHED_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(include: &[&str], exclude: &[&str]) -> NameFilter {
+        let owned = |globs: &[&str]| globs.iter().map(ToString::to_string).collect::<Vec<_>>();
+        NameFilter::new(&owned(include), &owned(exclude)).unwrap()
+    }
+
+    fn wants(filter: &NameFilter, name: &[u8]) -> bool {
+        filter.wants(Path::new(OsStr::from_bytes(name)))
+    }
+
+    #[test]
+    fn unfinished_and_hidden_names_are_refused_even_if_everything_is_included() {
+        let all = filter(&["*", "**/*"], &[]);
+        for name in [
+            ".a.json",
+            ".a.json.x9Kq2f",
+            "a.json.tmp",
+            "a.json.part",
+            "a.json.partial",
+            "a.json.filepart",
+            "a.json.crdownload",
+            ".a.json.swp",
+            "a.json~",
+            "~$a.json",
+            ".~lock.a.json#",
+            ".nfs0001",
+            "a.json.PROCESSING",
+            "a.json.COMPLETED",
+            ".syncthing.a.json.tmp",
+            ".hidden/a.json",
+            "x/.git/a.json",
+            "",
+        ] {
+            assert!(!wants(&all, name.as_bytes()), "{name}");
+        }
+        for name in ["a.json", "tmp", "a.tmp.json", "x/y/a.json", "~a.json", "a.json.processing"] {
+            assert!(wants(&all, name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_glob_without_a_slash_speaks_of_the_name_and_one_with_a_slash_of_the_path() {
+        let names = filter(&["*.json", "*.json.gz"], &["skip-*"]);
+        assert!(wants(&names, b"a.json") && wants(&names, b"x/y/a.json.gz"));
+        assert!(!wants(&names, b"a.csv") && !wants(&names, b"x/skip-a.json"));
+        let paths = filter(&["in/*.json", "/deep/**/*.json"], &["deep/old/**"]);
+        assert!(wants(&paths, b"in/a.json") && wants(&paths, b"deep/x/y/a.json"));
+        assert!(!wants(&paths, b"a.json") && !wants(&paths, b"in/x/a.json") && !wants(&paths, b"deep/old/a.json"));
+    }
+
+    #[test]
+    fn names_are_bytes() {
+        let json = filter(&["*.json"], &[]);
+        for name in [&b"\xff\xfe.json"[..], b"a\nb.json", b"-rf.json", b"%s$(x).json", "\u{202e}.json".as_bytes()] {
+            assert!(wants(&json, name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn no_include_wants_nothing_and_a_bad_glob_is_an_error() {
+        assert!(!wants(&filter(&[], &[]), b"a.json"));
+        assert!(NameFilter::new(&["[a".to_owned()], &[]).is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! Intake: which files are ready.
+//!
+//! Events are hints, the scan is the truth. A [`Watcher`] says early where to look, [`scan()`] says now and then
+//! everything that is there ([`Schedule`] says when), both feed [`Settle`], which decides when each path is due for a
+//! [`look()`] and, from what the looks see, when the file behind it is complete. Nothing here remembers across a
+//! restart and nothing here is final: whoever takes a ready file checks its identity again after reading it.
+
+mod filter;
+mod handled;
+mod hints;
+mod lease;
+mod look;
+mod network;
+mod scan;
+mod schedule;
+mod settle;
+mod watch;
+
+pub use filter::NameFilter;
+pub use hints::Hint;
+pub use lease::{Writer, ignore_lease_signal, writer_present};
+pub use look::{Look, look};
+pub use network::network_kind;
+pub use scan::{Found, ScanError, ScanSummary, scan};
+pub use schedule::Schedule;
+pub use settle::{Kind, Rules, Settle, Verdict};
+pub use watch::{WatchError, Watcher};

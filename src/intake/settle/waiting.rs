@@ -1,0 +1,90 @@
+//! One path that waits: what was promised of it, what the looks saw, when the next look is due.
+
+use std::time::Duration;
+
+use crate::intake::handled::Version;
+use crate::intake::lease::Writer;
+
+/// The times that decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long a file must be left alone after a close, and between two looks that must agree.
+    pub settle: Duration,
+    /// How long a name that appeared may take until a look, if no close is reported.
+    pub quiet_open: Duration,
+    /// How long a file must have been empty.
+    pub quiet_empty: Duration,
+    /// The longest time between two looks.
+    pub longest: Duration,
+}
+
+impl Rules {
+    /// The usual times around the operator's `settle`, which is at least a millisecond: two looks at the same moment
+    /// would be one.
+    #[must_use]
+    pub fn new(settle: Duration) -> Self {
+        let settle = settle.max(Duration::from_millis(1));
+        let two_seconds = Duration::from_secs(2);
+        let longest = settle.max(Duration::from_secs(30));
+        Self { settle, quiet_open: two_seconds.max(settle), quiet_empty: two_seconds, longest }
+    }
+
+    /// For how long looks must have agreed on the version.
+    pub(super) fn agreement(&self, claim: Claim, writer: Writer, size: u64) -> Duration {
+        let needed = match (claim, writer) {
+            (Claim::Renamed, _) | (Claim::Closed | Claim::Created, Writer::None) => Duration::ZERO,
+            _ => self.settle,
+        };
+        if size == 0 { needed.max(self.quiet_empty) } else { needed }
+    }
+}
+
+/// The last hint, reduced to what it promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    Renamed,
+    Closed,
+    Created,
+    /// No promise: the looks must show it.
+    None,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) since: Duration,
+    pub(super) due: Duration,
+    pub(super) claim: Claim,
+    /// The version at the last look, and when it was first seen.
+    pub(super) seen: Option<(Version, Duration)>,
+    /// The next wait after a disappointing look.
+    pub(super) backoff: Duration,
+    /// A look was asked for and nothing was hinted since: its answer counts.
+    pub(super) looking: bool,
+}
+
+impl Waiting {
+    /// Takes in the version of a look; says when to look again if looks have not agreed for the time `needed`.
+    pub(super) fn observe(
+        &mut self,
+        version: Version,
+        needed: Duration,
+        now: Duration,
+        longest: Duration,
+    ) -> Option<Duration> {
+        let changed = self.seen.is_some_and(|(before, _)| before != version);
+        let first = self.seen.filter(|(before, _)| *before == version).map_or(now, |(_, first)| first);
+        self.seen = Some((version, first));
+        let agreed_at = first + needed;
+        if now >= agreed_at {
+            return None;
+        }
+        // A file that keeps changing is looked at less and less often, and must then be still for that long.
+        Some(if changed { agreed_at.max(now + self.back_off(longest)) } else { agreed_at })
+    }
+
+    pub(super) fn back_off(&mut self, longest: Duration) -> Duration {
+        let wait = self.backoff.min(longest);
+        self.backoff = wait.saturating_mul(2).min(longest);
+        wait
+    }
+}

@@ -1,0 +1,98 @@
+//! When the next attempt starts, and whether there is one: transient or permanent is decided by the type of the error.
+
+use std::time::Duration;
+
+use crate::convert::{ConvertError, Defect};
+use crate::ledger::Failure;
+use crate::source::OpenError;
+
+/// Why an attempt did not succeed, by what is to be done about it.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The source is at fault: a person has to look at it.
+    Permanent(Failure),
+    /// The world around us is at fault: the same source is tried again, for as long as it takes.
+    Transient(Failure),
+    /// The source changed while it was read, or is another version than the job's: it settles again.
+    Changed,
+    /// The source is not there any more.
+    Gone,
+}
+
+/// How long to wait between attempts.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// The first wait.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Backoff {
+    /// The wait after attempt number `attempt` (the first is 1): doubles, up to the longest, and then takes between
+    /// half and all of it, so that files which failed together do not come back together. `jitter` is any number that
+    /// differs from file to file.
+    #[must_use]
+    pub fn after(&self, attempt: u32, jitter: u64) -> Duration {
+        let doubled = self.first.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1).min(31)));
+        let full = doubled.min(self.longest);
+        // Fibonacci hashing spreads neighbouring numbers over the whole range.
+        let spread = jitter.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+        full / 2 + full.mul_f64(0.5) * u32::try_from(spread).unwrap_or(0) / 1023
+    }
+}
+
+impl From<ConvertError> for Trouble {
+    fn from(error: ConvertError) -> Self {
+        match error {
+            ConvertError::Defect(defect) => Self::Permanent(failure_of(&defect)),
+            ConvertError::Changed => Self::Changed,
+            ConvertError::Read(_) => Self::Transient(plain("read_error", &error)),
+            ConvertError::Output(_) => Self::Transient(plain("output_error", &error)),
+        }
+    }
+}
+
+impl From<OpenError> for Trouble {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Gone => Self::Gone,
+            OpenError::Link | OpenError::NotAFile(_) => Self::Gone,
+            OpenError::Io(_) => Self::Transient(plain("open_error", &error)),
+        }
+    }
+}
+
+/// A failure with nothing but a code and a sentence.
+pub(super) fn plain(code: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure { code: code.to_owned(), message: error.to_string(), line: None, byte: None }
+}
+
+fn failure_of(defect: &Defect) -> Failure {
+    let near = defect.excerpt.as_ref().map(|excerpt| format!(", near `{excerpt}`")).unwrap_or_default();
+    Failure {
+        code: defect.code.to_owned(),
+        message: format!("{}{near}; {}", defect.what, defect.hint),
+        line: defect.line,
+        byte: defect.byte,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_differ_from_file_to_file() {
+        let backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(900) };
+        for attempt in 1..40 {
+            let full = Duration::from_secs(1 << (attempt - 1).min(20)).min(backoff.longest);
+            for file in 0..50 {
+                let wait = backoff.after(attempt, file);
+                assert!(wait >= full / 2 && wait <= full, "{attempt} {file} {wait:?}");
+            }
+        }
+        let waits: std::collections::BTreeSet<_> = (0..100).map(|file| backoff.after(10, file)).collect();
+        assert!(waits.len() > 50);
+    }
+}

@@ -1,0 +1,221 @@
+//! One version of one source on its way to an output: plain data.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::source::Identity;
+
+/// A job's number, never given twice. Not a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct JobId(pub i64);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Waits for a worker.
+    Ready,
+    /// A worker reads it.
+    Running,
+    /// The output is complete and gets its name.
+    Publishing,
+    /// The output is there, on disk.
+    Done,
+    /// Will be tried again at `run_at`.
+    Failed,
+    /// Needs a person.
+    Quarantined,
+    /// The same bytes at the same path were converted before.
+    Duplicate,
+    /// The source vanished before it was read.
+    Gone,
+}
+
+impl State {
+    /// Every state, in the order of a job's life.
+    pub const ALL: [Self; 8] = [
+        Self::Ready,
+        Self::Running,
+        Self::Publishing,
+        Self::Done,
+        Self::Failed,
+        Self::Quarantined,
+        Self::Duplicate,
+        Self::Gone,
+    ];
+
+    /// The word in the ledger, in `history --json` and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Publishing => "publishing",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Quarantined => "quarantined",
+            Self::Duplicate => "duplicate",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// The state that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// What becomes of the source once its job is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disposition {
+    /// It stays where it is.
+    None,
+    /// It has still to leave the inbox.
+    Pending,
+    /// It has left the inbox.
+    Done,
+}
+
+impl Disposition {
+    /// The word in the ledger and in `history --json`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pending => "pending",
+            Self::Done => "done",
+        }
+    }
+
+    /// The disposition that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::None, Self::Pending, Self::Done].into_iter().find(|disposition| disposition.as_str() == word)
+    }
+}
+
+/// A source that the intake found ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Relative to the inbox.
+    pub path: PathBuf,
+    /// The version that was found.
+    pub identity: Identity,
+}
+
+/// What the ledger made of an arrival.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Admission {
+    /// A version that was not known, or had gone: work to do.
+    New(Job),
+    /// This version was recorded before; its state says what became of it.
+    Known(Job),
+}
+
+/// One version of one source, and how far it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// The source, relative to the inbox.
+    pub path: PathBuf,
+    /// The version of the source.
+    pub identity: Identity,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// When the next attempt may start.
+    pub run_at: Timestamp,
+    /// BLAKE3 of the source's bytes, once they were read.
+    pub hash: Option<[u8; 32]>,
+    /// The output's final name, from `publishing` on.
+    pub output: Option<PathBuf>,
+    /// The output's temporary name, while `publishing`: as long as this file exists, the output is not published.
+    pub temporary: Option<PathBuf>,
+    /// What becomes of the source.
+    pub disposition: Disposition,
+    /// The latest version of the same path that is done.
+    pub previous: Option<Previous>,
+}
+
+/// The version of a path that was converted before: an attempt on the same bytes can stop after hashing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// Its job.
+    pub id: JobId,
+    /// Length of its source.
+    pub size: u64,
+    /// BLAKE3 of its source.
+    pub hash: [u8; 32],
+    /// Its output.
+    pub output: PathBuf,
+}
+
+/// A complete output that is about to get its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publication {
+    /// BLAKE3 of the source's bytes.
+    pub hash: [u8; 32],
+    /// Where the output is now.
+    pub temporary: PathBuf,
+    /// Where it will be.
+    pub output: PathBuf,
+    /// Its length.
+    pub output_bytes: u64,
+    /// Rows in it.
+    pub rows: u64,
+    /// Columns in it.
+    pub columns: u64,
+    /// Records that were left out.
+    pub bad_records: u64,
+    /// Seconds from ready to the start of the attempt.
+    pub wait_s: f64,
+    /// Seconds of reading and converting.
+    pub convert_s: f64,
+}
+
+/// Why an attempt did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// A stable word for programs.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// Line of the source, from 1.
+    pub line: Option<u64>,
+    /// Byte of the source, from 0.
+    pub byte: Option<u64>,
+}
+
+/// What `retry` puts back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Everything failed or quarantined.
+    Failed,
+    /// These sources, relative to the inbox.
+    Paths(Vec<PathBuf>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_names_its_state_again() {
+        assert!(State::ALL.into_iter().all(|state| State::parse(state.as_str()) == Some(state)));
+        assert_eq!(State::parse("skipped"), None);
+        assert_eq!(Disposition::parse("pending"), Some(Disposition::Pending));
+    }
+}

@@ -1,0 +1,112 @@
+//! What was done, durably: the agent's memory. Other systems call it a checkpoint, a sincedb or a tracker.
+//!
+//! A [`Job`] is one version of one source: a path and what `stat` said of it. It moves
+//!
+//! ```text
+//! arrive -> ready -> running -> publishing -> done         (then its source is disposed of)
+//!             ^         |            `-> quarantined       the output's name is refused
+//!             |         |-> duplicate                      the same bytes were converted before
+//!             |         |-> quarantined                    needs a person; `retry` brings it back
+//!             |         |-> gone                           the source vanished before it was read
+//!             `- failed <-'                                again at `run_at`
+//! ```
+//!
+//! Two rules carry every promise of the agent. `publishing` is on disk before an output gets its name, so that after
+//! a crash the absence of the temporary file proves the publication; `done` is written after the output is durable,
+//! so that the ledger can lag behind the folders but never lead. Each step checks the state it starts from: a step
+//! out of order changes nothing and is a [`LedgerError::Conflict`].
+
+mod error;
+mod job;
+mod record;
+mod sqlite;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::source::Identity;
+
+pub use error::LedgerError;
+pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, Selection, State};
+pub use record::{HistoryFilter, Record, Totals};
+pub use sqlite::SqliteLedger;
+
+/// The memory of one inbox. *Durable* steps have survived a power cut once they return; the others survive the death
+/// of the process, and a later durable step carries them along.
+pub trait Ledger: Send + Sync {
+    /// Records sources that were found ready, all or none of them; any number of times for the same version. The
+    /// answers are in the order of the arrivals. A version that had gone and is back is new.
+    fn arrive(&self, arrivals: &[Arrival]) -> Result<Vec<Admission>, LedgerError>;
+
+    /// An attempt starts: ready or failed becomes running. Answers the number of this attempt, the first is 1.
+    fn begin(&self, id: JobId) -> Result<u32, LedgerError>;
+
+    /// Durable: the output is complete under its temporary name and about to get its final one.
+    fn publishing(&self, id: JobId, publication: &Publication) -> Result<(), LedgerError>;
+
+    /// Durable: the final name was taken, this one is tried next.
+    fn rename_publication(&self, id: JobId, output: &Path) -> Result<(), LedgerError>;
+
+    /// Durable: the output has its name, on disk. `Pending` when the source has still to leave the inbox.
+    fn done(&self, id: JobId, publish_s: f64, disposition: Disposition) -> Result<(), LedgerError>;
+
+    /// The pending source has left the inbox. Losing this step only repeats the disposition.
+    fn disposed(&self, id: JobId) -> Result<(), LedgerError>;
+
+    /// Durable: the running attempt found the same bytes as a job that is done.
+    fn duplicate(
+        &self,
+        id: JobId,
+        hash: [u8; 32],
+        of: Option<JobId>,
+        disposition: Disposition,
+    ) -> Result<(), LedgerError>;
+
+    /// The attempt did not succeed; the next may start at `run_at`. A job whose output is decided stays `publishing`
+    /// (it goes on with the rename, it never starts again) and only notes the error and the time.
+    fn failed(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError>;
+
+    /// Durable: no further attempt until a person says so. An output that was being published is given up.
+    fn quarantined(&self, id: JobId, failure: &Failure, disposition: Disposition) -> Result<(), LedgerError>;
+
+    /// The running attempt was given up for no fault of the source: ready again, its attempts stay counted.
+    fn release(&self, id: JobId) -> Result<(), LedgerError>;
+
+    /// The source vanished, or was replaced, before it was read: nothing is left to do.
+    fn gone(&self, id: JobId) -> Result<(), LedgerError>;
+
+    /// Durable: failed and quarantined jobs are ready again, with no attempt counted, if no newer version of their
+    /// source is known. They keep their identity: a source that has to be moved back first arrives as a new version.
+    fn requeue(&self, selection: &Selection) -> Result<Vec<Job>, LedgerError>;
+
+    /// What [`Ledger::requeue`] put back, in any process, since this was asked last. A job may be in hand already.
+    fn requeued(&self) -> Result<Vec<Job>, LedgerError>;
+
+    /// What recovery looks at when the agent starts: running, publishing, or a disposition pending. Oldest first.
+    fn unfinished(&self) -> Result<Vec<Job>, LedgerError>;
+
+    /// Ready and failed jobs, oldest first; `run_at` says when each may start.
+    fn waiting(&self) -> Result<Vec<Job>, LedgerError>;
+
+    /// Every path's latest version, unless it is gone: what a scan need not bring again.
+    fn handled(&self, each: &mut dyn FnMut(&Path, Identity)) -> Result<(), LedgerError>;
+
+    /// The numbers of `status`; costs the same for ten jobs and for a million.
+    fn totals(&self) -> Result<Totals, LedgerError>;
+
+    /// Jobs whose state changed last come first, until `each` breaks.
+    fn history(
+        &self,
+        filter: &HistoryFilter,
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), LedgerError>;
+
+    /// The latest job of a path.
+    fn find(&self, path: &Path) -> Result<Option<Record>, LedgerError>;
+
+    /// Forgets finished jobs that last changed before `before`, and answers how many. A source that still `stands` in
+    /// the inbox is remembered however old: forgotten, it would be converted again.
+    fn forget(&self, before: Timestamp, stands: &mut dyn FnMut(&Path) -> bool) -> Result<u64, LedgerError>;
+}

@@ -1,0 +1,211 @@
+//! The ledger of one host: an embedded SQLite database, one file that other tools may read while the agent runs.
+
+mod arrival;
+mod fault;
+mod place;
+mod queries;
+mod rows;
+mod schema;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::{
+    Admission, Arrival, Disposition, Failure, HistoryFilter, Job, JobId, Ledger, LedgerError, Publication, Record,
+    Selection, Totals,
+};
+use crate::source::Identity;
+use place::Lock;
+use writer::{Durability, Writer};
+
+/// Jobs forgotten in one transaction, so that nobody waits long behind it.
+const FORGET: usize = 1000;
+
+/// A ledger in an SQLite file: WAL, one writing thread with group commit, readers beside it.
+///
+/// The fields are dropped in this order: the writer is the last to close the file, which folds the log into it, and
+/// the lock falls after that.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    path: PathBuf,
+    host: Arc<str>,
+    readers: Mutex<Vec<Connection>>,
+    writer: Writer,
+    _lock: Option<Lock>,
+}
+
+impl SqliteLedger {
+    /// Opens the agent's ledger, alone: creates it, upgrades its schema, checks it after an unclean stop.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        place::prepare(path)?;
+        let lock = Lock::take(path)?;
+        let connection = schema::open_for_agent(path, lock.after_unclean_stop())?;
+        Self::start(path, connection, Some(lock))
+    }
+
+    /// Opens an existing ledger beside the agent that may be running.
+    pub fn open_shared(path: &Path) -> Result<Self, LedgerError> {
+        Self::start(path, schema::open_beside_agent(path)?, None)
+    }
+
+    /// The process id of the agent that works with the ledger at `path`, if one does.
+    #[must_use]
+    pub fn holder(path: &Path) -> Option<u32> {
+        place::holder(path)
+    }
+
+    /// Transactions committed since the ledger was opened: fewer than steps, under load.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
+    fn start(path: &Path, connection: Connection, lock: Option<Lock>) -> Result<Self, LedgerError> {
+        let host = rustix::system::uname().nodename().to_string_lossy().into();
+        let writer = Writer::start(connection)?;
+        Ok(Self { path: path.to_owned(), host, readers: Mutex::default(), writer, _lock: lock })
+    }
+
+    fn durably<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        self.writer.submit(Durability::Disk, work)
+    }
+
+    fn lazily<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        self.writer.submit(Durability::Process, work)
+    }
+
+    /// Reads on an idle connection, or on a new one: no reader waits for another, and `work` may itself use the
+    /// ledger.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = idle.map_or_else(|| schema::open_reader(&self.path), Ok)?;
+        let outcome = work(&connection);
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        outcome
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn arrive(&self, arrivals: &[Arrival]) -> Result<Vec<Admission>, LedgerError> {
+        let (arrivals, host) = (arrivals.to_vec(), Arc::clone(&self.host));
+        self.lazily(move |c| arrival::arrive(c, &arrivals, &host))
+    }
+
+    fn begin(&self, id: JobId) -> Result<u32, LedgerError> {
+        let host = Arc::clone(&self.host);
+        self.lazily(move |c| steps::begin(c, id, &host))
+    }
+
+    fn publishing(&self, id: JobId, publication: &Publication) -> Result<(), LedgerError> {
+        let publication = publication.clone();
+        self.durably(move |c| steps::publishing(c, id, &publication))
+    }
+
+    fn rename_publication(&self, id: JobId, output: &Path) -> Result<(), LedgerError> {
+        let output = output.to_owned();
+        self.durably(move |c| steps::rename_publication(c, id, &output))
+    }
+
+    fn done(&self, id: JobId, publish_s: f64, disposition: Disposition) -> Result<(), LedgerError> {
+        self.durably(move |c| steps::done(c, id, publish_s, disposition))
+    }
+
+    fn disposed(&self, id: JobId) -> Result<(), LedgerError> {
+        self.lazily(move |c| steps::disposed(c, id))
+    }
+
+    fn duplicate(
+        &self,
+        id: JobId,
+        hash: [u8; 32],
+        of: Option<JobId>,
+        disposition: Disposition,
+    ) -> Result<(), LedgerError> {
+        self.durably(move |c| steps::duplicate(c, id, hash, of, disposition))
+    }
+
+    fn failed(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError> {
+        let failure = failure.clone();
+        self.lazily(move |c| steps::failed(c, id, &failure, run_at))
+    }
+
+    fn quarantined(&self, id: JobId, failure: &Failure, disposition: Disposition) -> Result<(), LedgerError> {
+        let failure = failure.clone();
+        self.durably(move |c| steps::quarantined(c, id, &failure, disposition))
+    }
+
+    fn release(&self, id: JobId) -> Result<(), LedgerError> {
+        self.lazily(move |c| steps::release(c, id))
+    }
+
+    fn gone(&self, id: JobId) -> Result<(), LedgerError> {
+        self.lazily(move |c| steps::gone(c, id))
+    }
+
+    fn requeue(&self, selection: &Selection) -> Result<Vec<Job>, LedgerError> {
+        let selection = selection.clone();
+        self.durably(move |c| arrival::requeue(c, &selection))
+    }
+
+    fn requeued(&self) -> Result<Vec<Job>, LedgerError> {
+        // Asked every few seconds, and nearly always in vain: a read costs no transaction.
+        if self.read(queries::any_requeued)? { self.lazily(arrival::take_requeued) } else { Ok(Vec::new()) }
+    }
+
+    fn unfinished(&self) -> Result<Vec<Job>, LedgerError> {
+        self.read(queries::unfinished)
+    }
+
+    fn waiting(&self) -> Result<Vec<Job>, LedgerError> {
+        self.read(queries::waiting)
+    }
+
+    fn handled(&self, each: &mut dyn FnMut(&Path, Identity)) -> Result<(), LedgerError> {
+        self.read(|c| queries::handled(c, each))
+    }
+
+    fn totals(&self) -> Result<Totals, LedgerError> {
+        self.read(queries::totals)
+    }
+
+    fn history(
+        &self,
+        filter: &HistoryFilter,
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<(), LedgerError> {
+        self.read(|c| queries::history(c, filter, each))
+    }
+
+    fn find(&self, path: &Path) -> Result<Option<Record>, LedgerError> {
+        self.read(|c| queries::find(c, path))
+    }
+
+    fn forget(&self, before: Timestamp, stands: &mut dyn FnMut(&Path) -> bool) -> Result<u64, LedgerError> {
+        let mut old = Vec::new();
+        self.read(|c| {
+            queries::finished_before(c, before, &mut |id, path, latest| {
+                if !latest || !stands(path) {
+                    old.push(id);
+                }
+            })
+        })?;
+        old.chunks(FORGET).try_fold(0, |sum, ids| {
+            let ids = ids.to_vec();
+            Ok(sum + self.lazily(move |c| arrival::forget(c, &ids))?)
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! What the ledger answers: reads on a connection of their own, which see every step that was answered.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, ToSql};
+
+use super::rows::{self, Bytes, JOB, Time};
+use crate::ledger::{HistoryFilter, Job, JobId, LedgerError, Record, State, Totals};
+use crate::source::Identity;
+
+pub(super) fn unfinished(c: &Connection) -> Result<Vec<Job>, LedgerError> {
+    jobs(c, "j.state IN ('running', 'publishing') OR j.disposition = 'pending' ORDER BY j.id")
+}
+
+pub(super) fn waiting(c: &Connection) -> Result<Vec<Job>, LedgerError> {
+    jobs(c, "j.state IN ('ready', 'failed') ORDER BY j.seen_at, j.id")
+}
+
+fn jobs(c: &Connection, which: &str) -> Result<Vec<Job>, LedgerError> {
+    let mut found = c.prepare_cached(&format!("{JOB} WHERE {which}"))?;
+    Ok(found.query_map([], rows::job)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn any_requeued(c: &Connection) -> Result<bool, LedgerError> {
+    Ok(c.prepare_cached("SELECT 1 FROM job WHERE requeued = 1")?.exists([])?)
+}
+
+pub(super) fn handled(c: &Connection, each: &mut dyn FnMut(&Path, Identity)) -> Result<(), LedgerError> {
+    // With max() the bare columns are those of the row that has the maximum: a documented promise of SQLite.
+    let sql = "SELECT max(id), path, device, inode, size, mtime_ns, ctime_ns, state FROM job INDEXED BY job_path
+        GROUP BY path";
+    let mut latest = c.prepare_cached(sql)?;
+    let mut found = latest.query([])?;
+    while let Some(row) = found.next()? {
+        if row.get::<_, State>("state")? != State::Gone {
+            each(&rows::path(row, "path")?, rows::identity(row)?);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn totals(c: &Connection) -> Result<Totals, LedgerError> {
+    // One transaction, so that the numbers belong together.
+    let c = c.unchecked_transaction()?;
+    let mut totals = Totals::default();
+    let mut tally = c.prepare_cached("SELECT state, files, rows, bytes_in, bytes_out FROM tally")?;
+    let mut found = tally.query([])?;
+    while let Some(row) = found.next()? {
+        let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        let state = row.get(0)?;
+        totals.files.insert(state, number(1)?);
+        if state == State::Done {
+            (totals.rows, totals.bytes_in, totals.bytes_out) = (number(2)?, number(3)?, number(4)?);
+        }
+    }
+    totals.last_success_at = moment(&c, "SELECT max(changed_at) FROM job WHERE state = 'done'")?;
+    totals.oldest_waiting = moment(&c, "SELECT min(seen_at) FROM job WHERE state IN ('ready', 'failed')")?;
+    Ok(totals)
+}
+
+fn moment(c: &Connection, sql: &str) -> Result<Option<Timestamp>, LedgerError> {
+    let time: Option<Time> = c.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(time.map(|time| time.0))
+}
+
+pub(super) fn history(
+    c: &Connection,
+    filter: &HistoryFilter,
+    each: &mut dyn FnMut(Record) -> ControlFlow<()>,
+) -> Result<(), LedgerError> {
+    let since = filter.since.map(Time);
+    let path = filter.path.as_deref().map(Bytes);
+    let limit = filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut sql = "SELECT * FROM job WHERE true".to_owned();
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit)];
+    // Only the conditions that are asked for: SQLite finds no index for an optional one.
+    if let Some(state) = &filter.state {
+        sql += " AND state = :state";
+        values.push((":state", state));
+    }
+    if let Some(since) = &since {
+        sql += " AND changed_at >= :since";
+        values.push((":since", since));
+    }
+    if let Some(path) = &path {
+        sql += " AND path = :path";
+        values.push((":path", path));
+    }
+    let mut newest = c.prepare_cached(&(sql + " ORDER BY changed_at DESC, id DESC LIMIT :limit"))?;
+    let mut found = newest.query(values.as_slice())?;
+    while let Some(row) = found.next()? {
+        if each(rows::record(row)?).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn find(c: &Connection, path: &Path) -> Result<Option<Record>, LedgerError> {
+    let sql = "SELECT * FROM job INDEXED BY job_path WHERE path = ?1 ORDER BY id DESC LIMIT 1";
+    Ok(c.prepare_cached(sql)?.query_row([Bytes(path)], rows::record).optional()?)
+}
+
+/// Finished jobs that may be forgotten as far as the ledger knows: the number and path of each, and whether it is the
+/// latest version of its path.
+pub(super) fn finished_before(
+    c: &Connection,
+    before: Timestamp,
+    each: &mut dyn FnMut(JobId, &Path, bool),
+) -> Result<(), LedgerError> {
+    let sql = "SELECT j.id, j.path, NOT EXISTS (
+          SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id) AS latest
+        FROM job j WHERE j.changed_at < ?1 AND j.disposition <> 'pending'
+          AND j.state IN ('done', 'quarantined', 'duplicate', 'gone')";
+    let mut old = c.prepare_cached(sql)?;
+    let mut found = old.query([Time(before)])?;
+    while let Some(row) = found.next()? {
+        each(row.get("id")?, &rows::path(row, "path")?, row.get("latest")?);
+    }
+    Ok(())
+}

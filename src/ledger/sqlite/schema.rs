@@ -1,0 +1,106 @@
+//! Connections to the file: settings, migrations, and the check of a ledger whose agent did not stop in order.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{fault, place};
+use crate::ledger::LedgerError;
+use crate::source::Shown;
+
+/// Each brings the schema from its index to the next number. Released ones never change.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_jobs.sql")];
+
+/// "h5in": tells a ledger from any other database.
+const APPLICATION: i64 = 0x6835_696e;
+
+/// Longer than any transaction of ours.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A ledger up to this length is checked at every start: it takes a moment, and finds what a failing disk did.
+const QUICK_BYTES: u64 = 64 << 20;
+
+/// The agent's connection, the only one that changes the schema.
+pub(super) fn open_for_agent(path: &Path, after_unclean_stop: bool) -> Result<Connection, LedgerError> {
+    let unclean = after_unclean_stop || place::log_bytes(path) > 0;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let opened = || -> Result<(), LedgerError> {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        if unclean || std::fs::metadata(path).is_ok_and(|file| file.len() <= QUICK_BYTES) {
+            check(&connection)?;
+        }
+        migrate(&mut connection, path)
+    }();
+    opened.map_err(|e| at(path, e))?;
+    Ok(connection)
+}
+
+/// A connection that may write, beside a running agent; never creates or changes the schema.
+pub(super) fn open_beside_agent(path: &Path) -> Result<Connection, LedgerError> {
+    if !path.exists() {
+        return Err(LedgerError::Missing(path.to_owned()));
+    }
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let found = version(&connection, path).map_err(|e| at(path, e))?;
+    if found < known() { Err(LedgerError::SchemaOlder { found, known: known() }) } else { Ok(connection) }
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
+    let doing = || format!("be opened at {}", Shown(path));
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| fault::storage(doing(), e))?;
+    let set = || -> rusqlite::Result<()> {
+        connection.busy_timeout(PATIENCE)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "cache_size", -16_384)
+    }();
+    set.map_err(|e| fault::storage(doing(), e))?;
+    Ok(connection)
+}
+
+fn check(connection: &Connection) -> Result<(), LedgerError> {
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(LedgerError::Damaged(verdict)) }
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
+    let found = version(connection, path)?;
+    for number in found..known() {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(MIGRATIONS[number as usize])?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", number + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// The schema's number; 0 in an empty file.
+fn version(connection: &Connection, path: &Path) -> Result<u32, LedgerError> {
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION && tables > 0 {
+        return Err(LedgerError::Foreign(path.to_owned()));
+    }
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known() { Err(LedgerError::SchemaNewer { found, known: known() }) } else { Ok(found) }
+}
+
+fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Says which file is damaged.
+fn at(path: &Path, error: LedgerError) -> LedgerError {
+    match error {
+        LedgerError::Damaged(what) => LedgerError::Damaged(format!("{}: {what}", Shown(path))),
+        other => other,
+    }
+}

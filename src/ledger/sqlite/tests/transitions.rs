@@ -1,0 +1,242 @@
+//! Each step, from the states that allow it and from one that does not.
+
+use std::ffi::OsStr;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{admit, arrival, bench, failure, hash_of, history, ids, publication};
+use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Previous, Selection, State};
+
+fn state_of(ledger: &dyn Ledger, path: &str) -> State {
+    ledger.find(Path::new(path)).unwrap().unwrap().state
+}
+
+fn convert(ledger: &dyn Ledger, id: JobId, disposition: Disposition) {
+    ledger.begin(id).unwrap();
+    ledger.publishing(id, &publication(id)).unwrap();
+    ledger.done(id, 0.125, disposition).unwrap();
+}
+
+#[test]
+fn a_file_goes_through_to_its_output_and_leaves_the_inbox() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let id = admit(ledger, "a.json", 1).id;
+    assert_eq!(ledger.begin(id).unwrap(), 1);
+    ledger.publishing(id, &publication(id)).unwrap();
+    let job = ledger.unfinished().unwrap().remove(0);
+    assert_eq!((job.state, job.temporary), (State::Publishing, Some(publication(id).temporary)));
+    ledger.rename_publication(id, Path::new("a~2.h5")).unwrap();
+    ledger.done(id, 0.125, Disposition::Pending).unwrap();
+    assert_eq!(ids(&ledger.unfinished().unwrap()), [id]);
+    ledger.disposed(id).unwrap();
+    ledger.disposed(id).unwrap();
+    assert!(ledger.unfinished().unwrap().is_empty());
+    let record = ledger.find(Path::new("a.json")).unwrap().unwrap();
+    assert_eq!((record.state, record.disposition), (State::Done, Disposition::Done));
+    assert_eq!((record.rows, record.columns, record.bad_records), (Some(10), Some(3), Some(1)));
+    assert_eq!(record.output.as_deref(), Some(Path::new("a~2.h5")));
+    assert_eq!((record.wait_s, record.convert_s, record.publish_s), (Some(0.25), Some(0.5), Some(0.125)));
+    assert_eq!((record.source_bytes, record.source_hash), (101, Some(hash_of(id))));
+    assert!(record.seen_at <= record.started_at.unwrap() && record.started_at <= record.finished_at);
+    assert!(!record.host.is_empty());
+}
+
+#[test]
+fn a_version_is_admitted_once_and_the_next_knows_the_one_before() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let first = admit(ledger, "a.json", 1).id;
+    let again = ledger.arrive(&[arrival("a.json", 1), arrival("b.json", 1), arrival("b.json", 1)]).unwrap();
+    assert!(matches!(&again[0], Admission::Known(job) if job.id == first));
+    assert!(matches!((&again[1], &again[2]), (Admission::New(b), Admission::Known(same)) if b.id == same.id));
+    convert(ledger, first, Disposition::None);
+    let second = admit(ledger, "a.json", 2);
+    let output = publication(first).output;
+    assert_eq!(second.previous, Some(Previous { id: first, size: 101, hash: hash_of(first), output }));
+    assert_eq!(ledger.waiting().unwrap().pop().unwrap().previous, second.previous);
+    ledger.begin(second.id).unwrap();
+    ledger.duplicate(second.id, hash_of(first), Some(first), Disposition::Pending).unwrap();
+    let record = ledger.find(Path::new("a.json")).unwrap().unwrap();
+    assert_eq!((record.state, record.duplicate_of), (State::Duplicate, Some(first)));
+}
+
+#[test]
+fn a_device_that_got_another_number_is_still_the_same_version() {
+    let bench = bench();
+    admit(&bench.ledger, "a.json", 1);
+    let mut moved = arrival("a.json", 1);
+    (moved.identity.device, moved.identity.inode) = (u64::MAX, 1 << 63);
+    let again = bench.ledger.arrive(&[moved.clone()]).unwrap();
+    assert!(matches!(&again[0], Admission::Known(job) if job.identity == moved.identity));
+}
+
+#[test]
+fn failures_come_back_and_the_poisonous_are_set_aside() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let id = admit(ledger, "a.json", 1).id;
+    ledger.begin(id).unwrap();
+    let run_at = "2030-01-02T03:04:05.678Z".parse().unwrap();
+    ledger.failed(id, &failure(), run_at).unwrap();
+    let job = ledger.waiting().unwrap().remove(0);
+    assert_eq!((job.state, job.run_at, job.attempts), (State::Failed, run_at, 1));
+    assert_eq!(ledger.begin(id).unwrap(), 2);
+    ledger.release(id).unwrap();
+    assert_eq!(ledger.begin(id).unwrap(), 3);
+    ledger.quarantined(id, &failure(), Disposition::Pending).unwrap();
+    let record = ledger.find(Path::new("a.json")).unwrap().unwrap();
+    assert_eq!((record.error_code.as_deref(), record.line, record.byte), (Some("syntax"), Some(3), Some(40)));
+    ledger.disposed(id).unwrap();
+    assert!(ledger.waiting().unwrap().is_empty() && ledger.unfinished().unwrap().is_empty());
+}
+
+#[test]
+fn a_publication_that_is_hindered_stays_decided() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let id = admit(ledger, "a.json", 1).id;
+    ledger.begin(id).unwrap();
+    ledger.publishing(id, &publication(id)).unwrap();
+    ledger.failed(id, &failure(), Timestamp::now()).unwrap();
+    assert_eq!(state_of(ledger, "a.json"), State::Publishing);
+    assert!(matches!(ledger.begin(id), Err(LedgerError::Conflict { found: Some(State::Publishing), .. })));
+    ledger.quarantined(id, &failure(), Disposition::None).unwrap();
+    let record = ledger.find(Path::new("a.json")).unwrap().unwrap();
+    assert_eq!((record.state, record.output, record.rows), (State::Quarantined, None, None));
+}
+
+#[test]
+fn steps_out_of_order_change_nothing() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let id = admit(ledger, "a.json", 1).id;
+    let before = history(ledger, &HistoryFilter::default());
+    let refused = |outcome: Result<(), LedgerError>| {
+        assert!(matches!(outcome, Err(LedgerError::Conflict { found: Some(State::Ready), .. })), "{outcome:?}");
+    };
+    refused(ledger.publishing(id, &publication(id)));
+    refused(ledger.rename_publication(id, Path::new("b.h5")));
+    refused(ledger.done(id, 0.0, Disposition::None));
+    refused(ledger.disposed(id));
+    refused(ledger.duplicate(id, [0; 32], None, Disposition::None));
+    refused(ledger.failed(id, &failure(), Timestamp::now()));
+    refused(ledger.release(id));
+    assert_eq!(history(ledger, &HistoryFilter::default()), before);
+    let unknown = ledger.gone(JobId(99)).unwrap_err();
+    assert_eq!(unknown.to_string(), "job 99 cannot be gone: it is not in the ledger");
+}
+
+#[test]
+fn what_went_and_came_back_is_new_again() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let id = admit(ledger, "a.json", 1).id;
+    ledger.begin(id).unwrap();
+    ledger.gone(id).unwrap();
+    ledger.handled(&mut |path, _| panic!("{path:?} is gone")).unwrap();
+    let back = admit(ledger, "a.json", 1);
+    assert_eq!((back.id, back.state, back.attempts), (id, State::Ready, 0));
+}
+
+#[test]
+fn retry_in_another_process_reaches_the_agent_once() {
+    let bench = bench();
+    let (agent, person) = (&bench.ledger, super::SqliteLedger::open_shared(&bench.path()).unwrap());
+    let [stale, stuck, waits] = [("a.json", 1), ("a.json", 2), ("b.json", 1)].map(|(p, v)| admit(agent, p, v).id);
+    for id in [stale, stuck, waits] {
+        agent.begin(id).unwrap();
+    }
+    agent.quarantined(stale, &failure(), Disposition::None).unwrap();
+    agent.quarantined(stuck, &failure(), Disposition::None).unwrap();
+    agent.failed(waits, &failure(), Timestamp::MAX).unwrap();
+    assert!(agent.requeued().unwrap().is_empty());
+    let only = Selection::Paths(vec!["b.json".into(), "none.json".into()]);
+    assert_eq!(ids(&person.requeue(&only).unwrap()), [waits]);
+    assert_eq!(ids(&person.requeue(&Selection::Failed).unwrap()), [stuck], "the older version is past");
+    let taken = agent.requeued().unwrap();
+    assert_eq!(ids(&taken), [stuck, waits]);
+    assert!(taken.iter().all(|job| job.attempts == 0 && job.state == State::Ready && job.run_at <= Timestamp::now()));
+    assert!(agent.requeued().unwrap().is_empty());
+}
+
+#[test]
+fn history_is_newest_first_and_filtered() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    for version in 1..=3 {
+        let id = admit(ledger, format!("{version}.json"), version).id;
+        convert(ledger, id, Disposition::None);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let last = admit(ledger, "1.json", 9).id;
+    let shown = |filter: HistoryFilter| history(ledger, &filter).iter().map(|r| r.id.0).collect::<Vec<_>>();
+    assert_eq!(shown(HistoryFilter::default()), [last.0, 3, 2, 1]);
+    assert_eq!(shown(HistoryFilter { state: Some(State::Done), limit: Some(2), ..Default::default() }), [3, 2]);
+    assert_eq!(shown(HistoryFilter { path: Some("1.json".into()), ..Default::default() }), [last.0, 1]);
+    let since = ledger.find(Path::new("3.json")).unwrap().unwrap().finished_at;
+    assert_eq!(shown(HistoryFilter { since, ..Default::default() }), [last.0, 3]);
+    let mut seen = 0;
+    ledger
+        .history(&HistoryFilter::default(), &mut |_| {
+            seen += 1;
+            ControlFlow::Break(())
+        })
+        .unwrap();
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn a_source_that_stands_in_the_inbox_is_never_forgotten() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    for (path, version) in [("kept.json", 1), ("kept.json", 2), ("left.json", 1), ("moving.json", 1)] {
+        let id = admit(ledger, path, version).id;
+        let moving = path == "moving.json";
+        convert(ledger, id, if moving { Disposition::Pending } else { Disposition::None });
+    }
+    admit(ledger, "waiting.json", 1);
+    let future = Timestamp::now() + SignedDuration::from_secs(60);
+    assert_eq!(ledger.forget(Timestamp::now() - SignedDuration::from_secs(60), &mut |_| false).unwrap(), 0);
+    assert_eq!(ledger.forget(future, &mut |path| path == Path::new("kept.json")).unwrap(), 2);
+    let left = history(ledger, &HistoryFilter::default());
+    let mut left = left.iter().map(|r| (r.path.to_str().unwrap(), r.source_bytes)).collect::<Vec<_>>();
+    left.sort_unstable();
+    assert_eq!(left, [("kept.json", 102), ("moving.json", 101), ("waiting.json", 101)]);
+    assert_eq!(ledger.totals().unwrap().count(State::Done), 2);
+}
+
+#[test]
+fn names_are_bytes() {
+    let bench = bench();
+    let hostile = Path::new(OsStr::from_bytes(b"sub/a\nb\xff\xfe'; DROP TABLE job;--.json"));
+    let job = admit(&bench.ledger, hostile, 1);
+    assert_eq!(job.path, hostile);
+    assert_eq!(bench.ledger.find(hostile).unwrap().unwrap().path, hostile);
+    let mut handled = Vec::new();
+    bench.ledger.handled(&mut |path, identity| handled.push((path.to_owned(), identity))).unwrap();
+    assert_eq!(handled, [(hostile.to_owned(), job.identity)]);
+    let shown: String = super::super::schema::open_reader(&bench.path())
+        .unwrap()
+        .query_row("SELECT path_text FROM job", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(shown, "sub/a\\nb\\xff\\xfe'; DROP TABLE job;--.json");
+}
+
+#[test]
+fn a_hundred_thousand_arrivals_and_the_ledger_is_still_asked_in_an_instant() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let all: Vec<_> = (0..100_000).map(|n| arrival(format!("day-{}/{n}.json", n % 365), n)).collect();
+    for some in all.chunks(5000) {
+        assert!(ledger.arrive(some).unwrap().iter().all(|admission| matches!(admission, Admission::New(_))));
+    }
+    assert_eq!(ledger.totals().unwrap().count(State::Ready), 100_000);
+    assert!(ledger.arrive(&all[..10]).unwrap().iter().all(|admission| matches!(admission, Admission::Known(_))));
+    let mut handled = 0;
+    ledger.handled(&mut |_, _| handled += 1).unwrap();
+    assert_eq!((handled, ledger.waiting().unwrap().len()), (100_000, 100_000));
+}
