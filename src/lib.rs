@@ -1,5 +1,39 @@
 //! Drop JSON into a folder; find HDF5 that pandas opens in another.
+//!
+//! A tour of the house, in the order in which a file meets its rooms:
+//!
+//! * [`cli`]: what the operator types; one small file a verb, each a few lines over the rooms below.
+//! * [`agent`]: what keeps running. One thread decides; it joins the rooms below with channels.
+//! * [`intake`]: which files are ready. Events are hints, the listing is the truth, and a pure state machine settles.
+//! * [`jobs`]: one attempt on one file, from the queue over the workers to what becomes of the source.
+//! * [`ledger`]: what was done, durably: one trait, and SQLite behind it.
+//! * [`convert`]: one source in, one output out: read, parse, frame, write, publish. Knows no agent and no ledger.
+//! * [`telemetry`]: what the operator sees: the log, the status, and where it can be asked for.
+//! * [`source`]: a source file's identity, its name and how to open it safely. A leaf.
+//! * [`config`]: what the operator wrote, checked. A leaf.
+//!
+//! Imports point down this list, and the neighbours `intake` and `jobs`, `ledger` and `convert` do not know each other;
+//! a test holds that. `unsafe` is in two files: the one that talks to the HDF5 library, and the one that asks the kernel
+//! whether a file has a writer.
+
+// Above everything: the operator's side.
+pub mod cli;
+
+pub mod agent;
+
+// What the agent joins.
+pub mod intake;
+
+pub mod jobs;
+
+// What a job needs.
+pub mod ledger;
 
 pub mod convert;
 
+// What everybody may use.
+pub mod telemetry;
+
 pub mod source;
+
+pub mod config;

@@ -98,8 +98,8 @@ fn retry(reader: &mut Reader, to: &mut Retry) {
     reader.read("retry.backoff_secs", &mut to.backoff_secs, number(1..=DAY));
     reader.read("retry.backoff_max_secs", &mut to.backoff_max_secs, number(1..=7 * DAY));
     if to.backoff_secs > to.backoff_max_secs {
-        let what = format!("= {} is less than `retry.backoff_secs` = {}", to.backoff_max_secs, to.backoff_secs);
-        reader.complain("retry.backoff_max_secs", Complaint::new(what, "the longest wait cannot be below the first"));
+        let what = format!("= {} is more than `retry.backoff_max_secs` = {}", to.backoff_secs, to.backoff_max_secs);
+        reader.complain("retry.backoff_secs", Complaint::new(what, "the first wait cannot be above the longest"));
     }
 }
 

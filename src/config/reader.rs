@@ -108,18 +108,16 @@ impl<'t> Reader<'t> {
         Problem { key, line: Some(line), what, hint: self.suggestion(section, name) }
     }
 
-    /// What was probably meant: a name like it in the same place, the same name in another, or any that exists here.
+    /// What was probably meant: the same name in another place, one like it in this place, or any that exists here.
     fn suggestion(&self, section: &str, name: &str) -> String {
         let mut here = self.names_in(section);
         if section.is_empty() {
             here.extend(self.sections());
         }
-        let likeness = |known: &&str| strsim::jaro_winkler(name, known);
-        let nearest = here.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        match (nearest.filter(|known| likeness(known) >= ALIKE), self.home_of(name)) {
-            (Some(nearest), _) => format!("did you mean `{nearest}`?"),
-            (None, Some("")) => format!("`{name}` stands at the top, before the first [section]"),
-            (None, Some(home)) => format!("`{name}` belongs in [{home}]"),
+        match (self.home_of(name), nearest(name, &here)) {
+            (Some(""), _) => format!("`{name}` stands at the top, before the first [section]"),
+            (Some(home), _) => format!("`{name}` belongs in [{home}]"),
+            (None, Some(nearest)) => format!("did you mean `{nearest}`?"),
             (None, None) => format!("known here: {}", here.join(", ")),
         }
     }
@@ -136,6 +134,12 @@ impl<'t> Reader<'t> {
     fn names_in(&self, section: &str) -> Vec<&'static str> {
         self.known.iter().map(|key| split(key)).filter(|(home, _)| *home == section).map(|(_, name)| name).collect()
     }
+}
+
+fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    let ranked = known.iter().map(|other| (strsim::jaro_winkler(name, other), *other));
+    let best = ranked.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, other)| other)
 }
 
 fn split(key: &'static str) -> (&'static str, &'static str) {

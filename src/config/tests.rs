@@ -166,7 +166,7 @@ fn values_out_of_place_are_refused() {
         ("output", "key = '/'", "empty name"),
         ("output", "key = '/a/_v_b'", "PyTables"),
         ("output", "key = '/a/..'", ". or .."),
-        ("retry", "backoff_secs = 901", "is less than `retry.backoff_secs`"),
+        ("retry", "backoff_secs = 901", "is more than `retry.backoff_max_secs` = 900"),
         ("retry", "max_attempts = 0", "from 1 to 1000"),
         ("ledger", "url = 'sqlite:ledger.sqlite'", "not an absolute path"),
         ("ledger", "url = 'sqlite://host/x'", "more or less in it"),

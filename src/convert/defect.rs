@@ -42,7 +42,11 @@ impl Defect {
     /// The file is one document spread over lines.
     pub(crate) fn one_document() -> Self {
         let what = "looks like one JSON document spread over lines, not JSON lines (one whole record a line)";
-        Self::new("not_json_lines", what, "write one record a line, for example with `jq -c '.[]' FILE` or `jq -c . FILE`")
+        Self::new(
+            "not_json_lines",
+            what,
+            "write one record a line, for example with `jq -c '.[]' FILE` or `jq -c . FILE`",
+        )
     }
 
     /// Lines of different kinds.
@@ -52,7 +56,7 @@ impl Defect {
     }
 
     /// A lone surrogate in a text column or key.
-    pub(crate) fn lone_surrogate(line: u64, column: String) -> Self {
+    pub(crate) fn lone_surrogate(line: u64, column: &str) -> Self {
         let column = escape(column.as_bytes(), 60);
         let what = format!("text in column `{column}` holds half of a surrogate pair (\\ud800 to \\udfff), no Unicode");
         Self::new("lone_surrogate", what, "correct the escape sequence, then retry the file").at_line(line)
@@ -76,7 +80,8 @@ impl Defect {
 
     /// A record over `limits.record_bytes`.
     pub(crate) fn record_too_long(line: u64, limit: u64) -> Self {
-        Self::limit("limit_record_bytes", format!("record of more than {limit} bytes"), "limits.record_bytes").at_line(line)
+        Self::limit("limit_record_bytes", format!("record of more than {limit} bytes"), "limits.record_bytes")
+            .at_line(line)
     }
 
     /// A file over `limits.file_bytes`.

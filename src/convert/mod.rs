@@ -22,6 +22,7 @@ use input::{Batch, BatchReader, ReadLimits};
 use output::OutputError;
 use parse::ParseLimits;
 
+use crate::config::{Config, Limits};
 use crate::source::Identity;
 
 /// Sources of this size and more are parsed by all cores at once; smaller ones keep a worker busy each.
@@ -48,8 +49,18 @@ pub struct Options {
     pub durable: bool,
 }
 
+impl Options {
+    /// As `config` says; without a hash.
+    #[must_use]
+    pub fn from_config(config: &Config) -> Self {
+        let Limits { record_bytes, file_bytes, depth, columns, convert_secs, .. } = config.limits;
+        let (key, durable) = (config.output.key.clone(), config.output.durable);
+        Self { key, record_bytes, file_bytes, depth, columns, convert_secs, hash: false, durable }
+    }
+}
+
 /// What a conversion gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Records converted.
     pub rows: u64,

@@ -8,9 +8,12 @@ use std::fs::{self, File, FileTimes};
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
+use super::attempt::Workshop;
+use crate::config::After;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_to_new, sync_folder, versioned};
-use crate::source::{Identity, OpenError, open_beneath};
+use crate::ledger::{Job, LedgerError};
+use crate::source::{Identity, OpenError, Shown, open_beneath};
 
 /// What happened to the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,34 @@ pub(super) enum Disposed {
     Deleted,
     /// The path holds no such file (any more): nothing was touched.
     NotThere,
+}
+
+impl Workshop {
+    /// Moves or deletes the source of a job that is decided, as its state and the configuration want it. What cannot be
+    /// done now is done later: the ledger remembers it as pending.
+    pub(super) fn dispose(&self, job: &Job) -> Result<(), LedgerError> {
+        let disposed = match self.after {
+            After::Keep => return Ok(()),
+            After::Archive => move_source(&self.inbox, &job.path, &job.identity, &self.archive),
+            After::Delete => delete_source(&self.inbox, &job.path, &job.identity),
+        };
+        self.note_disposed(job, disposed.map(|what| format!("{what:?}")))
+    }
+
+    /// Notes in ledger and log what became of a source.
+    pub(super) fn note_disposed(&self, job: &Job, disposed: Result<String, OutputError>) -> Result<(), LedgerError> {
+        match disposed {
+            Ok(what) => {
+                log::debug!(event = "file.disposed", job = job.id.0, path:% = Shown(&job.path); "Source disposed of: {what}.");
+                self.ledger.disposed(job.id)
+            }
+            Err(error) => {
+                log::error!(event = "file.disposed", job = job.id.0, path:% = Shown(&job.path), error:% = error;
+                    "The source could not be moved or deleted; it will be tried again.");
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Moves the source at `relative` in `inbox`, if it is still `identity`, to the same place in `folder`. If the name is

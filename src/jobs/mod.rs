@@ -2,13 +2,21 @@
 //!
 //! Knows the [`ledger`](crate::ledger) and the engine ([`convert`](crate::convert)); which files are ready it is told.
 
-pub mod attempt;
-mod disposition;
-pub mod naming;
+// What feeds the workers.
 pub mod pool;
-mod quarantine;
 pub mod queue;
-pub mod recovery;
+
+// One attempt, in the order in which it goes.
+pub mod attempt;
+pub mod naming;
+mod publishing;
+
+// What becomes of the source.
+mod disposition;
+pub mod quarantine;
 pub mod retry;
+
+// What an earlier run left.
+pub mod recovery;
 
 pub use attempt::{Outcome, Workshop};

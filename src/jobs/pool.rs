@@ -44,24 +44,16 @@ impl Pool {
         Ok(Self { threads, busy })
     }
 
-    /// How many workers have a job in hand.
+    /// How many workers have a job in hand, at any moment.
     #[must_use]
-    pub fn busy(&self) -> usize {
-        self.busy.load(Ordering::Relaxed)
+    pub fn busy_counter(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.busy)
     }
 
     /// How many workers there are.
     #[must_use]
     pub fn size(&self) -> usize {
         self.threads.len()
-    }
-
-    /// Waits until all workers have ended; the queue must have been closed.
-    pub fn join(self) {
-        for thread in self.threads {
-            // A worker catches the panics of its attempts; what panics beyond that has been reported by the hook.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -1,29 +1,18 @@
 //! The work queue: jobs that wait, in the operator's order, and the bounded channel that feeds the workers.
 //!
 //! The channel holds little, so that the order counts and a stop finishes soon; what waits beyond it waits here.
-//! A path is in hand once at a time: a newer version of it waits until the older one's attempt has ended.
+//! A path is in hand once at a time: a newer version of it waits until the older one's attempt has ended. Of versions
+//! that wait, any may come first; an older one then finds that it is gone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use jiff::Timestamp;
 
+use crate::config::Order;
 use crate::ledger::{Job, JobId};
-
-/// Which of the waiting jobs comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Longest unmodified source first.
-    OldestFirst,
-    /// Last modified source first.
-    NewestFirst,
-    /// By path.
-    Name,
-    /// Smallest source first.
-    SmallestFirst,
-}
 
 /// A job's place among those that wait; ties are broken by the job's number.
 type Rank = (i128, OsString, JobId);
@@ -37,6 +26,8 @@ pub struct Queue {
     in_hand: HashSet<PathBuf>,
     known: HashSet<JobId>,
     sender: Option<Sender<Job>>,
+    /// The workers' end, to take back what no worker has begun.
+    receiver: Receiver<Job>,
 }
 
 impl Queue {
@@ -52,6 +43,7 @@ impl Queue {
             in_hand: HashSet::new(),
             known: HashSet::new(),
             sender: Some(sender),
+            receiver: receiver.clone(),
         };
         (queue, receiver)
     }
@@ -74,18 +66,14 @@ impl Queue {
             let job = entry.remove();
             self.enter(job);
         }
+        let Some(sender) = self.sender.clone() else { return };
         while let Some((rank, job)) = self.ready.pop_first() {
             let path = job.path.clone();
-            match self.sender.as_ref().map(|sender| sender.try_send(job)) {
-                Some(Ok(())) => {
-                    self.in_hand.insert(path);
-                }
-                Some(Err(TrySendError::Full(job) | TrySendError::Disconnected(job))) => {
-                    self.ready.insert(rank, job);
-                    return;
-                }
-                None => return,
+            if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = sender.try_send(job) {
+                self.ready.insert(rank, job);
+                return;
             }
+            self.in_hand.insert(path);
         }
     }
 
@@ -98,9 +86,12 @@ impl Queue {
         }
     }
 
-    /// Closes the channel: workers finish what is in hand. What waits is dropped here and remembered by the ledger.
+    /// Closes the channel: workers finish what they have begun. What waits is dropped here and remembered by the ledger.
     pub fn close(&mut self) {
         self.sender = None;
+        for job in self.receiver.try_iter() {
+            self.in_hand.remove(&job.path);
+        }
     }
 
     /// When the next job's time comes.
@@ -134,17 +125,11 @@ impl Queue {
     }
 
     fn enter(&mut self, job: Job) {
-        if self.in_hand.contains(&job.path) || self.is_ready(&job.path) {
+        if self.in_hand.contains(&job.path) {
             self.behind.entry(job.path.clone()).or_default().push(job);
         } else {
             self.ready.insert(self.rank(&job), job);
         }
-    }
-
-    /// A newer version of a path that is still waiting may overtake its older one; the older one then finds that its
-    /// version is gone. So only paths in hand block.
-    fn is_ready(&self, _path: &Path) -> bool {
-        false
     }
 
     fn rank(&self, job: &Job) -> Rank {
@@ -156,5 +141,88 @@ impl Queue {
         };
         let name = if self.order == Order::Name { job.path.clone().into_os_string() } else { OsString::new() };
         (number, name, job.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Disposition, State};
+    use crate::source::Identity;
+
+    const EARLY: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn job(id: i64, path: &str, size: u64) -> Job {
+        Job {
+            id: JobId(id),
+            path: path.into(),
+            identity: Identity { device: 1, inode: 1, size, mtime_ns: -id, ctime_ns: 0 },
+            state: State::Ready,
+            attempts: 0,
+            run_at: EARLY,
+            hash: None,
+            output: None,
+            temporary: None,
+            disposition: Disposition::None,
+            previous: None,
+        }
+    }
+
+    fn order_of(order: Order) -> Vec<i64> {
+        let (mut queue, taken) = Queue::new(order, 10);
+        for (id, path, size) in [(1, "c", 5), (2, "a", 9), (3, "b", 7)] {
+            queue.add(job(id, path, size), EARLY);
+        }
+        queue.feed(EARLY);
+        taken.try_iter().map(|job| job.id.0).collect()
+    }
+
+    #[test]
+    fn jobs_come_in_the_order_asked_for() {
+        assert_eq!(order_of(Order::Name), [2, 3, 1]);
+        assert_eq!(order_of(Order::SmallestFirst), [1, 3, 2]);
+        assert_eq!(order_of(Order::OldestFirst), [3, 2, 1]);
+        assert_eq!(order_of(Order::NewestFirst), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_full_channel_keeps_jobs_here_and_a_path_is_in_hand_once() {
+        let (mut queue, taken) = Queue::new(Order::Name, 1);
+        queue.add(job(1, "a", 1), EARLY);
+        queue.add(job(1, "a", 1), EARLY);
+        queue.feed(EARLY);
+        queue.add(job(2, "a", 1), EARLY);
+        queue.add(job(3, "b", 1), EARLY);
+        queue.feed(EARLY);
+        assert_eq!((queue.in_hand(), queue.waiting()), (1, 2));
+        let first = taken.try_recv().unwrap();
+        queue.feed(EARLY);
+        assert_eq!(taken.try_recv().unwrap().id, JobId(3));
+        queue.finished(&first);
+        queue.feed(EARLY);
+        assert_eq!(taken.try_recv().unwrap().id, JobId(2));
+    }
+
+    #[test]
+    fn closing_takes_back_what_no_worker_has_begun() {
+        let (mut queue, taken) = Queue::new(Order::Name, 5);
+        ["a", "b", "c"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), EARLY));
+        queue.feed(EARLY);
+        let begun = taken.recv().unwrap();
+        queue.close();
+        assert_eq!(queue.in_hand(), 1);
+        queue.finished(&begun);
+        assert!(queue.in_hand() == 0 && taken.recv().is_err());
+    }
+
+    #[test]
+    fn a_job_waits_for_its_time() {
+        let (mut queue, taken) = Queue::new(Order::Name, 1);
+        let later = EARLY + jiff::SignedDuration::from_secs(5);
+        queue.add(Job { run_at: later, ..job(1, "a", 1) }, EARLY);
+        queue.feed(EARLY);
+        assert_eq!((taken.len(), queue.next_time(), queue.retrying()), (0, Some(later), 1));
+        queue.feed(later);
+        assert_eq!(taken.len(), 1);
     }
 }

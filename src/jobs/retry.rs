@@ -56,8 +56,7 @@ impl From<ConvertError> for Trouble {
 impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Gone => Self::Gone,
-            OpenError::Link | OpenError::NotAFile(_) => Self::Gone,
+            OpenError::Gone | OpenError::Link | OpenError::NotAFile(_) => Self::Gone,
             OpenError::Io(_) => Self::Transient(plain("open_error", &error)),
         }
     }

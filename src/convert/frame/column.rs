@@ -247,7 +247,10 @@ impl Column {
     /// Where the heap bytes of `row` begin: where those of the nearest heap cell before it end. Rows are read in order,
     /// so that each gap is walked once.
     fn heap_start(&self, row: usize) -> usize {
-        (0..row).rev().find(|r| self.tag(*r).in_heap()).map_or(0, |r| usize::try_from(self.words[r]).unwrap_or(usize::MAX))
+        (0..row)
+            .rev()
+            .find(|r| self.tag(*r).in_heap())
+            .map_or(0, |r| usize::try_from(self.words[r]).unwrap_or(usize::MAX))
     }
 
     fn tag(&self, row: usize) -> Tag {

@@ -10,7 +10,7 @@ pub(crate) mod part;
 pub(crate) mod pickled;
 mod warnings;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use column::{Column, KindSet};
 use dtype::Dtype;
@@ -102,6 +102,11 @@ impl Frame {
         self.columns[index].places[part].map(|place| self.parts[part].column(place))
     }
 
+    /// Returns true if and only if the label of column `index` ends in a NUL, which HDF5 loses.
+    pub(crate) fn loses_nul(&self, index: usize) -> bool {
+        matches!(&self.labels, Labels::Keys(keys) if keys[index].ends_with(b"\0"))
+    }
+
     /// The label of column `index`, as people may read it.
     pub(crate) fn label(&self, index: usize) -> String {
         match &self.labels {
@@ -129,7 +134,7 @@ impl Frame {
             }
             for (part, cells) in self.cells(index) {
                 if let Some(row) = cells.and_then(Column::first_wild) {
-                    return Err(Defect::lone_surrogate(part.line_of(row), self.label(index)));
+                    return Err(Defect::lone_surrogate(part.line_of(row), &self.label(index)));
                 }
             }
         }
@@ -176,14 +181,15 @@ fn join_positions(parts: &[Part]) -> (Labels, Places) {
     (Labels::Positions(width), places.collect())
 }
 
-/// HDF5 stores labels padded with NUL, so that a NUL at the end is lost: `"a"` and `"a\0"` would be one.
+/// HDF5 stores labels padded with NUL, so that a NUL at the end is lost (pandas' own files lose it, too): `"a"` and
+/// `"a\0"` would be one, and the file could not be read.
 fn refuse_labels_that_collide(keys: &[Vec<u8>]) -> Result<(), Defect> {
     if !keys.iter().any(|key| key.ends_with(b"\0")) {
         return Ok(());
     }
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     for key in keys {
-        if seen.insert(trim_nuls(key), ()).is_some() {
+        if !seen.insert(trim_nuls(key)) {
             return Err(Defect::colliding_labels(&String::from_utf8_lossy(trim_nuls(key))));
         }
     }
@@ -191,7 +197,7 @@ fn refuse_labels_that_collide(keys: &[Vec<u8>]) -> Result<(), Defect> {
 }
 
 /// `key` without the NULs at its end.
-pub(crate) fn trim_nuls(key: &[u8]) -> &[u8] {
+fn trim_nuls(key: &[u8]) -> &[u8] {
     let end = key.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     &key[..end]
 }

@@ -34,14 +34,12 @@ pub(crate) fn int(out: &mut Vec<u8>, value: i64) {
 
 /// Appends an `int` above the signed 64 bits.
 pub(crate) fn uint(out: &mut Vec<u8>, value: u64) {
-    match i64::try_from(value) {
-        Ok(small) => int(out, small),
-        Err(_) => {
-            out.extend_from_slice(&[0x8a, 9]);
-            out.extend_from_slice(&value.to_le_bytes());
-            out.push(0);
-        }
+    if let Ok(small) = i64::try_from(value) {
+        return int(out, small);
     }
+    out.extend_from_slice(&[0x8a, 9]);
+    out.extend_from_slice(&value.to_le_bytes());
+    out.push(0);
 }
 
 /// Appends an `int` of any size, given in decimal.

@@ -10,7 +10,15 @@ const EXACT: u64 = 1 << 53;
 impl Frame {
     /// One sentence for each column that lost something, naming the first line.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        (0..self.columns.len()).filter_map(|index| self.lost_digits(index)).collect()
+        let columns = 0..self.columns.len();
+        columns.flat_map(|index| [self.lost_nul(index), self.lost_digits(index)]).flatten().collect()
+    }
+
+    fn lost_nul(&self, index: usize) -> Option<String> {
+        let label = self.label(index);
+        let label = label.trim_end_matches('\0').escape_debug();
+        let what = format!("column `{label}` loses the NUL at the end of its name (as in pandas)");
+        self.loses_nul(index).then_some(what)
     }
 
     fn lost_digits(&self, index: usize) -> Option<String> {
@@ -23,7 +31,7 @@ impl Frame {
         });
         let line = rows.min()?;
         let label = match &self.labels {
-            Labels::Keys(_) => format!("`{}`", self.label(index)),
+            Labels::Keys(_) => format!("`{}`", self.label(index).escape_debug()),
             _ => index.to_string(),
         };
         Some(format!(

@@ -114,7 +114,8 @@ impl<'a> BatchReader<'a> {
         let from = bytes.len();
         // Room for the padding too, so that the batch is not moved for it.
         bytes.reserve(wanted + simd_json::INPUT_PADDING);
-        let read = io::Read::by_ref(&mut self.file).take(wanted as u64).read_to_end(bytes).map_err(ConvertError::Read)?;
+        let read =
+            io::Read::by_ref(&mut self.file).take(wanted as u64).read_to_end(bytes).map_err(ConvertError::Read)?;
         self.ended = read < wanted;
         self.bytes_read += read as u64;
         if let Some(hasher) = &mut self.hasher {
@@ -188,10 +189,10 @@ mod tests {
 
     #[test]
     fn a_line_longer_than_a_batch_is_read_whole_and_one_over_the_limit_is_refused() {
-        let file = file_of(&[b'1'; 3 << 20]);
+        let file = file_of(&b"1".repeat(3 << 20));
         let batch = BatchReader::new(&file, limits(1 << 28), false).next_batch().unwrap().unwrap();
         assert_eq!(batch.end, 3 << 20);
-        let file = file_of(&[b'1'; 3 << 20]);
+        let file = file_of(&b"1".repeat(3 << 20));
         let refused = BatchReader::new(&file, limits(1 << 20), false).next_batch();
         assert!(matches!(refused, Err(ConvertError::Defect(d)) if d.code == "limit_record_bytes" && d.line == Some(1)));
     }

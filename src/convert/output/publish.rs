@@ -24,7 +24,11 @@ pub fn staging(outbox: &Path) -> Result<PathBuf, OutputError> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(folder),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(outbox).map_err(OutputError::io("create", outbox))?;
-            DirBuilder::new().mode(0o700).recursive(true).create(&folder).map_err(OutputError::io("create", &folder))?;
+            DirBuilder::new()
+                .mode(0o700)
+                .recursive(true)
+                .create(&folder)
+                .map_err(OutputError::io("create", &folder))?;
             Ok(folder)
         }
         Err(e) => Err(OutputError::io("create", &folder)(e)),

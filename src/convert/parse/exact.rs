@@ -283,22 +283,19 @@ impl Parser<'_> {
         };
         self.at += 6;
         let mut code = u32::from(first);
-        if (0xd800..0xdc00).contains(&code) && self.line[self.at..].starts_with(b"\\u") {
-            if let Some(second @ 0xdc00..=0xdfff) = self.hex_at(self.at + 2) {
-                code = 0x1_0000 + ((code - 0xd800) << 10) + (u32::from(second) - 0xdc00);
-                self.at += 6;
-            }
+        if (0xd800..0xdc00).contains(&code)
+            && self.line[self.at..].starts_with(b"\\u")
+            && let Some(second @ 0xdc00..=0xdfff) = self.hex_at(self.at + 2)
+        {
+            code = 0x1_0000 + ((code - 0xd800) << 10) + (u32::from(second) - 0xdc00);
+            self.at += 6;
         }
-        match char::from_u32(code) {
-            Some(c) => {
-                self.tape.texts.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                Ok(false)
-            }
-            None => {
-                self.tape.texts.extend_from_slice(&surrogate_bytes(code));
-                Ok(true)
-            }
+        let character = char::from_u32(code);
+        match character {
+            Some(c) => self.tape.texts.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => self.tape.texts.extend_from_slice(&surrogate_bytes(first)),
         }
+        Ok(character.is_none())
     }
 
     fn hex_at(&self, at: usize) -> Option<u16> {
@@ -349,7 +346,7 @@ impl Parser<'_> {
 }
 
 /// A surrogate in three bytes, as Python's `surrogatepass` writes it.
-fn surrogate_bytes(code: u32) -> [u8; 3] {
-    let low = |shift: u32| (code >> shift & 0x3f) as u8 | 0x80;
-    [0xe0 | (code >> 12) as u8, low(6), low(0)]
+fn surrogate_bytes(surrogate: u16) -> [u8; 3] {
+    let [high, low] = surrogate.to_be_bytes();
+    [0xe0 | high >> 4, 0x80 | (high & 0xf) << 2 | low >> 6, 0x80 | low & 0x3f]
 }

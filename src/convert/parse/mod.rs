@@ -26,7 +26,8 @@ pub(crate) struct ParseLimits {
 /// Parses every line of `batch`. On a defect nothing of the batch is of use.
 pub(crate) fn batch(mut batch: Batch, limits: ParseLimits) -> Result<Part, Defect> {
     let mut part = Part::new(batch.first_line);
-    let mut parser = LineParser { buffers: Buffers::default(), tape: simd_json::Tape(Vec::new()), saved: Vec::new(), limits };
+    let mut parser =
+        LineParser { buffers: Buffers::default(), tape: simd_json::Tape(Vec::new()), saved: Vec::new(), limits };
     let mut start = 0;
     while start < batch.end {
         let end = line_end(&batch.bytes[start..batch.end]).map_or(batch.end, |length| start + length);

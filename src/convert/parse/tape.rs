@@ -86,9 +86,7 @@ impl<'t, T: Tape> Walk<'t, T> {
     fn member(&mut self, part: &mut Part) -> Result<(), Defect> {
         match self.next() {
             Node::Text(key) => self.value(part.keyed(key)).map_err(|e| e.at_line(part.next_line())),
-            Node::WildText(key) => {
-                Err(Defect::lone_surrogate(part.next_line(), String::from_utf8_lossy(key).into_owned()))
-            }
+            Node::WildText(key) => Err(Defect::lone_surrogate(part.next_line(), &String::from_utf8_lossy(key))),
             other => unreachable!("a tape has a key here, not {other:?}"),
         }
     }

@@ -94,7 +94,8 @@ fn put_back(c: &Connection, id: JobId) -> Result<Job, LedgerError> {
 
 /// Hands out, once, what was put back.
 pub(super) fn take_requeued(c: &Connection) -> Result<Vec<Job>, LedgerError> {
-    let sql = format!("{JOB} WHERE j.requeued = 1 AND j.state = 'ready' ORDER BY j.id");
+    let some = "SELECT id FROM job INDEXED BY job_requeued WHERE requeued = 1";
+    let sql = format!("{JOB} WHERE j.id IN ({some}) AND +j.state = 'ready' ORDER BY j.id");
     let jobs = c.prepare_cached(&sql)?.query_map([], rows::job)?.collect::<Result<_, _>>()?;
     c.prepare_cached("UPDATE job SET requeued = 0 WHERE requeued = 1")?.execute([])?;
     Ok(jobs)

@@ -10,12 +10,20 @@ use super::rows::{self, Bytes, JOB, Time};
 use crate::ledger::{HistoryFilter, Job, JobId, LedgerError, Record, State, Totals};
 use crate::source::Identity;
 
+// SQLite plans without statistics here, so that each of these says which index finds the few among the many.
+const UNFINISHED: &str = "j.id IN (SELECT id FROM job WHERE state IN ('running', 'publishing')
+    UNION SELECT id FROM job INDEXED BY job_disposition WHERE disposition = 'pending') ORDER BY j.id";
+const WAITING: &str = "j.id IN (SELECT id FROM job WHERE state IN ('ready', 'failed')) ORDER BY j.seen_at, j.id";
+const ANY_REQUEUED: &str = "SELECT 1 FROM job INDEXED BY job_requeued WHERE requeued = 1 LIMIT 1";
+const LAST_SUCCESS: &str = "SELECT max(changed_at) FROM job INDEXED BY job_state WHERE state = 'done'";
+const OLDEST_WAITING: &str = "SELECT min(seen_at) FROM job INDEXED BY job_waiting WHERE state IN ('ready', 'failed')";
+
 pub(super) fn unfinished(c: &Connection) -> Result<Vec<Job>, LedgerError> {
-    jobs(c, "j.state IN ('running', 'publishing') OR j.disposition = 'pending' ORDER BY j.id")
+    jobs(c, UNFINISHED)
 }
 
 pub(super) fn waiting(c: &Connection) -> Result<Vec<Job>, LedgerError> {
-    jobs(c, "j.state IN ('ready', 'failed') ORDER BY j.seen_at, j.id")
+    jobs(c, WAITING)
 }
 
 fn jobs(c: &Connection, which: &str) -> Result<Vec<Job>, LedgerError> {
@@ -24,7 +32,7 @@ fn jobs(c: &Connection, which: &str) -> Result<Vec<Job>, LedgerError> {
 }
 
 pub(super) fn any_requeued(c: &Connection) -> Result<bool, LedgerError> {
-    Ok(c.prepare_cached("SELECT 1 FROM job WHERE requeued = 1")?.exists([])?)
+    Ok(c.prepare_cached(ANY_REQUEUED)?.exists([])?)
 }
 
 pub(super) fn handled(c: &Connection, each: &mut dyn FnMut(&Path, Identity)) -> Result<(), LedgerError> {
@@ -55,8 +63,8 @@ pub(super) fn totals(c: &Connection) -> Result<Totals, LedgerError> {
             (totals.rows, totals.bytes_in, totals.bytes_out) = (number(2)?, number(3)?, number(4)?);
         }
     }
-    totals.last_success_at = moment(&c, "SELECT max(changed_at) FROM job WHERE state = 'done'")?;
-    totals.oldest_waiting = moment(&c, "SELECT min(seen_at) FROM job WHERE state IN ('ready', 'failed')")?;
+    totals.last_success_at = moment(&c, LAST_SUCCESS)?;
+    totals.oldest_waiting = moment(&c, OLDEST_WAITING)?;
     Ok(totals)
 }
 
@@ -120,4 +128,27 @@ pub(super) fn finished_before(
         each(row.get("id")?, &rows::path(row, "path")?, row.get("latest")?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite goes about `sql`: one line a table.
+    fn plan(c: &Connection, sql: &str) -> Vec<String> {
+        let mut explained = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        explained.query_map([], |row| row.get("detail")).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn no_frequent_question_reads_the_whole_table() {
+        let c = Connection::open_in_memory().unwrap();
+        c.execute_batch(include_str!("migrations/0001_jobs.sql")).unwrap();
+        let jobs = [UNFINISHED, WAITING].map(|which| format!("{JOB} WHERE {which}"));
+        let others = [ANY_REQUEUED, LAST_SUCCESS, OLDEST_WAITING].map(str::to_owned);
+        for sql in jobs.into_iter().chain(others) {
+            let plan = plan(&c, &sql);
+            assert!(plan.iter().all(|line| !line.starts_with("SCAN") || line.contains("INDEX")), "{sql}: {plan:#?}");
+        }
+    }
 }

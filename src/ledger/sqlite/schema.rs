@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{fault, place};
@@ -26,6 +27,8 @@ pub(super) fn open_for_agent(path: &Path, after_unclean_stop: bool) -> Result<Co
     let unclean = after_unclean_stop || place::log_bytes(path) > 0;
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let opened = || -> Result<(), LedgerError> {
+        // Before anything is written: another program's database stays as it is.
+        version(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
         if unclean || std::fs::metadata(path).is_ok_and(|file| file.len() <= QUICK_BYTES) {
@@ -59,9 +62,11 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
     let set = || -> rusqlite::Result<()> {
         connection.busy_timeout(PATIENCE)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // The bundled SQLite has STAT4, and would plan every prepared statement anew for each set of values.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "cache_size", -16_384)
     }();
-    set.map_err(|e| fault::storage(doing(), e))?;
+    set.map_err(|e| at(path, fault::storage(doing(), e)))?;
     Ok(connection)
 }
 

@@ -278,7 +278,7 @@ fn size_of_element(element: Element) -> usize {
 
 /// # Safety
 /// The lock is held, which `library` proves.
-unsafe fn element_type<'l>(library: &'l Library, element: Element) -> Result<Handle<'l>, Refused> {
+unsafe fn element_type(library: &Library, element: Element) -> Result<Handle<'_>, Refused> {
     // SAFETY: the library's own types are read under its lock.
     unsafe {
         match element {
@@ -293,7 +293,7 @@ unsafe fn element_type<'l>(library: &'l Library, element: Element) -> Result<Han
 
 /// # Safety
 /// As for [`element_type`].
-unsafe fn string_type<'l>(library: &'l Library, bytes: usize, set: H5T_cset_t) -> Result<Handle<'l>, Refused> {
+unsafe fn string_type(library: &Library, bytes: usize, set: H5T_cset_t) -> Result<Handle<'_>, Refused> {
     // SAFETY: the copy is owned; the lock is held.
     unsafe {
         let kind = copied(library, *H5T_C_S1)?;
@@ -305,7 +305,7 @@ unsafe fn string_type<'l>(library: &'l Library, bytes: usize, set: H5T_cset_t) -
 
 /// # Safety
 /// `kind` is a type of the library, whose lock is held.
-unsafe fn copied<'l>(library: &'l Library, kind: hid_t) -> Result<Handle<'l>, Refused> {
+unsafe fn copied(library: &Library, kind: hid_t) -> Result<Handle<'_>, Refused> {
     // SAFETY: promised by the caller.
     handle(library, "copy a type", unsafe { H5Tcopy(kind) })
 }

@@ -20,7 +20,7 @@ use std::path::Path;
 use super::super::super::ConvertError;
 use super::super::super::defect::Defect;
 use super::super::super::frame::dtype::Dtype;
-use super::super::super::frame::{Frame, Labels, trim_nuls};
+use super::super::super::frame::{Frame, Labels};
 use super::super::OutputError;
 use super::capi::{self, Element, Handle, Library, Refused};
 use super::{pickle, raw};
@@ -84,7 +84,8 @@ fn pickled_block(frame: &Frame, dtype: Dtype, columns: Vec<usize>) -> Result<Blo
         pickle.resize(pickle.len().next_multiple_of(8), 0);
     }
     if pickle.len() > LONGEST_PICKLE {
-        let what = format!("column `{}` needs {} bytes, more than HDF5 can hold", frame.label(columns[0]), pickle.len());
+        let what =
+            format!("column `{}` needs {} bytes, more than HDF5 can hold", frame.label(columns[0]), pickle.len());
         return Err(Defect::too_large_for_format(what));
     }
     Ok(Block { dtype, columns, pickle: Some(pickle) })
@@ -149,9 +150,8 @@ fn labels<'l>(
 ) -> Result<(), Refused> {
     let count = [columns.len() as u64];
     match &frame.labels {
-        Labels::Keys(keys) if columns.iter().any(|column| trim_nuls(&keys[*column]).len() < keys[*column].len()) => {
-            object_labels(library, group, name, &columns.iter().map(|column| &keys[*column][..]).collect::<Vec<_>>())
-        }
+        // Only empty records: pandas reads labels of no type.
+        Labels::Keys(keys) if keys.is_empty() => no_labels(library, group, name),
         Labels::Keys(keys) => {
             let width = columns.iter().map(|column| keys[*column].len()).max().unwrap_or(0).max(1);
             let mut content = vec![0; width * columns.len()];
@@ -171,9 +171,8 @@ fn labels<'l>(
     }
 }
 
-/// Labels with NULs at their end, which fixed-length text would lose, are pickled.
-fn object_labels<'l>(library: &'l Library, group: &Handle<'l>, name: &str, keys: &[&[u8]]) -> Result<(), Refused> {
-    let node = group.row(library, name, &pickle::text_array(keys), false)?;
+fn no_labels<'l>(library: &'l Library, group: &Handle<'l>, name: &str) -> Result<(), Refused> {
+    let node = group.row(library, name, &pickle::empty_array(), false)?;
     pickle_attributes(library, &node)?;
     node.text(library, "kind", "object")?;
     node.pickle(library, "name", NONE)?;
@@ -188,18 +187,15 @@ fn values<'l>(
     rows: usize,
     block: &Block,
 ) -> Result<Option<u64>, Refused> {
-    let (node, address) = match &block.pickle {
-        Some(pickle) => {
-            let node = group.row(library, name, pickle, pickle.len() >= WORDS_FROM)?;
-            pickle_attributes(library, &node)?;
-            (node, None)
-        }
-        None => {
-            let shape = [rows as u64, block.columns.len() as u64];
-            let (node, address) = group.reserve(library, name, element(block.dtype), &shape)?;
-            array_attributes(library, &node)?;
-            (node, address)
-        }
+    let (node, address) = if let Some(pickle) = &block.pickle {
+        let node = group.row(library, name, pickle, pickle.len() >= WORDS_FROM)?;
+        pickle_attributes(library, &node)?;
+        (node, None)
+    } else {
+        let shape = [rows as u64, block.columns.len() as u64];
+        let (node, address) = group.reserve(library, name, element(block.dtype), &shape)?;
+        array_attributes(library, &node)?;
+        (node, address)
     };
     node.flag(library, "transposed", true)?;
     Ok(address)

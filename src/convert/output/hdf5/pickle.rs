@@ -28,21 +28,17 @@ pub(super) fn object_array(frame: &Frame, columns: &[usize]) -> Vec<u8> {
     out
 }
 
-/// The pickle of a one-dimensional object array of texts.
-pub(super) fn text_array(texts: &[&[u8]]) -> Vec<u8> {
+/// The pickle of a one-dimensional object array without items.
+pub(super) fn empty_array() -> Vec<u8> {
     let mut out = Vec::new();
-    header(&mut out, &[texts.len()]);
-    for run in texts.chunks(RUN) {
-        out.push(b'(');
-        run.iter().for_each(|text| pickled::text(&mut out, text));
-        out.push(b'e');
-    }
+    header(&mut out, &[0]);
     out.extend_from_slice(FOOTER);
     out
 }
 
 fn capacity(frame: &Frame, columns: &[usize]) -> usize {
-    let heaps = columns.iter().flat_map(|column| frame.cells(*column)).filter_map(|(_, cells)| cells.map(Column::heap_len));
+    let heaps =
+        columns.iter().flat_map(|column| frame.cells(*column)).filter_map(|(_, cells)| cells.map(Column::heap_len));
     heaps.sum::<usize>() + columns.len() * frame.rows / 64 + 256
 }
 
@@ -67,8 +63,7 @@ fn one_column(out: &mut Vec<u8>, part: &Part, cells: Option<&Column>) {
 
 fn several_columns(out: &mut Vec<u8>, frame: &Frame, columns: &[usize], index: usize) {
     let part = &frame.parts[index];
-    let cells: Vec<Option<&Column>> =
-        columns.iter().map(|column| frame.cells_in(*column, index)).collect();
+    let cells: Vec<Option<&Column>> = columns.iter().map(|column| frame.cells_in(*column, index)).collect();
     let rows_a_run = (RUN / columns.len()).max(1);
     for from in (0..part.rows()).step_by(rows_a_run) {
         let to = part.rows().min(from + rows_a_run);

@@ -24,18 +24,11 @@ pub(super) fn write_row_numbers(file: &File, address: u64, rows: usize) -> io::R
 }
 
 /// Writes `columns`, all of one `dtype`, at `address`: row by row, as pandas has them.
-pub(super) fn write_block(
-    file: &File,
-    address: u64,
-    frame: &Frame,
-    columns: &[usize],
-    dtype: Dtype,
-) -> io::Result<()> {
+pub(super) fn write_block(file: &File, address: u64, frame: &Frame, columns: &[usize], dtype: Dtype) -> io::Result<()> {
     let mut first_row = 0;
     for index in 0..frame.parts.len() {
         let part = &frame.parts[index];
-        let cells: Vec<Option<&Column>> =
-            columns.iter().map(|column| frame.cells_in(*column, index)).collect();
+        let cells: Vec<Option<&Column>> = columns.iter().map(|column| frame.cells_in(*column, index)).collect();
         let start = address + (first_row * columns.len() * width(dtype)) as u64;
         write_part(file, start, part, &cells, dtype)?;
         first_row += part.rows();
@@ -48,10 +41,12 @@ fn width(dtype: Dtype) -> usize {
 }
 
 fn write_part(file: &File, start: u64, part: &Part, cells: &[Option<&Column>], dtype: Dtype) -> io::Result<()> {
-    if let ([Some(column)], true) = (cells, dtype != Dtype::Bool && cfg!(target_endian = "little")) {
-        if let Some(words) = column.uniform_words(tag_of(dtype), part.rows()) {
-            return file.write_all_at(bytemuck::cast_slice(words), start);
-        }
+    if dtype != Dtype::Bool
+        && cfg!(target_endian = "little")
+        && let [Some(column)] = cells
+        && let Some(words) = column.uniform_words(tag_of(dtype), part.rows())
+    {
+        return file.write_all_at(bytemuck::cast_slice(words), start);
     }
     let mut words = vec![0u64; TILE_ROWS.min(part.rows()) * cells.len()];
     let mut flags = Vec::new();

@@ -224,7 +224,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_each_version_is_handed_out_once_and_only_when_complete(steps in prop::collection::vec(step(), 0..60)) {

@@ -42,6 +42,13 @@ struct Row {
     requeued: bool,
 }
 
+impl Row {
+    fn new(path: u8, version: u64) -> Self {
+        let (state, disposition) = (State::Ready, Disposition::None);
+        Self { path, version, state, attempts: 0, disposition, output: None, failed_once: false, requeued: false }
+    }
+}
+
 /// Jobs by number: the whole model.
 #[derive(Default)]
 struct Model(BTreeMap<i64, Row>);
@@ -191,23 +198,11 @@ fn arrive(path: u8, version: u64, ledger: &SqliteLedger, model: &mut Model) {
         Admission::Known(job) => (false, job),
     };
     let back = |row: &mut Row| (row.state, row.attempts) = (State::Ready, 0);
-    match known {
-        Some(id) => assert_eq!((id, model.step(id, &[State::Gone], back)), (job.id.0, is_new)),
-        None => {
-            assert!(is_new && model.0.keys().all(|&id| id < job.id.0));
-            let (state, disposition) = (State::Ready, Disposition::None);
-            let fresh = Row {
-                path,
-                version,
-                state,
-                attempts: 0,
-                disposition,
-                output: None,
-                failed_once: false,
-                requeued: false,
-            };
-            model.0.insert(job.id.0, fresh);
-        }
+    if let Some(id) = known {
+        assert_eq!((id, model.step(id, &[State::Gone], back)), (job.id.0, is_new));
+    } else {
+        assert!(is_new && model.0.keys().all(|&id| id < job.id.0));
+        model.0.insert(job.id.0, Row::new(path, version));
     }
 }
 
@@ -240,7 +235,11 @@ fn compare(ledger: &SqliteLedger, model: &Model) {
 
 fn compare_handled(ledger: &SqliteLedger, model: &Model) {
     let mut handled = BTreeMap::new();
-    ledger.handled(&mut |path, identity| drop(handled.insert(path.to_owned(), identity.size))).unwrap();
+    ledger
+        .handled(&mut |path, identity| {
+            handled.insert(path.to_owned(), identity.size);
+        })
+        .unwrap();
     let latest = (0..4).filter_map(|path| model.latest(path)).map(|id| &model.0[&id]);
     let expected = latest.filter(|row| row.state != State::Gone).map(|row| (name(row.path), 100 + row.version));
     assert_eq!(handled, expected.collect());

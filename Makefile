@@ -1,0 +1,90 @@
+# What can be done here: `make help`. The two commands that matter: `make demo` and `make test`.
+#
+# Each installs what the machine lacks (.ci/setup), so a fresh clone needs nothing else first. Demo and tests use the
+# same `dev` profile, so that HDF5, which takes minutes, is compiled once for both; in that profile every dependency is
+# optimised already. `make build` makes the optimised binary to install.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# Build products and tools: target/, or with CI set a cache outside the tree. CARGO_TARGET_DIR overrides both.
+BUILD := $(shell : $${HOME:=$$(getent passwd $$(id -u) | cut -d: -f6)}; \
+	build=$${CARGO_TARGET_DIR:-$${CI:+$${XDG_CACHE_HOME:-$$HOME/.cache}/h5inbox}}; realpath -m "$${build:-target}")
+TOOLS := $(BUILD)/tools
+export CARGO_TARGET_DIR := $(BUILD)
+# The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
+WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
+
+.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback clean distclean
+
+help: ## What can be done here
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
+
+demo: ## Try it: files dropped into an inbox come out as HDF5 that pandas opens
+	@.ci/setup demo
+	@$(WITH_TOOLS) cargo build --locked
+	@$(WITH_TOOLS) .ci/demo "$(BUILD)/debug/h5inbox"
+
+test: tools fmt clippy doc unit-file example-config unit ## Every check and every test, with all pinned pandas versions
+
+build: ## The optimised binary, to install as /usr/bin/h5inbox
+	@.ci/setup build
+	@$(WITH_TOOLS) cargo build --release --locked
+	@echo "built $(BUILD)/release/h5inbox"
+
+tools: ## Install what the tests need and this machine lacks
+	@.ci/setup test
+
+# The targets below are what `make test` is made of; each works by itself, too.
+
+fmt: ## Formatting
+	$(WITH_TOOLS) cargo fmt --check
+
+clippy: ## Lints
+	$(WITH_TOOLS) cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## Documentation, private items included
+	$(WITH_TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --document-private-items --no-deps
+
+# Unit, integration and architecture tests. They find the pinned readers through H5INBOX_READERS and run
+# tests/python/ in each. The last line adds up what cargo counted for each test binary.
+unit: ## Unit and integration tests, read back by real pandas
+	$(WITH_TOOLS) cargo test --locked 2>&1 | tee "$(BUILD)/test.log"
+	@awk '/^test result: ok/ { passed += $$4; ignored += $$8 } END { print passed " tests passed, 0 failed, " ignored + 0 " ignored" }' "$(BUILD)/test.log"
+
+# systemd wants the binary it names to exist, so a copy names the one just built. 11 is an exposure of 1.1 of 10.
+unit-file: ## The systemd unit: valid, and hardened to a score of 1.1 or better
+	$(WITH_TOOLS) cargo build --locked --quiet
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	ln -s "$(BUILD)/debug/h5inbox" "$$folder/binary" && \
+	sed "s|/usr/bin/h5inbox|$$folder/binary|" systemd/h5inbox.service >"$$folder/h5inbox.service" && \
+	systemd-analyze verify --man=no --recursive-errors=no "$$folder/h5inbox.service" && \
+	{ systemd-analyze security --offline=true --no-pager --threshold=11 "$$folder/h5inbox.service" >"$$folder/score" || \
+	  { cat "$$folder/score"; false; }; } && \
+	tail -n 1 "$$folder/score"
+
+# The shipped example as an operator would use it, its folders moved to a temporary place, its defaults spelled out.
+example-config: ## The example configuration passes check-config
+	$(WITH_TOOLS) cargo build --locked --quiet
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	mkdir -p "$$folder"/srv/{inbox,outbox,archive,quarantine} "$$folder/lib" && \
+	sed -E "s|/srv/h5inbox|$$folder/srv|; s|/var/lib/h5inbox|$$folder/lib|; s|^# ?([a-z_]+ = \".*$$folder.*)|\1|" \
+	  config.example.toml >"$$folder/config.toml" && \
+	{ "$(BUILD)/debug/h5inbox" check-config "$$folder/config.toml" >"$$folder/out" 2>&1 || { cat "$$folder/out"; false; }; } && \
+	echo "config.example.toml is valid"
+
+# More than `make test` does, for an afternoon: make readback SEED=7 N=5000
+SEED ?= 1
+N ?= 500
+readback: ## Hand-written and random cases through `convert`, compared with every pandas: SEED=… N=…
+	$(WITH_TOOLS) cargo build --locked --quiet
+	@$(WITH_TOOLS) .ci/readback "$(BUILD)/debug/h5inbox" "$(SEED)" "$(N)"
+
+clean: ## Remove build products, keep the installed tools
+	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,test.log}
+
+distclean: clean ## Remove build products and tools
+	rm -rf "$(TOOLS)"

@@ -1,0 +1,216 @@
+//! The thread that decides. Everything that happens arrives here as a message: hints, reports, signals, and time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{after, select};
+use jiff::Timestamp;
+
+use super::intake_loop::IntakeLoop;
+use super::parts::Parts;
+use super::signals::{Request, Signals};
+use super::supervisor::Supervisor;
+use super::{AgentError, RunSummary};
+use crate::jobs::attempt::{Outcome, Workshop};
+use crate::jobs::pool::Report;
+use crate::jobs::queue::Queue;
+use crate::ledger::{Admission, Arrival, Job, Ledger, LedgerError, State};
+use crate::telemetry::status::Live;
+
+/// How often sources are tried again that could not be moved or deleted.
+const DISPOSE_AGAIN: Duration = Duration::from_secs(60);
+/// Hints taken at a time before anything else gets its turn.
+const BURST: usize = 4096;
+/// With `--once`: how long a source may go on being written before it is left for the next run.
+const ONCE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Decides what is done next.
+pub(super) struct Dispatcher {
+    workshop: Arc<Workshop>,
+    ledger: Arc<dyn Ledger>,
+    intake: IntakeLoop,
+    queue: Queue,
+    live: Arc<Live>,
+    supervisor: Supervisor,
+    summary: RunSummary,
+    stopping: bool,
+    begun: Instant,
+    disposed_at: Instant,
+}
+
+impl Dispatcher {
+    /// A dispatcher that has not begun.
+    pub(super) fn new(
+        workshop: Arc<Workshop>,
+        ledger: Arc<dyn Ledger>,
+        intake: IntakeLoop,
+        queue: Queue,
+        live: Arc<Live>,
+    ) -> Self {
+        let (supervisor, now) = (Supervisor::new(), Instant::now());
+        let summary = RunSummary::default();
+        Self {
+            workshop,
+            ledger,
+            intake,
+            queue,
+            live,
+            supervisor,
+            summary,
+            stopping: false,
+            begun: now,
+            disposed_at: now,
+        }
+    }
+
+    /// Runs until told to stop, or with `once` until all that was there is done; then stops in order.
+    pub(super) fn run(mut self, signals: &Signals, parts: &Parts, once: bool) -> Result<RunSummary, AgentError> {
+        self.add_all(self.ledger.waiting()?);
+        log::info!(event = "agent.ready", workers = parts.pool.size(); "Watching the inbox.");
+        Supervisor::ready("watching the inbox");
+        while !self.stopping {
+            self.step(signals, parts)?;
+            if once && self.all_done() {
+                break;
+            }
+        }
+        self.finish(parts)
+    }
+
+    /// Waits for one message or for time, and then does all that is due.
+    fn step(&mut self, signals: &Signals, parts: &Parts) -> Result<(), AgentError> {
+        let hints = self.intake.hints();
+        select! {
+            recv(hints) -> hint => {
+                self.intake.hint(hint.ok());
+                hints.try_iter().take(BURST).for_each(|hint| self.intake.hint(Some(hint)));
+            }
+            recv(parts.reports) -> report => {
+                report.ok().map_or(Ok(()), |report| self.report(report))?;
+                parts.reports.try_iter().try_for_each(|report| self.report(report))?;
+            }
+            recv(signals.requests()) -> request => {
+                request.ok().map_or(Ok(()), |request| self.request(request))?;
+            }
+            recv(after(self.sleep())) -> _ => {}
+        }
+        self.tick()
+    }
+
+    fn tick(&mut self) -> Result<(), AgentError> {
+        let ready = self.intake.tick();
+        self.arrive(&ready)?;
+        self.dispose_again()?;
+        self.queue.feed(Timestamp::now());
+        self.count();
+        self.supervisor.alive();
+        Ok(())
+    }
+
+    fn sleep(&self) -> Duration {
+        let mut sleep = self.intake.next_due().min(self.supervisor.longest_sleep()).min(DISPOSE_AGAIN);
+        if let Some(time) = self.queue.next_time() {
+            let until = time.duration_since(Timestamp::now());
+            sleep = sleep.min(Duration::try_from(until).unwrap_or(Duration::ZERO));
+        }
+        sleep.max(Duration::from_millis(1))
+    }
+
+    fn arrive(&mut self, ready: &[Arrival]) -> Result<(), LedgerError> {
+        if ready.is_empty() {
+            return Ok(());
+        }
+        for admission in self.ledger.arrive(ready)? {
+            match admission {
+                Admission::New(job) => self.add_all([job]),
+                // Recorded before: only what still has to be done is.
+                Admission::Known(job) if matches!(job.state, State::Ready | State::Failed) => self.add_all([job]),
+                Admission::Known(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn add_all(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        let now = Timestamp::now();
+        jobs.into_iter().for_each(|job| self.queue.add(job, now));
+    }
+
+    fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
+        self.queue.finished(&job);
+        match outcome {
+            Ok(Outcome::Done) => self.summary.done += 1,
+            Ok(Outcome::Quarantined) => self.summary.quarantined += 1,
+            Ok(Outcome::Duplicate) => {}
+            Ok(Outcome::Failed(again)) => {
+                self.summary.failed += 1;
+                self.add_all([*again]);
+            }
+            Ok(Outcome::Changed | Outcome::Gone) => self.intake.release(&job.path, &job.identity),
+            // Somebody else moved the job on; the ledger is right.
+            Err(error @ LedgerError::Conflict { .. }) => {
+                log::error!(event = "ledger.conflict", job = job.id.0, error:% = error; "Job dropped.");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, request: Request) -> Result<(), LedgerError> {
+        match request {
+            Request::Stop => self.stopping = true,
+            Request::Report => {
+                let backlog = self.live.backlog();
+                log::info!(event = "agent.status", settling = backlog.settling, ready = backlog.ready,
+                    running = backlog.running, retrying = backlog.retrying, done = self.summary.done; "State.");
+            }
+            Request::Scan => {
+                self.intake.want_scan();
+                let requeued = self.ledger.requeued()?;
+                self.add_all(requeued);
+            }
+        }
+        Ok(())
+    }
+
+    /// Now and then: sources that could not be moved or deleted, and jobs that `retry` put back unseen.
+    fn dispose_again(&mut self) -> Result<(), LedgerError> {
+        if self.disposed_at.elapsed() < DISPOSE_AGAIN {
+            return Ok(());
+        }
+        self.disposed_at = Instant::now();
+        self.workshop.dispose_all_pending()?;
+        let requeued = self.ledger.requeued()?;
+        self.add_all(requeued);
+        Ok(())
+    }
+
+    fn count(&self) {
+        let store =
+            |counter: &std::sync::atomic::AtomicU64, value: usize| counter.store(value as u64, Ordering::Relaxed);
+        store(&self.live.ready, self.queue.waiting());
+        store(&self.live.running, self.queue.in_hand());
+        store(&self.live.retrying, self.queue.retrying());
+    }
+
+    /// With `--once`: everything that was there is done, or is still being written after all patience.
+    fn all_done(&self) -> bool {
+        let settled = self.intake.settling() == 0 || self.begun.elapsed() > ONCE_PATIENCE;
+        self.intake.scans() > 0 && settled && self.queue.is_idle()
+    }
+
+    /// Stops in order: no new jobs, those in hand are finished and recorded.
+    fn finish(mut self, parts: &Parts) -> Result<RunSummary, AgentError> {
+        log::info!(event = "agent.stopping", in_hand = self.queue.in_hand(); "Finishing what is in hand.");
+        self.queue.close();
+        while self.queue.in_hand() > 0 {
+            Supervisor::stopping(Duration::from_secs(60));
+            if let Ok(report) = parts.reports.recv_timeout(Duration::from_secs(20)) {
+                self.report(report)?;
+            }
+            self.supervisor.alive();
+        }
+        Ok(self.summary)
+    }
+}

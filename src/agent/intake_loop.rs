@@ -1,0 +1,277 @@
+//! Drives the intake: takes the watcher's hints, lists the inbox when it is time, looks where a look is due, and
+//! answers with the sources that are ready.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+use super::AgentError;
+use crate::config::{Config, Watch};
+use crate::intake::{
+    Found, Hint, Kind, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict, WatchError, Watcher, look,
+    scan,
+};
+use crate::ledger::{Arrival, Ledger};
+use crate::source::{Identity, Shown};
+use crate::telemetry::status::Live;
+
+/// Hints that may wait; more become one listing.
+const HINTS: usize = 16_384;
+/// Looks at a time, so that hints and reports get their turn.
+const LOOKS: usize = 512;
+/// Paths that are told of because they are not taken; a folder full of links must not fill log or memory.
+const TOLD: usize = 10_000;
+/// How long to wait before trying to watch an inbox again that could not be watched.
+const WATCH_AGAIN: Duration = Duration::from_secs(5);
+
+/// The intake of one inbox.
+pub(super) struct IntakeLoop {
+    inbox: PathBuf,
+    recursive: bool,
+    poll_only: bool,
+    filter: Arc<NameFilter>,
+    settle: Settle,
+    schedule: Schedule,
+    watcher: Option<Watcher>,
+    watch_again: Duration,
+    nobody: Receiver<Hint>,
+    /// What was said once is not said again: hashes of paths.
+    told: HashSet<u64>,
+    /// What is wrong with the inbox itself, as long as it is.
+    outage: Option<String>,
+    overflows_seen: u64,
+    hasher: RandomState,
+    live: Arc<Live>,
+    start: Instant,
+    scans: u64,
+}
+
+impl IntakeLoop {
+    /// The intake of the configured inbox, knowing what `ledger` remembers.
+    pub(super) fn new(config: &Config, ledger: &dyn Ledger, live: Arc<Live>) -> Result<Self, AgentError> {
+        let inbox = &config.inbox;
+        let filter = NameFilter::new(&inbox.include, &inbox.exclude).map_err(|e| AgentError::Globs(e.to_string()))?;
+        let mut settle = Settle::new(Rules::new(Duration::from_millis(inbox.settle_ms)));
+        ledger.handled(&mut |path, identity| settle.prime(path, &identity))?;
+        let mut intake = Self {
+            inbox: inbox.path.clone(),
+            recursive: inbox.recursive,
+            poll_only: inbox.watch == Watch::Poll,
+            filter: Arc::new(filter),
+            settle,
+            schedule: Schedule::new(Duration::from_secs(inbox.scan_interval_secs), Duration::ZERO),
+            watcher: None,
+            watch_again: Duration::ZERO,
+            nobody: crossbeam_channel::never(),
+            told: HashSet::new(),
+            outage: None,
+            overflows_seen: 0,
+            hasher: RandomState::new(),
+            live,
+            start: Instant::now(),
+            scans: 0,
+        };
+        // Before the first listing: what comes in between is then seen by the one or the other.
+        intake.watch();
+        Ok(intake)
+    }
+
+    /// Where hints arrive.
+    pub(super) fn hints(&self) -> Receiver<Hint> {
+        self.watcher.as_ref().map_or_else(|| self.nobody.clone(), |watcher| watcher.hints().clone())
+    }
+
+    /// A hint arrived; `None` means that the watcher has ended.
+    pub(super) fn hint(&mut self, hint: Option<Hint>) {
+        let now = self.now();
+        match hint {
+            Some(Hint::Renamed(path)) => self.settle.hint(&path, Kind::Renamed, now),
+            Some(Hint::Closed(path)) => self.settle.hint(&path, Kind::Closed, now),
+            Some(Hint::Created(path)) => self.settle.hint(&path, Kind::Created, now),
+            Some(Hint::Rescan) => self.schedule.want(now),
+            Some(Hint::Lost) | None => self.lost(now),
+        }
+        if self.watcher.as_ref().is_some_and(Watcher::missed) {
+            self.schedule.want(now);
+        }
+    }
+
+    /// Does what is due and returns the sources that are ready.
+    pub(super) fn tick(&mut self) -> Vec<Arrival> {
+        let now = self.now();
+        if self.watcher.is_none() && now >= self.watch_again {
+            self.watch();
+        }
+        if self.schedule.is_due(now) {
+            self.list(now);
+        }
+        let ready = self.looks();
+        self.publish_counters();
+        ready
+    }
+
+    /// How long nothing will be due.
+    pub(super) fn next_due(&self) -> Duration {
+        let mut next = self.schedule.next_due();
+        if let Some(due) = self.settle.next_due() {
+            next = next.min(due);
+        }
+        if self.watcher.is_none() && !self.poll_only {
+            next = next.min(self.watch_again);
+        }
+        next.saturating_sub(self.now())
+    }
+
+    /// The version of a source that was handed out was not taken: it settles again.
+    pub(super) fn release(&mut self, path: &Path, identity: &Identity) {
+        let now = self.now();
+        self.settle.release(path, identity, Duration::from_millis(100), now);
+    }
+
+    /// The inbox is to be listed now.
+    pub(super) fn want_scan(&mut self) {
+        let now = self.now();
+        self.schedule.want(now);
+    }
+
+    /// How many sources have not settled yet.
+    pub(super) fn settling(&self) -> usize {
+        self.settle.settling_count()
+    }
+
+    /// How many listings have been made.
+    pub(super) fn scans(&self) -> u64 {
+        self.scans
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn looks(&mut self) -> Vec<Arrival> {
+        let mut ready = Vec::new();
+        for path in self.settle.due(self.now(), LOOKS) {
+            let (seen, refused) = look(&self.inbox, &path);
+            if let Some(error) = refused {
+                self.tell_once(&path, &error.to_string());
+            }
+            if let Verdict::Ready(identity) = self.settle.looked(&path, seen, self.now()) {
+                log::debug!(event = "file.ready", path:% = Shown(&path), size_bytes = identity.size; "Ready.");
+                ready.push(Arrival { path: path.to_path_buf(), identity });
+            }
+        }
+        ready
+    }
+
+    fn list(&mut self, began: Duration) {
+        self.check_watcher();
+        self.settle.scan_started();
+        let (mut others, start) = (Vec::new(), self.start);
+        let settle = &mut self.settle;
+        let listed = scan(&self.inbox, self.recursive, &self.filter, &mut |found| {
+            match found {
+                Found::Source(path, identity) => settle.hint(path, Kind::Scanned(identity), start.elapsed()),
+                other if others.len() < TOLD => others.push(why_not(&other)),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+        others.iter().for_each(|(path, what)| self.tell_once(path, what));
+        self.scans += 1;
+        self.listed(listed, began);
+    }
+
+    fn listed(&mut self, listed: Result<ScanSummary, ScanError>, began: Duration) {
+        match listed {
+            Ok(summary) => {
+                self.settle.scan_finished(summary.is_complete());
+                self.schedule.finished(began, self.now());
+                self.outage = None;
+                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
+            }
+            Err(error) => {
+                self.settle.scan_finished(false);
+                self.schedule.failed(self.now());
+                self.tell_outage(error.to_string());
+            }
+        }
+    }
+
+    fn watch(&mut self) {
+        self.live.native.store(0, Ordering::Relaxed);
+        if self.poll_only {
+            self.watch_again = Duration::MAX;
+            return;
+        }
+        match Watcher::start(&self.inbox, self.recursive, Arc::clone(&self.filter), HINTS) {
+            Ok(watcher) => {
+                self.watcher = Some(watcher);
+                self.overflows_seen = 0;
+                self.live.native.store(1, Ordering::Relaxed);
+                self.schedule.want(self.now());
+            }
+            Err(error) => {
+                let network = matches!(error, WatchError::Network { .. });
+                self.watch_again = if network { Duration::MAX } else { self.now() + WATCH_AGAIN };
+                self.tell_outage(format!("{error}; the inbox is listed every so often instead"));
+            }
+        }
+    }
+
+    fn lost(&mut self, now: Duration) {
+        self.watcher = None;
+        self.watch_again = now + Duration::from_millis(200);
+        self.schedule.want(now);
+        log::warn!(event = "watch.lost", inbox:% = Shown(&self.inbox);
+            "The inbox was removed, moved or unmounted; waiting for it to come back.");
+    }
+
+    fn check_watcher(&mut self) {
+        if self.watcher.as_ref().is_some_and(|watcher| !watcher.is_current()) {
+            self.watcher = None;
+            self.watch();
+        }
+    }
+
+    fn publish_counters(&mut self) {
+        self.live.settling.store(self.settle.settling_count() as u64, Ordering::Relaxed);
+        let Some(watcher) = &self.watcher else { return };
+        // Each watcher counts from 0.
+        let more = watcher.overflows().saturating_sub(self.overflows_seen);
+        if more > 0 {
+            self.overflows_seen += more;
+            self.live.overflows.fetch_add(more, Ordering::Relaxed);
+            log::warn!(event = "watch.overflow", overflows = more;
+                "The kernel's event queue overflowed; the inbox is listed instead, nothing is missed.");
+        }
+    }
+
+    /// Says what is wrong with the inbox itself, once for as long as it lasts.
+    fn tell_outage(&mut self, what: String) {
+        if self.outage.as_ref() != Some(&what) {
+            log::warn!(event = "watch.trouble", inbox:% = Shown(&self.inbox); "{what}");
+            self.outage = Some(what);
+        }
+    }
+
+    fn tell_once(&mut self, path: &Path, what: &str) {
+        if self.told.len() < TOLD && self.told.insert(self.hasher.hash_one((path, what))) {
+            log::warn!(event = "file.skipped", path:% = Shown(path); "Not taken: {what}.");
+        }
+    }
+}
+
+/// A path that is not taken, and why.
+fn why_not(found: &Found<'_>) -> (PathBuf, String) {
+    match found {
+        Found::Other(path, kind) => (path.to_path_buf(), format!("is a {kind}, not a regular file")),
+        Found::Unreadable(path, error) => (path.to_path_buf(), format!("cannot be read: {error}")),
+        Found::Source(path, _) => (path.to_path_buf(), "is a source".to_owned()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Builds everything the agent is made of, in an order in which each part finds what it needs.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use jiff::Timestamp;
+
+use super::AgentError;
+use super::dispatcher::Dispatcher;
+use super::intake_loop::IntakeLoop;
+use crate::config::{After, Config};
+use crate::convert::Options;
+use crate::convert::output::publish::staging;
+use crate::jobs::attempt::Workshop;
+use crate::jobs::pool::{Pool, Report};
+use crate::jobs::queue::Queue;
+use crate::jobs::retry::Backoff;
+use crate::ledger::{Ledger, SqliteLedger, State};
+use crate::telemetry::listener;
+use crate::telemetry::status::{Files, Live, Status};
+
+/// What lives beside the dispatcher.
+pub(super) struct Parts {
+    /// The worker threads.
+    pub(super) pool: Pool,
+    /// Where workers report.
+    pub(super) reports: Receiver<Report>,
+}
+
+/// Jobs that the channel to the workers holds for each of them: enough that none waits for the dispatcher.
+const QUEUED_FOR_EACH: usize = 16;
+
+/// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners.
+pub(super) fn build(config: &Config) -> Result<(Parts, Dispatcher), AgentError> {
+    prepare_folders(config)?;
+    let ledger_path = config.ledger.sqlite_path();
+    let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
+    let workshop = Arc::new(workshop(config, Arc::clone(&ledger)));
+    let recovered = workshop.recover()?;
+    log::info!(
+        event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
+        disposed = recovered.disposed, removed = recovered.removed; "Looked at what an earlier run left."
+    );
+    let live = Arc::new(Live::default());
+    let intake = IntakeLoop::new(config, ledger.as_ref(), Arc::clone(&live))?;
+    let workers = config.worker_count();
+    let (queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
+    let (report, reports) = crossbeam_channel::unbounded();
+    let pool = Pool::start(workers, &workshop, &jobs, &report)?;
+    serve_status(config, &ledger_path, &ledger, &live, &pool)?;
+    Ok((Parts { pool, reports }, Dispatcher::new(workshop, ledger, intake, queue, live)))
+}
+
+fn prepare_folders(config: &Config) -> Result<(), AgentError> {
+    folder("inbox.path", &config.inbox.path)?;
+    folder("output.path", &config.output.path)?;
+    folder("source.quarantine", &config.source.quarantine)?;
+    if config.source.after == After::Archive {
+        folder("source.archive", &config.source.archive)?;
+    }
+    staging(&config.output.path).map(drop).map_err(AgentError::from)
+}
+
+fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
+    fs::create_dir_all(path).map_err(|e| AgentError::Folder {
+        key,
+        path: path.into(),
+        what: format!("cannot be made or used: {e}; make it and let this user write to it"),
+    })
+}
+
+fn workshop(config: &Config, ledger: Arc<dyn Ledger>) -> Workshop {
+    Workshop {
+        inbox: config.inbox.path.clone(),
+        outbox: config.output.path.clone(),
+        archive: config.source.archive.clone(),
+        quarantine: config.source.quarantine.clone(),
+        after: config.source.after,
+        on_existing: config.output.on_existing,
+        options: Options { hash: true, ..Options::from_config(config) },
+        max_attempts: config.retry.max_attempts,
+        backoff: Backoff {
+            first: Duration::from_secs(config.retry.backoff_secs),
+            longest: Duration::from_secs(config.retry.backoff_max_secs),
+        },
+        ledger,
+    }
+}
+
+/// Answers `h5inbox status`, and monitors over HTTP. A port that is taken is no reason not to convert.
+fn serve_status(
+    config: &Config,
+    ledger_path: &Path,
+    ledger: &Arc<dyn Ledger>,
+    live: &Arc<Live>,
+    pool: &Pool,
+) -> Result<(), AgentError> {
+    let (ledger, live, busy) = (Arc::clone(ledger), Arc::clone(live), pool.busy_counter());
+    let fixed = Status {
+        running: true,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: Some(std::process::id()),
+        since: Some(format!("{:.3}", Timestamp::now())),
+        inbox: crate::source::Shown(&config.inbox.path).to_string(),
+        outbox: crate::source::Shown(&config.output.path).to_string(),
+        workers: pool.size() as u64,
+        ..Status::default()
+    };
+    let answer: listener::Answer = Arc::new(move || {
+        let mut status = with_totals(fixed.clone(), ledger.as_ref());
+        status.busy_workers = busy.load(std::sync::atomic::Ordering::Relaxed) as u64;
+        status.backlog = live.backlog();
+        status.watch = live.watch();
+        serde_json::to_string(&status).unwrap_or_default()
+    });
+    listener::serve_socket(&listener::socket_of(ledger_path), Arc::clone(&answer))?;
+    let address = &config.status.listen;
+    if !address.is_empty()
+        && let Err(error) = listener::serve_http(address, answer)
+    {
+        log::warn!(event = "agent.listen", error:% = error;
+            "Cannot listen on {address}; set `status.listen` to a free port, or to \"\" to turn it off.");
+    }
+    Ok(())
+}
+
+/// `status` with the numbers that the ledger knows; without them if it cannot be asked.
+pub(crate) fn with_totals(mut status: Status, ledger: &dyn Ledger) -> Status {
+    let Ok(totals) = ledger.totals() else { return status };
+    status.files = Files {
+        done: totals.count(State::Done),
+        failed: totals.count(State::Failed),
+        quarantined: totals.count(State::Quarantined),
+        duplicate: totals.count(State::Duplicate),
+    };
+    (status.rows, status.bytes_in, status.bytes_out) = (totals.rows, totals.bytes_in, totals.bytes_out);
+    status.last_success_at = totals.last_success_at.map(|time| format!("{time:.3}"));
+    status.oldest_waiting_s = totals.oldest_waiting.map(|time| Timestamp::now().duration_since(time).as_secs_f64());
+    status
+}

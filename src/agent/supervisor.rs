@@ -1,0 +1,50 @@
+//! What systemd is told: ready, stopping, and that the agent still decides things.
+
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+
+/// Talks to the service manager; silent without one.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    watchdog: Option<Duration>,
+    last: Instant,
+}
+
+impl Supervisor {
+    /// Learns from the environment whether a watchdog waits for us.
+    pub(super) fn new() -> Self {
+        let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 3);
+        Self { watchdog, last: Instant::now() }
+    }
+
+    /// The agent works.
+    pub(super) fn ready(status: &str) {
+        notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+    }
+
+    /// The agent finishes what is in hand; that may take so long.
+    pub(super) fn stopping(patience: Duration) {
+        let micros = u32::try_from(patience.as_micros()).unwrap_or(u32::MAX);
+        notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(micros)]);
+    }
+
+    /// Called from the loop that decides; tells the watchdog when it is time.
+    pub(super) fn alive(&mut self) {
+        if let Some(interval) = self.watchdog.filter(|interval| self.last.elapsed() >= *interval) {
+            self.last = Instant::now();
+            log::trace!("Watchdog told, every {interval:?}.");
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+
+    /// How long the loop may sleep at most.
+    pub(super) fn longest_sleep(&self) -> Duration {
+        self.watchdog.unwrap_or(Duration::from_secs(3600))
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    // Without a service manager there is nobody to tell.
+    let _ = sd_notify::notify(states);
+}

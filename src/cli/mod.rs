@@ -1,0 +1,127 @@
+//! What the operator types: one small file a verb.
+
+mod check_config;
+mod convert;
+mod exit_code;
+mod generate;
+mod history;
+mod output;
+mod progress;
+mod retry;
+mod run;
+mod sample_data;
+mod status;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+pub use exit_code::ExitCode;
+
+use crate::config::{Config, ConfigError};
+
+/// Drop JSON into a folder; find HDF5 that pandas opens in another.
+#[derive(Debug, Parser)]
+#[command(name = "h5inbox", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 all well, 1 some file failed, 2 usage, 69 ledger unavailable, 70 internal, 78 configuration.
+Data goes to standard output, everything else to standard error.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the agent in the foreground: watch the inbox, convert what arrives, record what was done
+    Run(run::Run),
+    /// Convert the named files now, beside them or into a folder; no ledger, no agent needed
+    Convert(convert::Convert),
+    /// Say how the agent is doing: running or not, backlog, failures, last success
+    Status(status::StatusVerb),
+    /// List jobs from the ledger, newest first
+    History(history::History),
+    /// Put quarantined or failed sources back, so that they are tried again
+    Retry(retry::Retry),
+    /// Load and check a configuration, try its folders, print what is in effect
+    #[command(visible_alias = "validate")]
+    CheckConfig(check_config::CheckConfig),
+    /// Write stock-like sample files: timestamp, open, close, high, low at a fixed step
+    SampleData(sample_data::SampleData),
+    /// Print a completion script for a shell
+    Completions(generate::Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "H5INBOX_CONFIG", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+}
+
+const DEFAULT_CONFIG: &str = "/etc/h5inbox/config.toml";
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, ExitCode> {
+        load(&self.config)
+    }
+}
+
+fn load(path: &std::path::Path) -> Result<Config, ExitCode> {
+    Config::load(path).map_err(|error| {
+        output::error(&match &error {
+            ConfigError::Read { .. } => error.to_string(),
+            ConfigError::Invalid { .. } => format!("{}:\n{error}", path.display()),
+        });
+        ExitCode::Configuration
+    })
+}
+
+/// Does what `arguments` (with the program's name first) ask for and returns the exit code.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, everything else is a wrong call; a closed standard output is neither.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
+        }
+    };
+    let done = match cli.verb {
+        Verb::Run(verb) => verb.run(),
+        Verb::Convert(verb) => verb.run(),
+        Verb::Status(verb) => verb.run(),
+        Verb::History(verb) => verb.run(),
+        Verb::Retry(verb) => verb.run(),
+        Verb::CheckConfig(verb) => verb.run(),
+        Verb::SampleData(verb) => sample_data(&verb),
+        Verb::Completions(verb) => verb.run(&mut Cli::command()),
+        Verb::Man => generate::man(Cli::command()),
+    };
+    done.unwrap_or_else(|code| code)
+}
+
+fn sample_data(verb: &sample_data::SampleData) -> Result<ExitCode, ExitCode> {
+    let summary = verb.run().map_err(|error| {
+        output::error(&format!("cannot write sample data: {error}"));
+        ExitCode::Failed
+    })?;
+    output::note(&format!("{} files, {} records, {} bytes", summary.files, summary.records, summary.bytes));
+    Ok(ExitCode::Success)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,97 @@
+//! `h5inbox status`: a glance at the agent.
+
+use clap::Args;
+
+use super::{ConfigFile, ExitCode, output};
+use crate::agent::with_totals;
+use crate::config::Config;
+use crate::ledger::{LedgerError, SqliteLedger};
+use crate::source::Shown;
+use crate::telemetry::listener::{ask, socket_of};
+use crate::telemetry::status::{Backlog, Status};
+
+/// Options of `h5inbox status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusVerb {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// One JSON object, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusVerb {
+    pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
+        let status = current(&self.config.load()?)?;
+        if self.json {
+            output::data(&format!("{}\n", serde_json::to_string(&status).unwrap_or_default()))?;
+        } else {
+            output::data(&glance(&status))?;
+        }
+        Ok(ExitCode::Success)
+    }
+}
+
+/// The status from the agent itself, or from the ledger if no agent runs.
+fn current(config: &Config) -> Result<Status, ExitCode> {
+    let path = config.ledger.sqlite_path();
+    let answer = ask(&socket_of(&path)).ok();
+    match answer.and_then(|json| serde_json::from_str(&json).ok()) {
+        Some(status) => Ok(status),
+        None => stopped(config),
+    }
+}
+
+fn stopped(config: &Config) -> Result<Status, ExitCode> {
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        inbox: Shown(&config.inbox.path).to_string(),
+        outbox: Shown(&config.output.path).to_string(),
+        workers: config.worker_count() as u64,
+        ..Status::default()
+    };
+    match SqliteLedger::open_shared(&config.ledger.sqlite_path()) {
+        Ok(ledger) => {
+            let status = with_totals(status, &ledger);
+            Ok(Status { backlog: Backlog { retrying: status.files.failed, ..Backlog::default() }, ..status })
+        }
+        // An agent that never ran has done nothing yet.
+        Err(LedgerError::Missing(_)) => Ok(status),
+        Err(error) => {
+            output::error(&error.to_string());
+            Err(ExitCode::Ledger)
+        }
+    }
+}
+
+fn glance(status: &Status) -> String {
+    let Status { backlog, files, watch, .. } = status;
+    let state = match (status.running, &status.paused) {
+        (false, _) => "not running".to_owned(),
+        (true, Some(why)) => format!("paused: {why}"),
+        (true, None) => format!("running, process {}", status.pid.unwrap_or_default()),
+    };
+    let mut lines = vec![format!("h5inbox {}  {state}", status.version)];
+    if let Some(since) = &status.since {
+        lines.push(format!("since       {since}"));
+    }
+    lines.push(format!("inbox       {}", status.inbox));
+    lines.push(format!("outbox      {}", status.outbox));
+    if status.running {
+        lines.push(format!("workers     {} of {} busy", status.busy_workers, status.workers));
+        lines.push(format!("watch       {}, {} overflows", watch.mode, watch.overflows));
+        let Backlog { settling, ready, running, retrying } = backlog;
+        lines.push(format!("backlog     {settling} settling, {ready} ready, {running} running, {retrying} retrying"));
+    }
+    if let Some(seconds) = status.oldest_waiting_s {
+        lines.push(format!("oldest      waits for {seconds:.1} s"));
+    }
+    lines.push(format!(
+        "files       {} done, {} duplicate, {} failed, {} quarantined",
+        files.done, files.duplicate, files.failed, files.quarantined
+    ));
+    lines.push(format!("rows        {}", status.rows));
+    lines.push(format!("bytes       {} in, {} out", status.bytes_in, status.bytes_out));
+    lines.push(format!("last        {}", status.last_success_at.as_deref().unwrap_or("nothing converted yet")));
+    lines.join("\n") + "\n"
+}

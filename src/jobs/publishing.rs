@@ -1,0 +1,145 @@
+//! The second half of an attempt: the output gets its name, on disk, and the job is finished.
+//!
+//! Once the ledger says `publishing`, the output is decided: after a failure or a crash the job goes on from here and
+//! is never converted again. The temporary file is the witness: as long as it exists, the output is not published.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::attempt::{Made, Outcome, Workshop};
+use super::naming::output_of;
+use super::retry::plain;
+use crate::config::OnExisting;
+use crate::convert::Summary;
+use crate::convert::output::OutputError;
+use crate::convert::output::publish::{rename_over, rename_to_new, sync_folder, versioned};
+use crate::ledger::{Job, LedgerError, Publication, State};
+use crate::source::Shown;
+
+impl Workshop {
+    /// Publishes what a conversion made, and finishes the job.
+    pub(super) fn publish(&self, job: &Job, made: Made) -> Result<Outcome, LedgerError> {
+        let output = self.first_name(&job.path);
+        let publication = Publication {
+            hash: made.summary.source_hash.unwrap_or_default(),
+            temporary: made.temporary,
+            output: output.clone(),
+            output_bytes: made.summary.output_bytes,
+            rows: made.summary.rows,
+            columns: made.summary.columns,
+            bad_records: 0,
+            wait_s: made.wait_s,
+            convert_s: made.convert_s,
+        };
+        self.ledger.publishing(job.id, &publication)?;
+        for warning in &made.summary.warnings {
+            log::warn!(event = "file.warning", job = job.id.0, path:% = Shown(&job.path); "{warning}");
+        }
+        self.publish_decided(job, &publication.temporary, output, &made.summary)
+    }
+
+    /// From here on the output is decided: it is only given its name, also after a crash.
+    fn publish_decided(
+        &self,
+        job: &Job,
+        temporary: &Path,
+        output: PathBuf,
+        made: &Summary,
+    ) -> Result<Outcome, LedgerError> {
+        let begun = Instant::now();
+        match self.give_name(job, temporary, output)? {
+            Ok(output) => {
+                let publish_s = begun.elapsed().as_secs_f64();
+                self.finish_published(job, publish_s)?;
+                log::info!(
+                    event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output),
+                    rows = made.rows, columns = made.columns, size_bytes = job.identity.size, publish_s = publish_s;
+                    "Published."
+                );
+                Ok(Outcome::Done)
+            }
+            Err(OutputError::Exists(taken)) => {
+                let message =
+                    format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(&taken));
+                // The ledger first: a job that says publishing without its temporary file would count as done.
+                let outcome = self.quarantine(job, &plain("output_exists", &message))?;
+                let _ = fs::remove_file(temporary);
+                Ok(outcome)
+            }
+            Err(error) => {
+                let decided = Job { state: State::Publishing, temporary: Some(temporary.into()), ..job.clone() };
+                self.fail(&decided, &plain("publish_error", &error), job.attempts + 1)
+            }
+        }
+    }
+
+    /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
+    pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
+        let output = job.output.clone().unwrap_or_else(|| output_of(&self.outbox, &job.path));
+        let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
+        if temporary.exists() {
+            let made = Summary { source_hash: job.hash, ..Summary::default() };
+            return self.publish_decided(job, &temporary, output, &made);
+        }
+        // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
+        if let Err(error) = self.sync_names(&output) {
+            return self.fail(job, &plain("publish_error", &error), job.attempts);
+        }
+        self.finish_published(job, 0.0)?;
+        log::info!(event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output); "Found published by an earlier run.");
+        Ok(Outcome::Done)
+    }
+
+    fn finish_published(&self, job: &Job, publish_s: f64) -> Result<(), LedgerError> {
+        self.ledger.done(job.id, publish_s, self.planned())?;
+        self.dispose(job)
+    }
+
+    fn first_name(&self, source: &Path) -> PathBuf {
+        output_of(&self.outbox, source)
+    }
+
+    /// Renames the temporary file to `output`, or to the next free name if names are numbered; makes it durable.
+    fn give_name(
+        &self,
+        job: &Job,
+        temporary: &Path,
+        output: PathBuf,
+    ) -> Result<Result<PathBuf, OutputError>, LedgerError> {
+        let mut name = output;
+        loop {
+            let folder = name.parent().unwrap_or(&self.outbox);
+            if let Err(e) = fs::create_dir_all(folder) {
+                return Ok(Err(OutputError::io("create", folder)(e)));
+            }
+            let renamed = match self.on_existing {
+                OnExisting::Replace => rename_over(temporary, &name),
+                OnExisting::Version | OnExisting::Refuse => rename_to_new(temporary, &name),
+            };
+            match renamed {
+                Ok(()) => return Ok(self.sync_names(&name).map(|()| name)),
+                Err(OutputError::Exists(_)) if self.on_existing == OnExisting::Version => {
+                    name = next_free(&self.first_name(&job.path));
+                    self.ledger.rename_publication(job.id, &name)?;
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    fn sync_names(&self, output: &Path) -> Result<(), OutputError> {
+        if !self.options.durable {
+            return Ok(());
+        }
+        sync_folder(output.parent().unwrap_or(&self.outbox))
+    }
+}
+
+fn next_free(first: &Path) -> PathBuf {
+    let mut number = 2;
+    while fs::symlink_metadata(versioned(first, number)).is_ok() {
+        number += 1;
+    }
+    versioned(first, number)
+}

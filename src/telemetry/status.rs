@@ -1,0 +1,117 @@
+//! The state of an agent as a plain value: what `status --json` prints, what the listener serves.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// One agent at one moment. Serialises to the object of `status --json`: that contract is these names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Whether an agent runs with this configuration.
+    pub running: bool,
+    /// Version of the program.
+    pub version: String,
+    /// Process id of the agent.
+    pub pid: Option<u32>,
+    /// When the agent started (RFC 3339, UTC).
+    pub since: Option<String>,
+    /// The watched folder.
+    pub inbox: String,
+    /// Where outputs go.
+    pub outbox: String,
+    /// Number of worker threads.
+    pub workers: u64,
+    /// How many of them have a job in hand.
+    pub busy_workers: u64,
+    /// What has not been converted yet.
+    pub backlog: Backlog,
+    /// Age in seconds of the oldest source that is ready and not converted.
+    pub oldest_waiting_s: Option<f64>,
+    /// Sources by outcome, over the whole ledger.
+    pub files: Files,
+    /// Rows written in all.
+    pub rows: u64,
+    /// Bytes of the sources converted.
+    pub bytes_in: u64,
+    /// Bytes of the outputs.
+    pub bytes_out: u64,
+    /// When the last source was converted (RFC 3339, UTC).
+    pub last_success_at: Option<String>,
+    /// Why the agent has paused; null if it has not.
+    pub paused: Option<String>,
+    /// How new sources are noticed.
+    pub watch: Watch,
+}
+
+/// Sources not converted yet, by what they wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backlog {
+    /// Still being written, as far as is known.
+    pub settling: u64,
+    /// For a worker.
+    pub ready: u64,
+    /// In a worker's hand.
+    pub running: u64,
+    /// For another attempt.
+    pub retrying: u64,
+}
+
+/// Sources by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// Converted.
+    pub done: u64,
+    /// To be tried again.
+    pub failed: u64,
+    /// Need a person.
+    pub quarantined: u64,
+    /// Had the content of the version before.
+    pub duplicate: u64,
+}
+
+/// How new sources are noticed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// `native` (inotify) or `poll` (listing only).
+    pub mode: String,
+    /// How often the kernel's event queue overflowed; each time the inbox was listed.
+    pub overflows: u64,
+}
+
+/// Counters that the agent keeps while it runs.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Sources still being written.
+    pub settling: AtomicU64,
+    /// Sources that wait for a worker.
+    pub ready: AtomicU64,
+    /// Sources in a worker's hand.
+    pub running: AtomicU64,
+    /// Sources that wait for another attempt.
+    pub retrying: AtomicU64,
+    /// Overflows of the kernel's event queue.
+    pub overflows: AtomicU64,
+    /// 1 as long as events are watched, 0 when the inbox is only listed.
+    pub native: AtomicU64,
+}
+
+impl Live {
+    /// The backlog now.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Backlog {
+            settling: load(&self.settling),
+            ready: load(&self.ready),
+            running: load(&self.running),
+            retrying: load(&self.retrying),
+        }
+    }
+
+    /// The watch now.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        let mode = if self.native.load(Ordering::Relaxed) == 1 { "native" } else { "poll" };
+        Watch { mode: mode.to_owned(), overflows: self.overflows.load(Ordering::Relaxed) }
+    }
+}

@@ -1,0 +1,79 @@
+//! `h5inbox convert`: the parallel map over files.
+
+use std::fs;
+use std::path::Path;
+
+use super::harness::{h5inbox, run, said};
+
+fn convert(folder: &Path, more: &[&str]) -> std::process::Output {
+    h5inbox().arg("convert").arg(folder).args(more).output().unwrap()
+}
+
+#[test]
+fn outputs_stand_beside_their_sources_and_one_bad_file_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("good.json"), "{\"a\": 1}\n").unwrap();
+    fs::write(folder.path().join("bad.json"), "{\"a\": 1}\n{\"a\": }\n").unwrap();
+    fs::write(folder.path().join("also.jsonl"), "{\"a\": 2}\n").unwrap();
+    let done = convert(folder.path(), &[]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(folder.path().join("good.h5").exists() && folder.path().join("also.h5").exists());
+    assert!(!folder.path().join("bad.h5").exists() && !folder.path().join(".h5inbox").exists());
+    let said = said(&done);
+    assert!(said.contains("line 2, byte 15: expected a JSON value, found `}`, near `{\"a\": }`"), "{said}");
+    assert!(said.contains("hint: "), "{said}");
+    let summary = said.lines().last().unwrap();
+    assert!(summary.starts_with("2 files, 2 rows, 18 bytes, ") && summary.ends_with(", 1 failures"), "{summary}");
+}
+
+#[test]
+fn outputs_are_the_same_bytes_whatever_the_number_of_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = folder.path().join("in");
+    assert!(run(&["sample-data", inputs.to_str().unwrap(), "--files", "3", "--days", "5"]).status.success());
+    // Over the size from which all cores parse one file together.
+    let record =
+        |row: u32| format!("{{\"row\": {row}, \"text\": \"t{}\", \"half\": {}}}\n", row % 1000, f64::from(row) / 2.0);
+    let mut large: String = (0..700_000).map(record).collect::<Vec<_>>().concat();
+    large.push_str("{\"row\": null, \"late\": [1, {\"x\": null}]}\n");
+    assert!(large.len() > 32 << 20);
+    fs::write(inputs.join("large.json"), &large).unwrap();
+    for workers in ["1", "2"] {
+        let out = folder.path().join(workers);
+        let done = convert(&inputs, &["--workers", workers, "--outdir", out.to_str().unwrap()]);
+        assert!(done.status.success(), "{}", said(&done));
+    }
+    for name in ["AAPL.h5", "large.h5"] {
+        let read = |workers: &str| fs::read(folder.path().join(workers).join(name)).unwrap();
+        assert!(read("1") == read("2"), "{name} differs");
+    }
+}
+
+#[test]
+fn two_sources_never_share_an_output() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.json"), "{\"a\": 1}\n").unwrap();
+    fs::write(folder.path().join("a.jsonl"), "{\"a\": 2}\n").unwrap();
+    let done = convert(folder.path(), &[]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(said(&done).contains("its output would be that of"), "{}", said(&done));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_leaves_nothing_under_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("a.json");
+    fs::write(&source, "{\"a\": 1}\n").unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let out = folder.path().join("file/out");
+    let done = h5inbox().arg("convert").arg(&source).arg("--outdir").arg(&out).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(said(&done).contains("Not a directory"), "{}", said(&done));
+}
+
+#[test]
+fn a_wrong_call_is_code_2_and_a_missing_file_code_1() {
+    assert_eq!(run(&["convert"]).status.code(), Some(2));
+    assert_eq!(run(&["convert", "x.json", "--format", "feather"]).status.code(), Some(2));
+    assert_eq!(run(&["convert", "/nowhere/x.json"]).status.code(), Some(1));
+}

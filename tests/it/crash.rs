@@ -1,0 +1,115 @@
+//! Killed at any moment, the agent loses nothing, tears nothing, and does nothing twice.
+
+use std::fs;
+use std::process::Command;
+
+use super::harness::{Site, h5inbox, wait_until};
+
+const AFTER: [&str; 3] = ["keep", "archive", "delete"];
+
+fn records(number: usize) -> Vec<u8> {
+    (0..50).map(|row| format!("{{\"file\": {number}, \"row\": {row}}}\n")).collect::<Vec<_>>().concat().into_bytes()
+}
+
+/// Every source has exactly one output, and every job is settled.
+fn assert_each_once(site: &Site, files: usize, after: &str) {
+    let expected: std::collections::BTreeSet<String> = (0..files).map(|number| format!("f{number}.h5")).collect();
+    assert_eq!(site.names("outbox").into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
+    assert_eq!(site.unfinished(), 0);
+    let in_place = match after {
+        "keep" => site.names("inbox").len(),
+        "archive" => site.names("archive").len(),
+        _ => files - site.names("inbox").len(),
+    };
+    assert_eq!(in_place, files, "sources after `{after}`");
+    let done = site.history().iter().filter(|job| job["state"] == "done").count();
+    assert_eq!(done, files);
+}
+
+#[test]
+fn killed_again_and_again_under_load_each_source_has_one_output() {
+    for after in AFTER {
+        let mut site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 100"));
+        let files = 120;
+        for round in 0..12_usize {
+            for number in round * 10..round * 10 + 10 {
+                site.drop_in(&format!("f{number}.json"), &records(number));
+            }
+            site.spawn(h5inbox());
+            // A different moment each time, from before it is ready to the middle of the work.
+            std::thread::sleep(std::time::Duration::from_millis(15 * round as u64 + 5));
+            site.kill();
+        }
+        site.start();
+        wait_until("all are done", || site.history().iter().filter(|job| job["state"] == "done").count() >= files);
+        site.stop();
+        assert!(site.once().status.success());
+        assert_each_once(&site, files, after);
+    }
+}
+
+/// Kills at the n-th call of a kind, as the kernel sees it, then starts again. The calls are those of the attempt:
+/// syncing the output, giving it its name, syncing folders, moving or deleting the source, and the ledger's own.
+#[test]
+fn killed_at_each_step_of_an_attempt_it_is_finished_by_the_next_run() {
+    assert!(Command::new("strace").arg("-V").output().is_ok(), "strace is missing; `make test` installs it");
+    for after in AFTER {
+        for call in ["fsync", "renameat2", "pwrite64", "unlink", "fdatasync"] {
+            for when in 1..=3 {
+                let mut site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 100"));
+                site.drop_in("f0.json", &records(0));
+                let mut traced = Command::new("strace");
+                let inject = format!("inject={call}:signal=KILL:when={when}");
+                traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
+                traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+                site.spawn(traced);
+                wait_until("it was killed, or was never going to be", || {
+                    site.has_ended() || site.status()["files"]["done"] == 1
+                });
+                site.kill_if_running();
+                let again = site.once();
+                assert!(again.status.success(), "{after} {call} {when}: {}", super::harness::said(&again));
+                assert_each_once(&site, 1, after);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_finishes_what_is_in_hand_and_leaves_no_debris() {
+    let mut site = Site::new("");
+    for number in 0..40 {
+        site.drop_in(&format!("f{number}.json"), &records(number).repeat(200));
+    }
+    site.start();
+    site.wait_for("done", 1);
+    assert!(site.stop().success());
+    assert_eq!(site.unfinished(), 0);
+    let states: Vec<_> = site.history().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect();
+    assert!(states.iter().all(|state| state == "done" || state == "ready"), "{states:?}");
+    assert!(site.once().status.success());
+    assert_each_once(&site, 40, "keep");
+}
+
+#[test]
+fn a_full_disk_fails_no_file_and_is_over_when_there_is_space() {
+    let mut site = Site::new("retry.backoff_max_secs = 1");
+    let outbox = site.path("outbox");
+    let mount = |arguments: &[&str]| Command::new(arguments[0]).args(&arguments[1..]).arg(&outbox).status();
+    let mounted = mount(&["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs"]);
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this user may not mount a file system");
+        return;
+    }
+    fs::write(outbox.join("filler"), vec![0; 190_000]).unwrap();
+    site.start();
+    site.drop_in("f0.json", &records(0).repeat(20));
+    site.wait_for("failed", 1);
+    assert_eq!(site.names("outbox"), ["filler"]);
+    assert!(site.names("quarantine").is_empty());
+    fs::remove_file(outbox.join("filler")).unwrap();
+    site.wait_for("done", 1);
+    assert_eq!(site.names("outbox"), ["f0.h5"]);
+    site.stop();
+    assert!(mount(&["umount"]).unwrap().success());
+}

@@ -1,0 +1,204 @@
+//! What the tests share: the program, an agent with folders of its own, and patience.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program under test.
+pub(crate) fn h5inbox() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_h5inbox"));
+    command.env_remove("H5INBOX_CONFIG").env("NO_COLOR", "1");
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    h5inbox().args(arguments).output().unwrap()
+}
+
+/// What a run said on standard error.
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The Python of a pinned reader, installed by `make test`.
+pub(crate) fn reader(version: &str) -> PathBuf {
+    let folder =
+        std::env::var_os("H5INBOX_READERS").expect("H5INBOX_READERS is set by `make test`; see CONTRIBUTING.md");
+    Path::new(&folder).join(format!("pandas-{version}/bin/python"))
+}
+
+/// Waits until `done`, or fails with what was waited for. No test asserts how long anything takes.
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Folders and configuration of one agent, and the agent while it runs.
+pub(crate) struct Site {
+    root: TempDir,
+    child: Option<Child>,
+}
+
+impl Site {
+    /// Folders with a configuration: a short settle time, no listener, and `more` at its end.
+    pub(crate) fn new(more: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let site = Self { root, child: None };
+        for folder in ["inbox", "outbox"] {
+            fs::create_dir(site.path(folder)).unwrap();
+        }
+        site.configure(more);
+        site
+    }
+
+    /// Writes the configuration anew. `more` may set keys of any table as `table.key = value` lines.
+    pub(crate) fn configure(&self, more: &str) {
+        let root = self.root.path().display();
+        let text = format!(
+            "{more}\ninbox.path = \"{root}/inbox\"\ninbox.settle_ms = 100\noutput.path = \"{root}/outbox\"\n\
+             ledger.url = \"sqlite:{root}/state/ledger.sqlite\"\nstatus.listen = \"\"\nworkers = 2\n\
+             log.level = \"debug\"\nretry.backoff_secs = 1\n"
+        );
+        fs::write(self.config(), text).unwrap();
+    }
+
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.path().join(relative)
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("config.toml")
+    }
+
+    /// Starts the agent and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        self.spawn(h5inbox());
+        wait_until("the agent answers", || self.status()["running"] == true);
+    }
+
+    /// Starts the agent by `command`, which stands for the program.
+    pub(crate) fn spawn(&mut self, mut command: Command) {
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        command.args(["run", "--config"]).arg(self.config());
+        self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    }
+
+    /// Runs the agent once, as cron would, and returns how it ended.
+    pub(crate) fn once(&self) -> Output {
+        h5inbox().args(["run", "--once", "--config"]).arg(self.config()).output().unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.as_ref().unwrap().id()).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_raw(self.pid()).unwrap(), signal).unwrap();
+    }
+
+    /// Stops the agent by TERM and returns how it ended.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.child.take().unwrap().wait().unwrap()
+    }
+
+    /// Kills the agent: no clean-up of any kind.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Kills the agent and what it was started by, if they still run.
+    pub(crate) fn kill_if_running(&mut self) {
+        if let Some(pid) = h5inbox_holder(&self.path("state/ledger.sqlite.lock")) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        self.kill();
+    }
+
+    /// Whether the agent has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn verb(&self, verb: &str, more: &[&str]) -> Output {
+        h5inbox().arg(verb).arg("--config").arg(self.config()).args(more).output().unwrap()
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        serde_json::from_slice(&self.verb("status", &["--json"]).stdout).unwrap_or_default()
+    }
+
+    /// The ledger, newest job first.
+    pub(crate) fn history(&self) -> Vec<Value> {
+        let listed = self.verb("history", &["--json"]).stdout;
+        String::from_utf8(listed).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The states of all jobs of a source, newest first.
+    pub(crate) fn states(&self, source: &str) -> Vec<String> {
+        let jobs = self.history().into_iter().filter(|job| job["path"] == source);
+        jobs.map(|job| job["state"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until the ledger holds so many jobs in `state`.
+    pub(crate) fn wait_for(&self, state: &str, count: usize) {
+        wait_until(&format!("{count} jobs are {state}"), || {
+            self.history().iter().filter(|job| job["state"] == state).count() >= count
+        });
+    }
+
+    /// Drops a file as a careful producer does: written elsewhere, renamed in.
+    pub(crate) fn drop_in(&self, name: &str, content: &[u8]) {
+        let beside = self.path("being-written");
+        fs::write(&beside, content).unwrap();
+        let target = self.path("inbox").join(name);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::rename(beside, target).unwrap();
+    }
+
+    /// Names in a folder, dot files left out, sorted.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.path(folder)) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| !name.starts_with('.'));
+        names.sort();
+        names
+    }
+
+    /// Names of unfinished outputs.
+    pub(crate) fn unfinished(&self) -> usize {
+        fs::read_dir(self.path("outbox/.h5inbox")).map_or(0, Iterator::count)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+/// The process id in a lock file.
+fn h5inbox_holder(lock: &Path) -> Option<rustix::process::Pid> {
+    rustix::process::Pid::from_raw(fs::read_to_string(lock).ok()?.trim().parse().ok()?)
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- log of the agent ---\n{}", self.log());
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Integration tests: the real program on real files, its outputs read back by real pandas.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test code")]
+
+mod agent;
+mod bad_input;
+mod convert;
+mod crash;
+mod harness;
+mod house;
+mod readback;
+mod verbs;

@@ -1,0 +1,135 @@
+//! The other verbs: what they print is a contract.
+
+use std::fs;
+
+use super::harness::{Site, h5inbox, run, said};
+
+const GOOD: &[u8] = b"{\"a\": 1}\n";
+
+#[test]
+fn status_has_all_fields_whether_the_agent_runs_or_not() {
+    let mut site = Site::new("");
+    let fields = [
+        "running",
+        "version",
+        "pid",
+        "since",
+        "inbox",
+        "outbox",
+        "workers",
+        "busy_workers",
+        "backlog",
+        "oldest_waiting_s",
+        "files",
+        "rows",
+        "bytes_in",
+        "bytes_out",
+        "last_success_at",
+        "paused",
+        "watch",
+    ];
+    let before = site.status();
+    site.start();
+    let during = site.status();
+    for status in [&before, &during] {
+        fields.iter().for_each(|field| assert!(status.get(field).is_some(), "{field} is missing in {status}"));
+        ["settling", "ready", "running", "retrying"]
+            .iter()
+            .for_each(|field| assert!(status["backlog"][field].is_u64()));
+        ["done", "failed", "quarantined", "duplicate"]
+            .iter()
+            .for_each(|field| assert!(status["files"][field].is_u64()));
+    }
+    assert_eq!((&before["running"], &during["running"]), (&false.into(), &true.into()));
+    assert_eq!(during["pid"], site.pid());
+    let glance = String::from_utf8(site.verb("status", &[]).stdout).unwrap();
+    assert!(glance.contains("running, process") && glance.contains("0 quarantined"), "{glance}");
+}
+
+#[test]
+fn history_is_newest_first_and_filtered() {
+    let site = Site::new("");
+    site.drop_in("a.json", GOOD);
+    site.once();
+    site.drop_in("b.json", b"oops\n");
+    site.once();
+    let history = site.history();
+    assert_eq!((&history[0]["path"], &history[1]["path"]), (&"b.json".into(), &"a.json".into()));
+    let listed = |more: &[&str]| String::from_utf8(site.verb("history", more).stdout).unwrap();
+    assert_eq!(listed(&["--state", "done", "--json"]).lines().count(), 1);
+    assert_eq!(listed(&["--limit", "1", "--json"]).lines().count(), 1);
+    assert_eq!(listed(&["--since", "1h", "--json"]).lines().count(), 2);
+    assert!(listed(&["--state", "quarantined"]).contains("line 1, byte 0: expected a JSON value, found `o`"));
+    assert_eq!(site.verb("history", &["--state", "lost"]).status.code(), Some(2));
+}
+
+#[test]
+fn retry_brings_a_source_back_from_the_quarantine() {
+    let mut site = Site::new("source.after = \"archive\"");
+    site.start();
+    site.drop_in("sub.json", b"oops\n");
+    site.wait_for("quarantined", 1);
+    super::harness::wait_until("it is set aside", || site.path("quarantine/sub.json").exists());
+    fs::write(site.path("quarantine/sub.json"), GOOD).unwrap();
+    let retried = site.verb("retry", &[site.path("quarantine/sub.json").to_str().unwrap()]);
+    assert!(retried.status.success(), "{}", said(&retried));
+    site.wait_for("done", 1);
+    assert_eq!(site.names("outbox"), ["sub.h5"]);
+    assert!(site.names("quarantine").is_empty());
+    super::harness::wait_until("nothing is quarantined", || site.status()["files"]["quarantined"] == 0);
+}
+
+#[test]
+fn retry_tries_a_kept_source_again_at_once() {
+    let mut site = Site::new("");
+    site.start();
+    site.drop_in("a.json", b"oops\n");
+    site.wait_for("quarantined", 1);
+    let attempts = || site.log().matches("file.quarantined").count();
+    assert_eq!(attempts(), 1);
+    assert!(site.verb("retry", &["--failed"]).status.success());
+    super::harness::wait_until("it was tried again", || attempts() == 2);
+    assert_eq!(site.verb("retry", &["nothing.json"]).status.code(), Some(1));
+}
+
+#[test]
+fn check_config_prints_what_is_in_effect_and_names_every_problem() {
+    let site = Site::new("");
+    let file = site.config();
+    let checked = h5inbox().arg("check-config").arg(&file).output().unwrap();
+    assert!(checked.status.success(), "{}", said(&checked));
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("scan_interval_secs = 60"));
+    fs::write(&file, "workers = -1\n[inbox]\npth = \"/x\"\n[output]\npath = \"relative\"\n").unwrap();
+    let checked = h5inbox().arg("validate").arg(&file).output().unwrap();
+    assert_eq!(checked.status.code(), Some(78));
+    let said = said(&checked);
+    for problem in ["workers", "did you mean `path`", "inbox.path", "output.path"] {
+        assert!(said.contains(problem), "{problem} is missing: {said}");
+    }
+    assert_eq!(site.once().status.code(), Some(78));
+}
+
+#[test]
+fn sample_data_is_the_same_for_the_same_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str, seed: &str| {
+        let dir = folder.path().join(name);
+        let arguments = ["sample-data", dir.to_str().unwrap(), "--files", "2", "--days", "2", "--seed", seed];
+        assert!(run(&arguments).status.success());
+        fs::read_to_string(dir.join("AAPL.json")).unwrap()
+    };
+    let (one, same, other) = (make("1", "5"), make("2", "5"), make("3", "6"));
+    assert!(one == same && one != other);
+    assert!(one.starts_with("{\"timestamp\": \"2012-02-28 09:00:00\", \"open\": "), "{}", &one[..80]);
+    assert_eq!(one.lines().count(), 2 * 241);
+}
+
+#[test]
+fn completions_and_manual_come_from_the_command_line_itself() {
+    let man = String::from_utf8(run(&["man"]).stdout).unwrap();
+    let bash = String::from_utf8(run(&["completions", "bash"]).stdout).unwrap();
+    for verb in ["run", "convert", "status", "history", "retry", "check-config", "sample-data"] {
+        assert!(man.contains(&format!("h5inbox\\-{}", verb.replace('-', "\\-"))), "{verb} has no page");
+        assert!(bash.contains(verb), "{verb} is not completed");
+    }
+}
