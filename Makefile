@@ -1,7 +1,7 @@
 # What can be done here: `make help`. The two commands that matter: `make demo` and `make test`.
 #
 # Each installs what the machine lacks (.ci/setup), so a fresh clone needs nothing else first. Demo and tests use the
-# same `dev` profile, so that HDF5, which takes minutes, is compiled once for both; in that profile every dependency is
+# same `dev` profile, so that HDF5, which takes minutes, is compiled once for both; in that profile what is hot is
 # optimised already. `make build` makes the optimised binary to install.
 
 SHELL := bash

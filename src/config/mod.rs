@@ -47,7 +47,7 @@ pub struct Config {
     pub retry: Retry,
     /// Where the record of all jobs is kept.
     pub ledger: Ledger,
-    /// The status page.
+    /// Where monitors may ask.
     pub status: Status,
     /// The log.
     pub log: Log,

@@ -129,7 +129,7 @@ impl Default for Records {
 /// `[limits]`: what one source may cost before it is refused.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
-    /// Memory for all workers together, bytes; 0 stands for a quarter of the machine's. Always 0 in this version.
+    /// Memory for all workers together, bytes. Always 0, which is no limit, in this version.
     pub memory_bytes: u64,
     /// Longest source, bytes; 0 stands for any.
     pub file_bytes: u64,
@@ -159,10 +159,10 @@ impl Default for Limits {
     }
 }
 
-/// `[retry]`: what happens after a failure that may pass by itself.
+/// `[retry]`: what happens after a failure that is not the fault of the source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Retry {
-    /// Attempts in all, the first one included.
+    /// Attempts that may bring the agent down, or run into an error of the program, the first one included.
     pub max_attempts: u32,
     /// Seconds before the second attempt; each further wait is twice as long.
     pub backoff_secs: u64,
@@ -199,10 +199,10 @@ impl Default for Ledger {
     }
 }
 
-/// `[status]`: the status page.
+/// `[status]`: where monitors may ask.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// Address and port, or empty for no status page.
+    /// Address and port, or empty for none.
     pub listen: String,
 }
 

@@ -126,7 +126,7 @@ fn read_limits(options: &Options) -> ReadLimits {
 }
 
 fn parse_all(reader: &mut BatchReader<'_>, identity: Identity, options: &Options) -> Result<Vec<Part>, ConvertError> {
-    let limits = ParseLimits { depth: options.depth, columns: options.columns };
+    let limits = ParseLimits { depth: options.depth, columns: options.columns, record_bytes: options.record_bytes };
     let mut parts = Vec::new();
     if identity.size < PARALLEL_BYTES {
         while let Some(batch) = reader.next_batch()? {

@@ -11,6 +11,11 @@ pub(super) fn check(bytes: &mut Vec<u8>, read: u64) -> Result<(), ConvertError> 
     if read == bytes.len() as u64 && bytes.starts_with(BOM) {
         bytes.drain(..BOM.len());
     }
+    if bytes.first() == Some(&0) {
+        // Said at once: a sparse file has no end of the line to wait for.
+        let defect = Defect::bad_json("expected a JSON value, found NUL").at_line(1);
+        return Err(defect.at_byte(&bytes[..bytes.len().min(20)], 0).into());
+    }
     match foreign(bytes) {
         Some((what, hint)) => {
             let defect = Defect::not_json_text(what, hint).at_line(1).at_byte(&bytes[..bytes.len().min(20)], 0);

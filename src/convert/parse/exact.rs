@@ -25,6 +25,13 @@ enum Raw {
     BigInt { from: usize, to: usize },
 }
 
+#[cfg(test)]
+impl ExactTape {
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+}
+
 impl Tape for ExactTape {
     fn node(&self, index: usize) -> Node<'_> {
         match self.nodes[index] {

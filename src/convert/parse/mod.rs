@@ -21,6 +21,8 @@ pub(crate) struct ParseLimits {
     pub(crate) depth: usize,
     /// Columns of a frame.
     pub(crate) columns: usize,
+    /// Bytes of a record.
+    pub(crate) record_bytes: u64,
 }
 
 /// Parses every line of `batch`. On a defect nothing of the batch is of use.
@@ -59,6 +61,9 @@ struct LineParser {
 impl LineParser {
     /// Parses the line `padded[..length]`; what follows it in `padded` is not touched.
     fn line(&mut self, padded: &mut [u8], length: usize, part: &mut Part) -> Result<(), Defect> {
+        if length as u64 > self.limits.record_bytes {
+            return Err(Defect::record_too_long(part.next_line(), self.limits.record_bytes));
+        }
         if padded[..length].iter().all(|b| matches!(b, b' ' | b'\t')) {
             part.skip_line();
             return Ok(());
@@ -125,4 +130,118 @@ impl Tape for simd_json::Tape<'_> {
 #[inline]
 fn unsigned(value: u64) -> Node<'static> {
     i64::try_from(value).map_or(Node::Uint(value), Node::Int)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nodes(tape: &impl Tape, count: usize) -> Vec<String> {
+        (0..count).map(|index| format!("{:?}", tape.node(index))).collect()
+    }
+
+    fn by_simd(line: &[u8]) -> Option<Vec<String>> {
+        let mut padded = line.to_vec();
+        padded.resize(line.len() + INPUT_PADDING, b'x');
+        let mut tape = simd_json::Tape(Vec::new());
+        simd_json::fill_tape_padded(&mut padded, line.len(), &mut Buffers::default(), &mut tape).ok()?;
+        Some(nodes(&tape, tape.0.len()))
+    }
+
+    fn exactly_so(line: &[u8]) -> Result<Vec<String>, Defect> {
+        exact::parse(line, 512).map(|tape| nodes(&tape, tape.len()))
+    }
+
+    /// JSON text with numbers, escapes and spaces of every form.
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            "-?(0|[1-9][0-9]{0,24})",
+            "-?(0|[1-9][0-9]{0,20})\\.[0-9]{1,25}",
+            "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?[eE][+-]?[0-9]{1,3}",
+            "\"[a-zé😀 /]{0,20}\"",
+            "\"(\\\\(n|t|r|b|f|/|\\\\|\"|u00e9|uD83D\\\\uDE00)|[a-z]){0,12}\"",
+            Just("true".to_owned()),
+            Just("false".to_owned()),
+            Just("null".to_owned()),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            let members = proptest::collection::vec(("\"[a-c]{0,2}\"", inner.clone()), 0..6);
+            prop_oneof![
+                proptest::collection::vec(inner, 0..6).prop_map(|items| format!("[{}]", items.join(" ,\t"))),
+                members.prop_map(|members| {
+                    let members: Vec<_> = members.iter().map(|(key, value)| format!("{key} : {value}")).collect();
+                    format!("{{{}}}", members.join(", "))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn both_parsers_read_the_same_values(text in document()) {
+            let line = text.as_bytes();
+            let exact = exactly_so(line).unwrap();
+            if let Some(fast) = by_simd(line) {
+                prop_assert_eq!(fast, exact);
+            }
+        }
+
+        #[test]
+        fn what_simd_json_accepts_the_exact_parser_accepts(
+            text in document(), at in any::<prop::sample::Index>(), byte in any::<u8>(), insert in any::<bool>()
+        ) {
+            let mut line = text.into_bytes();
+            let at = at.index(line.len());
+            if insert { line.insert(at, byte) } else { line[at] = byte }
+            // Line breaks never reach a parser.
+            prop_assume!(!line.contains(&b'\n') && !line.contains(&b'\r'));
+            if let Some(fast) = by_simd(&line) {
+                prop_assert_eq!(exactly_so(&line).map_err(|e| e.to_string()), Ok(fast));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_hard_to_round_are_rounded_alike() {
+        for text in [
+            "9007199254740993.0",
+            "1e23",
+            "8.5e-324",
+            "2.2250738585072011e-308",
+            "0.1e-6",
+            "123456789012345678901.5",
+            "-0.0",
+            "5e-324",
+        ] {
+            if let Some(fast) = by_simd(text.as_bytes()) {
+                assert_eq!(fast, exactly_so(text.as_bytes()).unwrap(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_where_it_goes_wrong() {
+        for (text, byte, what) in [
+            ("{\"a\": 01}", 7, "expected `,` or `}`"),
+            ("{\"a\": 1.}", 7, "expected `,` or `}`"),
+            ("{\"a\": -}", 7, "expected a digit"),
+            ("{\"a\": 'x'}", 6, "expected a JSON value, found `'`"),
+            ("{\"a\": 1,}", 8, "expected a key"),
+            ("[1,]", 3, "expected a JSON value"),
+            ("{\"a\": \"\t\"}", 7, "control character"),
+            ("{\"a\": \"\\x\"}", 7, "unknown escape"),
+            ("{\"a\": \"\\u12g4\"}", 7, "four hexadecimal digits"),
+            ("{} {}", 3, "expected the end of the line"),
+            ("nan", 0, "expected a JSON value, found `n`"),
+            ("+1", 0, "expected a JSON value"),
+        ] {
+            assert!(by_simd(text.as_bytes()).is_none(), "{text}");
+            let defect = exactly_so(text.as_bytes()).unwrap_err();
+            assert_eq!((defect.byte, defect.what.contains(what)), (Some(byte), true), "{text}: {defect}");
+        }
+    }
 }

@@ -227,16 +227,16 @@ fn names_are_bytes() {
 }
 
 #[test]
-fn a_hundred_thousand_arrivals_and_the_ledger_is_still_asked_in_an_instant() {
+fn twenty_thousand_arrivals_and_the_ledger_is_still_asked_in_an_instant() {
     let bench = bench();
     let ledger = &bench.ledger;
-    let all: Vec<_> = (0..100_000).map(|n| arrival(format!("day-{}/{n}.json", n % 365), n)).collect();
+    let all: Vec<_> = (0..20_000).map(|n| arrival(format!("day-{}/{n}.json", n % 365), n)).collect();
     for some in all.chunks(5000) {
         assert!(ledger.arrive(some).unwrap().iter().all(|admission| matches!(admission, Admission::New(_))));
     }
-    assert_eq!(ledger.totals().unwrap().count(State::Ready), 100_000);
+    assert_eq!(ledger.totals().unwrap().count(State::Ready), 20_000);
     assert!(ledger.arrive(&all[..10]).unwrap().iter().all(|admission| matches!(admission, Admission::Known(_))));
     let mut handled = 0;
     ledger.handled(&mut |_, _| handled += 1).unwrap();
-    assert_eq!((handled, ledger.waiting().unwrap().len()), (100_000, 100_000));
+    assert_eq!((handled, ledger.waiting().unwrap().len()), (20_000, 20_000));
 }
