@@ -1,7 +1,7 @@
 //! Values to typed columns: what `pandas.DataFrame` would make of the records.
 //!
 //! A [`Frame`] is a list of [`Part`]s, one for each batch of the input, because batches are parsed independently and
-//! nothing is copied to join them. A cell keeps what the document said (its [`Tag`] and its bits or bytes); what dtype
+//! nothing is copied to join them. A cell keeps what the document said (its [`Tag`](column::Tag) and its bits or bytes); what dtype
 //! a column gets is decided once, at the end, from the kinds seen in all parts: see [`dtype`].
 
 pub(crate) mod column;
