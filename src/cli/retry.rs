@@ -41,9 +41,11 @@ impl Retry {
                 }
             }
         }
-        let jobs = ledger.requeue(&Selection::Paths(back)).map_err(|e| refuse(&e))?;
+        // A running agent may have seen the source come back already: then its old job is answered here, as gone.
+        let mut jobs = ledger.requeue(&Selection::Paths(back)).map_err(|e| refuse(&e))?;
+        jobs.dedup_by(|a, b| a.path == b.path);
         for job in &jobs {
-            output::note(&format!("{} will be tried again", Shown(&job.path)));
+            output::note(&format!("{} is tried again", Shown(&job.path)));
         }
         wake(&path);
         if jobs.is_empty() && !self.failed && all_well {

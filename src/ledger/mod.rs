@@ -77,8 +77,9 @@ pub trait Ledger: Send + Sync {
     /// The source vanished, or was replaced, before it was read: nothing is left to do.
     fn gone(&self, id: JobId) -> Result<(), LedgerError>;
 
-    /// Durable: failed and quarantined jobs are ready again, with no attempt counted, if no newer version of their
-    /// source is known. They keep their identity: a source that has to be moved back first arrives as a new version.
+    /// Durable: failed and quarantined jobs are ready again, with no attempt counted; where a newer version of the source
+    /// is known already, the old job is gone instead. Answers all of them. They keep their identity: a source that has
+    /// to be moved back first arrives as a new version, perhaps before this is called.
     fn requeue(&self, selection: &Selection) -> Result<Vec<Job>, LedgerError>;
 
     /// What [`Ledger::requeue`] put back, in any process, since this was asked last. A job may be in hand already.

@@ -80,6 +80,24 @@ fn retry_brings_a_source_back_from_the_quarantine() {
 }
 
 #[test]
+fn a_source_that_was_faster_back_than_retry_is_quarantined_no_more() {
+    let mut site = Site::new("source.after = \"archive\"");
+    site.start();
+    site.drop_in("sub.json", b"oops\n");
+    site.wait_for("quarantined", 1);
+    site.drop_in("sub.json", GOOD);
+    site.wait_for("done", 1);
+    super::harness::wait_until("it is archived", || site.path("archive/sub.json").exists());
+    let retried = site.verb("retry", &["--failed"]);
+    assert!(retried.status.success(), "{}", said(&retried));
+    super::harness::wait_until("both versions are settled", || {
+        let mut states = site.states("sub.json");
+        states.sort();
+        states == ["done", "gone", "quarantined"] && site.status()["files"]["quarantined"] == 1
+    });
+}
+
+#[test]
 fn retry_tries_a_kept_source_again_at_once() {
     let mut site = Site::new("");
     site.start();

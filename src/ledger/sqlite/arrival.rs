@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::rows::{self, Bytes, JOB, Time};
-use crate::ledger::{Admission, Arrival, Job, JobId, LedgerError, Selection, State};
+use crate::ledger::{Admission, Arrival, Job, JobId, LedgerError, Selection};
 use crate::source::Shown;
 
 /// Records `arrivals`, in order.
@@ -60,34 +60,49 @@ fn job(c: &Connection, id: JobId) -> Result<Job, LedgerError> {
     Ok(c.prepare_cached(&format!("{JOB} WHERE j.id = ?1"))?.query_row([id], rows::job)?)
 }
 
-/// Puts back what `selection` names.
+/// Puts back what `selection` names: the latest version of a source is ready again, older ones that still wait for a
+/// person are superseded by it and are gone.
 pub(super) fn requeue(c: &Connection, selection: &Selection) -> Result<Vec<Job>, LedgerError> {
     let ids = match selection {
         Selection::Failed => stranded(c)?,
         Selection::Paths(paths) => {
-            let each = paths.iter().map(|path| stranded_at(c, path));
-            each.filter_map(Result::transpose).collect::<Result<_, _>>()?
+            let each: Vec<_> = paths.iter().map(|path| stranded_at(c, path)).collect::<Result<_, _>>()?;
+            each.into_iter().flatten().collect()
         }
     };
-    ids.into_iter().map(|id| put_back(c, id)).collect()
+    ids.into_iter().map(|(id, latest)| if latest { put_back(c, id) } else { supersede(c, id) }).collect()
 }
 
-fn stranded(c: &Connection) -> Result<Vec<JobId>, LedgerError> {
-    let sql = "SELECT id FROM job AS j WHERE state IN ('failed', 'quarantined')
-        AND NOT EXISTS (SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id) ORDER BY id";
-    let ids = c.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+/// Jobs that failed or need a person, each with whether it is the latest version of its source.
+fn stranded(c: &Connection) -> Result<Vec<(JobId, bool)>, LedgerError> {
+    let ids =
+        c.prepare_cached(&format!("{STRANDED} ORDER BY id"))?.query_map([], numbered)?.collect::<Result<_, _>>()?;
     Ok(ids)
 }
 
-fn stranded_at(c: &Connection, path: &Path) -> Result<Option<JobId>, LedgerError> {
-    let sql = "SELECT id, state FROM job INDEXED BY job_path WHERE path = ?1 ORDER BY id DESC LIMIT 1";
-    let latest = c.prepare_cached(sql)?.query_row([Bytes(path)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    Ok(latest.and_then(|(id, state)| matches!(state, State::Failed | State::Quarantined).then_some(id)))
+fn stranded_at(c: &Connection, path: &Path) -> Result<Vec<(JobId, bool)>, LedgerError> {
+    let sql = format!("{STRANDED} AND path = ?1 ORDER BY id");
+    let ids = c.prepare_cached(&sql)?.query_map([Bytes(path)], numbered)?.collect::<Result<_, _>>()?;
+    Ok(ids)
+}
+
+const STRANDED: &str = "SELECT id, NOT EXISTS (
+      SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id) AS latest
+    FROM job AS j WHERE state IN ('failed', 'quarantined')";
+
+fn numbered(row: &rusqlite::Row<'_>) -> rusqlite::Result<(JobId, bool)> {
+    Ok((row.get("id")?, row.get("latest")?))
 }
 
 fn put_back(c: &Connection, id: JobId) -> Result<Job, LedgerError> {
     let sql = "UPDATE job SET state = 'ready', attempts = 0, run_at = ?2, changed_at = ?2, finished_at = NULL,
         disposition = 'none', requeued = 1 WHERE id = ?1";
+    c.prepare_cached(sql)?.execute(params![id, Time(Timestamp::now())])?;
+    job(c, id)
+}
+
+fn supersede(c: &Connection, id: JobId) -> Result<Job, LedgerError> {
+    let sql = "UPDATE job SET state = 'gone', changed_at = ?2, disposition = 'none', requeued = 0 WHERE id = ?1";
     c.prepare_cached(sql)?.execute(params![id, Time(Timestamp::now())])?;
     job(c, id)
 }

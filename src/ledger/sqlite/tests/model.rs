@@ -65,11 +65,23 @@ impl Model {
     }
 
     fn requeue(&mut self, paths: impl Iterator<Item = u8>) -> BTreeSet<i64> {
-        let latest: Vec<_> = paths.filter_map(|path| self.latest(path)).collect();
-        let put_back = |row: &mut Row| {
-            (row.state, row.attempts, row.disposition, row.requeued) = (State::Ready, 0, Disposition::None, true);
-        };
-        latest.into_iter().filter(|&id| self.step(id, &[State::Failed, State::Quarantined], put_back)).collect()
+        let mut answered = BTreeSet::new();
+        for path in paths {
+            let latest = self.latest(path);
+            let stranded = |row: &Row| row.path == path && matches!(row.state, State::Failed | State::Quarantined);
+            for id in self.numbers(stranded) {
+                self.step(id, &State::ALL, |row| {
+                    if Some(id) == latest {
+                        (row.state, row.attempts, row.disposition) = (State::Ready, 0, Disposition::None);
+                        row.requeued = true;
+                    } else {
+                        (row.state, row.disposition, row.requeued) = (State::Gone, Disposition::None, false);
+                    }
+                });
+                answered.insert(id);
+            }
+        }
+        answered
     }
 
     fn take_requeued(&mut self) -> BTreeSet<i64> {

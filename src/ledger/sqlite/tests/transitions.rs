@@ -156,7 +156,9 @@ fn retry_in_another_process_reaches_the_agent_once() {
     assert!(agent.requeued().unwrap().is_empty());
     let only = Selection::Paths(vec!["b.json".into(), "none.json".into()]);
     assert_eq!(ids(&person.requeue(&only).unwrap()), [waits]);
-    assert_eq!(ids(&person.requeue(&Selection::Failed).unwrap()), [stuck], "the older version is past");
+    assert_eq!(ids(&person.requeue(&Selection::Failed).unwrap()), [stale, stuck]);
+    let tally = agent.totals().unwrap();
+    assert_eq!((tally.count(State::Gone), tally.count(State::Quarantined)), (1, 0), "the older version is past");
     let taken = agent.requeued().unwrap();
     assert_eq!(ids(&taken), [stuck, waits]);
     assert!(taken.iter().all(|job| job.attempts == 0 && job.state == State::Ready && job.run_at <= Timestamp::now()));
