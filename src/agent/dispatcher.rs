@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::intake_loop::IntakeLoop;
 use super::parts::Parts;
+use super::profiler::Profiler;
 use super::signals::{Request, Signals};
 use super::supervisor::Supervisor;
 use super::{AgentError, RunSummary};
@@ -32,6 +33,7 @@ pub(super) struct Dispatcher {
     intake: IntakeLoop,
     queue: Queue,
     live: Arc<Live>,
+    profiler: Option<Profiler>,
     supervisor: Supervisor,
     summary: RunSummary,
     stopping: bool,
@@ -47,6 +49,7 @@ impl Dispatcher {
         intake: IntakeLoop,
         queue: Queue,
         live: Arc<Live>,
+        profiler: Option<Profiler>,
     ) -> Self {
         let (supervisor, now) = (Supervisor::new(), Instant::now());
         let summary = RunSummary::default();
@@ -56,6 +59,7 @@ impl Dispatcher {
             intake,
             queue,
             live,
+            profiler,
             supervisor,
             summary,
             stopping: false,
@@ -139,6 +143,7 @@ impl Dispatcher {
 
     fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
         self.queue.finished(&job);
+        self.profiler.iter().for_each(Profiler::worked);
         match outcome {
             Ok(Outcome::Done) => self.summary.done += 1,
             Ok(Outcome::Quarantined) => self.summary.quarantined += 1,

@@ -2,12 +2,13 @@
 //! and stops them in order.
 //!
 //! One thread decides ([`dispatcher`]): it turns hints and listings into arrivals, arrivals into jobs, and reports of
-//! workers into what comes next. Workers convert, the ledger's thread commits, the watcher's thread hints; nothing is
-//! shared but channels and counters.
+//! workers into what comes next. Workers convert, the ledger's thread commits, the watcher's thread hints, the
+//! profiler's thread writes a page; nothing is shared but channels, counters and what the workers record.
 
 mod dispatcher;
 mod intake_loop;
 mod parts;
+mod profiler;
 mod signals;
 mod supervisor;
 

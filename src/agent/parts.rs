@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::AgentError;
 use super::dispatcher::Dispatcher;
 use super::intake_loop::IntakeLoop;
+use super::profiler::Profiler;
 use crate::config::{After, Config};
 use crate::convert::Options;
 use crate::convert::output::publish::staging;
@@ -49,9 +50,10 @@ pub(super) fn build(config: &Config) -> Result<(Parts, Dispatcher), AgentError> 
     let workers = config.worker_count();
     let (queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
     let (report, reports) = crossbeam_channel::unbounded();
-    let pool = Pool::start(workers, &workshop, &jobs, &report)?;
+    let profiler = Profiler::start(config)?;
+    let pool = Pool::start(workers, &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;
     serve_status(config, &ledger_path, &ledger, &live, &pool)?;
-    Ok((Parts { pool, reports }, Dispatcher::new(workshop, ledger, intake, queue, live)))
+    Ok((Parts { pool, reports }, Dispatcher::new(workshop, ledger, intake, queue, live, profiler)))
 }
 
 fn prepare_folders(config: &Config) -> Result<(), AgentError> {
@@ -60,6 +62,9 @@ fn prepare_folders(config: &Config) -> Result<(), AgentError> {
     folder("source.quarantine", &config.source.quarantine)?;
     if config.source.after == After::Archive {
         folder("source.archive", &config.source.archive)?;
+    }
+    if let Some(parent) = config.profile.page().and_then(Path::parent) {
+        folder("profile.path", parent)?;
     }
     staging(&config.output.path).map(drop).map_err(AgentError::from)
 }

@@ -43,6 +43,9 @@ fn folders(config: &Config) -> Vec<String> {
     if let Some(folder) = config.ledger.sqlite_path().parent() {
         named.push(("ledger.url", folder.to_path_buf()));
     }
+    if let Some(folder) = config.profile.page().and_then(Path::parent) {
+        named.push(("profile.path", folder.to_path_buf()));
+    }
     named.iter().filter_map(|(key, folder)| problem(key, folder)).collect()
 }
 

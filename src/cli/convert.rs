@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use indicatif::ProgressBar;
 
 use super::progress::bar;
 use super::{ExitCode, load, output};
 use crate::config::Config;
+use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_over, staging, sync_folder};
+use crate::convert::profile::{self, PageFile, Profile, Report, Stage};
 use crate::convert::{self, ConvertError, Options, Summary};
 use crate::jobs::naming::output_of;
 use crate::source::{OpenError, Shown, open_named};
@@ -48,6 +51,9 @@ pub(super) struct Convert {
     /// Have each output on disk (fsync) before going on
     #[arg(long)]
     durable: bool,
+    /// Write a page that shows what each stage cost, worker by worker, and names the bottleneck; its name ends in .html
+    #[arg(long, value_name = "REPORT.html", value_parser = PathBufValueParser::new().try_map(page))]
+    profile: Option<PathBuf>,
     /// Take limits and key from this configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -72,6 +78,7 @@ struct Sum {
 impl Convert {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let options = self.options()?;
+        let page = self.profile.as_deref().map(PageFile::create).transpose().map_err(|error| page_failed(&error))?;
         let begun = Instant::now();
         let mut sum = Sum::default();
         let tasks = self.tasks(&mut sum);
@@ -79,16 +86,21 @@ impl Convert {
         folders.iter().for_each(|folder| remove_leftovers(folder));
         let progress = bar(tasks.iter().map(|task| task.bytes).sum());
         let sum = Mutex::new(sum);
-        in_parallel(self.worker_count(), &tasks, |number, task| {
+        let workers = self.worker_count();
+        let profile = page.is_some().then(|| Profile::whole(workers));
+        in_parallel(workers, &tasks, profile.as_ref(), |number, task| {
             let done = convert_one(task, number, &options);
             progress.inc(task.bytes);
             note_result(&sum, &progress, task, done);
         });
+        let report = profile.map(|profile| profile.report());
         progress.finish_and_clear();
         // Only ours are removed, and only when empty.
         folders.iter().for_each(|folder| drop(fs::remove_dir(staging_name(folder))));
+        let told = page.zip(report).map(|(page, report)| tell(page, &report)).transpose();
         let sum = sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         output::note(&summary_line(&sum, begun.elapsed().as_secs_f64()));
+        told?;
         Ok(if sum.failures > 0 { ExitCode::Failed } else { ExitCode::Success })
     }
 
@@ -167,10 +179,11 @@ fn json_files(entries: fs::ReadDir) -> Vec<PathBuf> {
     files
 }
 
-/// Does `work` on every task, so many at a time, in the order given.
-fn in_parallel(workers: usize, tasks: &[Task], work: impl Fn(usize, &Task) + Sync) {
+/// Does `work` on every task, so many at a time, in the order given; with a `profile`, the workers take part in it.
+fn in_parallel(workers: usize, tasks: &[Task], profile: Option<&Profile>, work: impl Fn(usize, &Task) + Sync) {
     let next = AtomicUsize::new(0);
-    let worker = || {
+    let worker = |number: usize| {
+        let _recorded = profile.map(|profile| profile.worker(number));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(task) = tasks.get(number) else { return };
@@ -178,22 +191,25 @@ fn in_parallel(workers: usize, tasks: &[Task], work: impl Fn(usize, &Task) + Syn
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..workers.min(tasks.len()) {
-            scope.spawn(worker);
+        for number in 1..workers.min(tasks.len()) {
+            scope.spawn(move || worker(number));
         }
-        worker();
+        worker(0);
     });
 }
 
 fn convert_one(task: &Task, number: usize, options: &Options) -> Result<Summary, ConvertError> {
+    let recorded = profile::file(&task.source, task.bytes);
     let (file, identity) = open_named(&task.source).map_err(unreadable)?;
     let folder = task.output.parent().unwrap_or(Path::new("."));
     let temporary = staging(folder)?.join(format!("convert-{}-{number}.tmp", std::process::id()));
     let done = convert::to_file(&file, identity, &temporary, options).and_then(|summary| {
+        let _publish = profile::span(Stage::Publish);
         rename_over(&temporary, &task.output)?;
         if options.durable {
             sync_folder(folder)?;
         }
+        recorded.converted(summary.rows);
         Ok(summary)
     });
     if done.is_err() {
@@ -241,6 +257,18 @@ fn summary_line(sum: &Sum, seconds: f64) -> String {
     format!("{files} files, {rows} rows, {bytes} bytes, {seconds:.3} s, {speed:.1} MB/s, {failures} failures")
 }
 
+/// Writes the page and says on it and here what the bottleneck was.
+fn tell(page: PageFile, report: &Report) -> Result<(), ExitCode> {
+    page.publish(&report.page()).map_err(|error| page_failed(&error))?;
+    output::note(&format!("profile: {}", report.sentence()));
+    Ok(())
+}
+
+fn page_failed(error: &OutputError) -> ExitCode {
+    output::error(&format!("{error}\n  hint: name a page in a folder that you may write to with --profile"));
+    ExitCode::Failed
+}
+
 fn output_folders(tasks: &[Task]) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> =
         tasks.iter().filter_map(|task| task.output.parent().map(Path::to_path_buf)).collect();
@@ -265,6 +293,12 @@ fn is_leftover(name: &OsString) -> bool {
     let pid = name.to_str().and_then(|name| name.strip_prefix("convert-")).and_then(|rest| rest.split('-').next());
     let pid = pid.and_then(|pid| pid.parse::<u32>().ok());
     pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+}
+
+/// The ending keeps a pattern behind `--profile` from replacing the first file that it matches.
+fn page(path: PathBuf) -> Result<PathBuf, String> {
+    let fits = path.extension().is_some_and(|ending| ending == "html");
+    fits.then_some(path).ok_or_else(|| "the name of the page to write ends in .html".to_owned())
 }
 
 fn key(text: &str) -> Result<String, String> {

@@ -23,9 +23,15 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
     report(reader, "source.archive", archive.and_then(|archive| apart_from_inbox(archive, inbox)));
     report(reader, "source.archive", archive.and_then(|archive| apart_from_quarantine(archive, &source.quarantine)));
     report(reader, "source.quarantine", apart_from_inbox(&source.quarantine, inbox));
-    report(reader, "ledger.url", outside_inbox(&ledger, &inbox.path));
+    report(reader, "ledger.url", outside_inbox(&ledger, &inbox.path, "the ledger"));
+    let page = config.profile.page();
+    report(reader, "profile.path", page.and_then(|page| outside_inbox(page, &inbox.path, "the page")));
     let places = [("inbox.path", Some(inbox.path.as_path())), ("source.archive", archive)];
-    let others = [("source.quarantine", Some(source.quarantine.as_path())), ("ledger.url", Some(ledger.as_path()))];
+    let others = [
+        ("source.quarantine", Some(source.quarantine.as_path())),
+        ("ledger.url", Some(ledger.as_path())),
+        ("profile.path", page),
+    ];
     for (key, place) in places.into_iter().chain(others) {
         report(reader, key, place.and_then(|place| outside_ours(place, outbox)));
     }
@@ -56,9 +62,9 @@ fn apart_from_quarantine(archive: &Path, quarantine: &Path) -> Option<Complaint>
     (archive == quarantine).then(|| Complaint::new(what(), hint))
 }
 
-fn outside_inbox(ledger: &Path, inbox: &Path) -> Option<Complaint> {
-    let inside = !is_unknown(inbox) && ledger.starts_with(inbox);
-    inside.then(|| Complaint::new("names a file inside the inbox", "keep the ledger elsewhere"))
+fn outside_inbox(file: &Path, inbox: &Path, what: &str) -> Option<Complaint> {
+    let inside = !is_unknown(inbox) && file.starts_with(inbox);
+    inside.then(|| Complaint::new("names a file inside the inbox", format!("keep {what} elsewhere")))
 }
 
 fn outside_ours(place: &Path, outbox: &Path) -> Option<Complaint> {

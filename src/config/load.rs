@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::paths::{absolute_path, ledger_url, object_path};
+use super::paths::{absolute_path, ledger_url, object_path, page_path};
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
-use super::sections::{Inbox, Ledger, Limits, Log, Output, Records, Retry, Source, Status};
+use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::values::{choice, flag, globs, listen_address, no_hints, number, only, some_globs};
 use super::{Config, folders};
 
@@ -48,6 +48,7 @@ fn sections(reader: &mut Reader, to: &mut Config) {
     retry(reader, &mut to.retry);
     ledger(reader, &mut to.ledger);
     status(reader, &mut to.status);
+    profile(reader, &mut to.profile);
     log(reader, &mut to.log);
 }
 
@@ -110,6 +111,11 @@ fn ledger(reader: &mut Reader, to: &mut Ledger) {
 
 fn status(reader: &mut Reader, to: &mut Status) {
     reader.read("status.listen", &mut to.listen, listen_address);
+}
+
+fn profile(reader: &mut Reader, to: &mut Profile) {
+    reader.read("profile.path", &mut to.path, page_path);
+    reader.read("profile.files", &mut to.files, number(1..=10_000));
 }
 
 fn log(reader: &mut Reader, to: &mut Log) {

@@ -26,7 +26,7 @@ pub use choices::{
     After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
 };
 pub use problem::{ConfigError, Problem};
-pub use sections::{Inbox, Ledger, Limits, Log, Output, Records, Retry, Source, Status};
+pub use sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 
 /// The whole configuration, every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,6 +49,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// Where monitors may ask.
     pub status: Status,
+    /// What the last files cost.
+    pub profile: Profile,
     /// The log.
     pub log: Log,
 }
@@ -67,6 +69,7 @@ impl Config {
             retry: Retry::default(),
             ledger: Ledger::default(),
             status: Status::default(),
+            profile: Profile::default(),
             log: Log::default(),
         }
     }

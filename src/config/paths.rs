@@ -8,6 +8,7 @@ use super::problem::Complaint;
 use super::values::{text, unsupported};
 
 const LEDGER: &str = "\"sqlite:/var/lib/h5inbox/ledger.sqlite\"";
+const PAGE: &str = "the absolute path of a page, as \"/var/lib/h5inbox/profile.html\"; \"\" turns it off";
 
 /// An absolute path, in the one way of writing it: no `.`, no double or trailing slash. `..` is refused, because what
 /// it leads to depends on links, and checks by name must hold.
@@ -25,6 +26,19 @@ fn path_from(written: &str) -> Result<PathBuf, Complaint> {
         () => return Ok(path.components().collect()),
     };
     Err(Complaint::new(format!("= {written:?} {}", fault.0), fault.1))
+}
+
+/// An absolute path ending in `.html`, or nothing. The ending keeps a slip of the pen from replacing another file.
+pub(super) fn page_path(value: &DeValue) -> Result<PathBuf, Complaint> {
+    let written = text(value, PAGE)?;
+    if written.is_empty() {
+        return Ok(PathBuf::new());
+    }
+    let path = path_from(written)?;
+    if path.extension().is_none_or(|ending| ending != "html") {
+        return Err(Complaint::new(format!("= {written:?} does not end in .html"), format!("write {PAGE}")));
+    }
+    Ok(path)
 }
 
 /// `sqlite:` and an absolute path, `sqlite:///` as well. Other URLs may hold a password and are not repeated.

@@ -212,6 +212,29 @@ impl Default for Status {
     }
 }
 
+/// `[profile]`: what the last files cost, on a page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// The page, absolute, or empty for none.
+    pub path: PathBuf,
+    /// Files that it tells of: the last ones to finish.
+    pub files: usize,
+}
+
+impl Profile {
+    /// The page, if there is to be one.
+    #[must_use]
+    pub fn page(&self) -> Option<&Path> {
+        (!self.path.as_os_str().is_empty()).then_some(self.path.as_path())
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self { path: PathBuf::new(), files: 100 }
+    }
+}
+
 /// `[log]`: what is logged, and how.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Log {

@@ -62,7 +62,7 @@ fn the_effective_configuration_reads_back_as_itself() {
         archive = '/a//old'\nquarantine = '/a/bad'\n[output]\npath = '/a/out'\nkey = '/g/d'\non_existing = 'refuse'\n\
         durable = false\n[records]\ninput = 'lines'\n[limits]\nfile_bytes = 1_000\nrecord_bytes = 0xff\ndepth = 9\n\
         columns = 8\nconvert_secs = 7\n[retry]\nmax_attempts = 1\nbackoff_secs = 2\nbackoff_max_secs = 2\n\
-        [ledger]\nurl = 'sqlite:///l/x.db'\n[status]\nlisten = ''\n[log]\nformat = 'json'\nlevel = 'trace'\n";
+        [ledger]\nurl = 'sqlite:///l/x.db'\n[status]\nlisten = ''\n[profile]\npath = '/p/x.html'\nfiles = 7\n[log]\nformat = 'json'\nlevel = 'trace'\n";
     let config = Config::parse(text).unwrap();
     assert_eq!(Config::parse(&config.to_toml()).unwrap(), config);
     assert_eq!(Config::parse(&defaults().to_toml()).unwrap(), defaults());
@@ -174,6 +174,11 @@ fn values_out_of_place_are_refused() {
         ("ledger", "url = 'mysql://a:secret@b'", "does not begin with sqlite:"),
         ("ledger", "url = 'sqlite:/srv/h5inbox/inbox/l'", "inside the inbox"),
         ("status", "listen = ':9815'", "not an address"),
+        ("profile", "path = 'profile.html'", "not an absolute path"),
+        ("profile", "path = '/var/lib/profile.json'", "does not end in .html"),
+        ("profile", "path = '/srv/h5inbox/inbox/p.html'", "inside the inbox"),
+        ("profile", "path = '/srv/h5inbox/outbox/.h5inbox/p.html'", "only unfinished outputs belong there"),
+        ("profile", "files = 0", "from 1 to 10000"),
         ("records", "types = 3", "is a whole number"),
     ];
     for (section, setting, part) in refused {

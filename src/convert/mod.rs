@@ -9,6 +9,7 @@ mod frame;
 mod input;
 pub mod output;
 mod parse;
+pub mod profile;
 
 use std::fs::File;
 use std::io;
@@ -21,6 +22,7 @@ use frame::part::Part;
 use input::{Batch, BatchReader, ReadLimits};
 use output::OutputError;
 use parse::ParseLimits;
+use profile::Stage;
 
 use crate::config::{Config, Limits};
 use crate::source::Identity;
@@ -139,8 +141,12 @@ fn parse_all(reader: &mut BatchReader<'_>, identity: Identity, options: &Options
         if batches.is_empty() {
             return Ok(parts);
         }
-        let parsed: Vec<Result<Part, Defect>> =
-            batches.into_par_iter().map(|batch| parse::batch(batch, limits)).collect();
+        let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
+        let parse = |batch| {
+            let _helps = here.help();
+            parse::batch(batch, limits)
+        };
+        let parsed: Vec<Result<Part, Defect>> = batches.into_par_iter().map(parse).collect();
         for part in parsed {
             parts.push(part?);
         }

@@ -25,6 +25,7 @@ use super::retry::{Backoff, Trouble, plain};
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, staging};
+use crate::convert::profile::{self, Stage};
 use crate::convert::{self, ConvertError, Options, Summary};
 use crate::ledger::{Disposition, Failure, Job, Ledger, LedgerError, State};
 use crate::source::{Shown, open_beneath};
@@ -84,12 +85,22 @@ impl Workshop {
         if job.state == State::Publishing {
             return self.resume_publishing(job);
         }
-        let number = self.ledger.begin(job.id)?;
+        let file = profile::file(&job.path, job.identity.size);
+        let number = self.record(|ledger| ledger.begin(job.id))?;
         match self.convert_or_duplicate(job) {
-            Ok(Some(made)) => self.publish(job, made),
+            Ok(Some(made)) => {
+                file.converted(made.summary.rows);
+                self.publish(job, made)
+            }
             Ok(None) => self.finish_duplicate(job),
             Err(trouble) => self.conclude(job, trouble, number),
         }
+    }
+
+    /// Has the ledger take a step.
+    pub(super) fn record<T>(&self, step: impl FnOnce(&dyn Ledger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let _span = profile::span(Stage::Ledger);
+        step(self.ledger.as_ref())
     }
 
     /// Ends an attempt that did not succeed.
@@ -97,12 +108,12 @@ impl Workshop {
         let _ = fs::remove_file(self.temporary(job));
         match trouble {
             Trouble::Changed => {
-                self.ledger.gone(job.id)?;
+                self.record(|ledger| ledger.gone(job.id))?;
                 log::debug!(event = "file.changed", job = job.id.0, path:% = Shown(&job.path); "The source changed; it settles again.");
                 Ok(Outcome::Changed)
             }
             Trouble::Gone => {
-                self.ledger.gone(job.id)?;
+                self.record(|ledger| ledger.gone(job.id))?;
                 log::info!(event = "file.gone", job = job.id.0, path:% = Shown(&job.path); "The source is gone.");
                 Ok(Outcome::Gone)
             }
@@ -167,7 +178,8 @@ impl Workshop {
     fn finish_duplicate(&self, job: &Job) -> Result<Outcome, LedgerError> {
         let previous = job.previous.as_ref();
         let hash = previous.map_or([0; 32], |previous| previous.hash);
-        self.ledger.duplicate(job.id, hash, previous.map(|previous| previous.id), self.planned())?;
+        let of = previous.map(|previous| previous.id);
+        self.record(|ledger| ledger.duplicate(job.id, hash, of, self.planned()))?;
         log::info!(event = "file.duplicate", job = job.id.0, path:% = Shown(&job.path); "The same content was converted before.");
         self.dispose(job)?;
         Ok(Outcome::Duplicate)
@@ -183,7 +195,7 @@ impl Workshop {
         let wait = self.backoff.after(attempt, job.id.0.cast_unsigned());
         let run_at = Timestamp::now().saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
         let run_at = run_at.unwrap_or(Timestamp::MAX);
-        self.ledger.failed(job.id, failure, run_at)?;
+        self.record(|ledger| ledger.failed(job.id, failure, run_at))?;
         log::warn!(
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             error_code:% = failure.code, error:% = failure.message; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
@@ -200,6 +212,7 @@ fn remove_stale(temporary: &Path) -> Result<(), OutputError> {
 }
 
 fn hash_of(mut file: &File) -> io::Result<[u8; 32]> {
+    let _hash = profile::span(Stage::Hash);
     let hash = blake3::Hasher::new().update_reader(file)?.finalize();
     file.rewind()?;
     Ok(*hash.as_bytes())

@@ -12,6 +12,7 @@ use super::attempt::Workshop;
 use crate::config::After;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_to_new, sync_folder, versioned};
+use crate::convert::profile::{self, Stage};
 use crate::ledger::{Job, LedgerError};
 use crate::source::{Identity, OpenError, Shown, open_beneath};
 
@@ -30,6 +31,7 @@ impl Workshop {
     /// Moves or deletes the source of a job that is decided, as its state and the configuration want it. What cannot be
     /// done now is done later: the ledger remembers it as pending.
     pub(super) fn dispose(&self, job: &Job) -> Result<(), LedgerError> {
+        let _dispose = profile::span(Stage::Dispose);
         let disposed = match self.after {
             After::Keep => return Ok(()),
             After::Archive => move_source(&self.inbox, &job.path, &job.identity, &self.archive),
@@ -43,7 +45,7 @@ impl Workshop {
         match disposed {
             Ok(what) => {
                 log::debug!(event = "file.disposed", job = job.id.0, path:% = Shown(&job.path); "Source disposed of: {what}.");
-                self.ledger.disposed(job.id)
+                self.record(|ledger| ledger.disposed(job.id))
             }
             Err(error) => {
                 log::error!(event = "file.disposed", job = job.id.0, path:% = Shown(&job.path), error:% = error;

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::attempt::{Outcome, Workshop};
+use crate::convert::profile::Profile;
 use crate::ledger::{Job, LedgerError};
 
 /// What a worker reports of a job.
@@ -26,18 +27,22 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts `workers` threads that take jobs and report outcomes.
+    /// Starts `workers` threads that take jobs and report outcomes; with a `profile`, they take part in it.
     pub fn start(
         workers: usize,
         workshop: &Arc<Workshop>,
         jobs: &Receiver<Job>,
         reports: &Sender<Report>,
+        profile: Option<&Profile>,
     ) -> std::io::Result<Self> {
         let busy = Arc::new(AtomicUsize::new(0));
         let spawn = |number: usize| {
             let (workshop, jobs, reports) = (Arc::clone(workshop), jobs.clone(), reports.clone());
-            let busy = Arc::clone(&busy);
-            let work = move || work(&workshop, &jobs, &reports, &busy);
+            let (busy, profile) = (Arc::clone(&busy), profile.cloned());
+            let work = move || {
+                let _recorded = profile.map(|profile| profile.worker(number - 1));
+                work(&workshop, &jobs, &reports, &busy);
+            };
             thread::Builder::new().name(format!("worker-{number}")).spawn(work)
         };
         let threads = (1..=workers).map(spawn).collect::<std::io::Result<_>>()?;

@@ -14,6 +14,7 @@ use crate::config::OnExisting;
 use crate::convert::Summary;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_over, rename_to_new, sync_folder, versioned};
+use crate::convert::profile::{self, Stage};
 use crate::ledger::{Job, LedgerError, Publication, State};
 use crate::source::Shown;
 
@@ -32,7 +33,7 @@ impl Workshop {
             wait_s: made.wait_s,
             convert_s: made.convert_s,
         };
-        self.ledger.publishing(job.id, &publication)?;
+        self.record(|ledger| ledger.publishing(job.id, &publication))?;
         for warning in &made.summary.warnings {
             log::warn!(event = "file.warning", job = job.id.0, path:% = Shown(&job.path); "{warning}");
         }
@@ -92,7 +93,7 @@ impl Workshop {
     }
 
     fn finish_published(&self, job: &Job, publish_s: f64) -> Result<(), LedgerError> {
-        self.ledger.done(job.id, publish_s, self.planned())?;
+        self.record(|ledger| ledger.done(job.id, publish_s, self.planned()))?;
         self.dispose(job)
     }
 
@@ -107,6 +108,7 @@ impl Workshop {
         temporary: &Path,
         output: PathBuf,
     ) -> Result<Result<PathBuf, OutputError>, LedgerError> {
+        let _publish = profile::span(Stage::Publish);
         let mut name = output;
         loop {
             let folder = name.parent().unwrap_or(&self.outbox);
@@ -121,7 +123,7 @@ impl Workshop {
                 Ok(()) => return Ok(self.sync_names(&name).map(|()| name)),
                 Err(OutputError::Exists(_)) if self.on_existing == OnExisting::Version => {
                     name = next_free(&self.first_name(&job.path));
-                    self.ledger.rename_publication(job.id, &name)?;
+                    self.record(|ledger| ledger.rename_publication(job.id, &name))?;
                 }
                 Err(error) => return Ok(Err(error)),
             }

@@ -19,7 +19,7 @@ const ENDING: &str = ".reason.txt";
 impl Workshop {
     /// Records that the source needs a person, writes the report, and moves the source unless sources are kept.
     pub(super) fn quarantine(&self, job: &Job, failure: &Failure) -> Result<Outcome, LedgerError> {
-        self.ledger.quarantined(job.id, failure, self.planned())?;
+        self.record(|ledger| ledger.quarantined(job.id, failure, self.planned()))?;
         log::warn!(
             event = "file.quarantined", job = job.id.0, path:% = Shown(&job.path), error_code:% = failure.code,
             error:% = failure.message, line = failure.line, byte = failure.byte; "Cannot be converted."

@@ -17,6 +17,7 @@ use dtype::Dtype;
 use part::Part;
 
 use super::defect::Defect;
+use super::profile::{self, Stage};
 
 /// What a line of the document is; the first line decides for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,7 @@ impl Frame {
     /// Joins `parts` (in order) and decides every column's dtype. Refuses lines of different kinds, more than
     /// `column_limit` columns, labels HDF5 cannot keep apart, and text that is not Unicode in a text column.
     pub(crate) fn join(mut parts: Vec<Part>, column_limit: usize) -> Result<Self, Defect> {
+        let _frame = profile::span(Stage::Frame);
         parts.retain(|part| part.rows() > 0);
         let kind = same_kind(&parts)?;
         let (labels, places) = match kind {

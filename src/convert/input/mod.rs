@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::ConvertError;
 use super::defect::Defect;
+use super::profile::{self, Stage};
 
 /// Bytes that a batch aims at.
 const BATCH_BYTES: usize = 1 << 20;
@@ -69,6 +70,7 @@ impl<'a> BatchReader<'a> {
 
     /// The next batch, or `None` at the end of the file.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, ConvertError> {
+        let _split = profile::span(Stage::Split);
         let mut bytes = std::mem::take(&mut self.carry);
         let mut cut = 0;
         while cut == 0 && !self.ended {
@@ -111,6 +113,7 @@ impl<'a> BatchReader<'a> {
 
     /// Reads up to `wanted` more bytes; fewer only at the end of the file.
     fn fill(&mut self, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), ConvertError> {
+        let _read = profile::span(Stage::Read);
         let from = bytes.len();
         // Room for the padding too, so that the batch is not moved for it.
         bytes.reserve(wanted + simd_json::INPUT_PADDING);
@@ -119,6 +122,7 @@ impl<'a> BatchReader<'a> {
         self.ended = read < wanted;
         self.bytes_read += read as u64;
         if let Some(hasher) = &mut self.hasher {
+            let _hash = profile::span(Stage::Hash);
             hasher.update(&bytes[from..]);
         }
         Ok(())

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 
+use super::super::profile::{self, Stage};
 use super::OutputError;
 
 /// Name of the folder for unfinished outputs.
@@ -62,6 +63,7 @@ pub fn rename_over(from: &Path, to: &Path) -> Result<(), OutputError> {
 
 /// Makes the names in `folder` durable.
 pub fn sync_folder(folder: &Path) -> Result<(), OutputError> {
+    let _sync = profile::span(Stage::Fsync);
     File::open(folder).and_then(|open| open.sync_all()).map_err(OutputError::io("sync", folder))
 }
 

@@ -12,6 +12,7 @@ use simd_json::{Buffers, INPUT_PADDING, StaticNode};
 use super::defect::Defect;
 use super::frame::part::Part;
 use super::input::Batch;
+use super::profile::{self, Stage};
 use tape::{Node, Tape};
 
 /// Limits that the parser holds.
@@ -27,6 +28,7 @@ pub(crate) struct ParseLimits {
 
 /// Parses every line of `batch`. On a defect nothing of the batch is of use.
 pub(crate) fn batch(mut batch: Batch, limits: ParseLimits) -> Result<Part, Defect> {
+    let _parse = profile::span(Stage::Parse);
     let mut part = Part::new(batch.first_line);
     let mut parser =
         LineParser { buffers: Buffers::default(), tape: simd_json::Tape(Vec::new()), saved: Vec::new(), limits };

@@ -26,6 +26,8 @@ use hdf5_sys::h5t::{
     H5Tset_cset, H5Tset_size, H5Tvlen_create, hvl_t,
 };
 
+use super::super::super::profile::{self, Stage};
+
 /// A call that the library refused.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -40,7 +42,12 @@ pub(super) struct Library(PhantomData<*const ()>);
 
 /// Runs `work` under the library's lock.
 pub(super) fn locked<T>(work: impl FnOnce(&Library) -> Result<T, Refused>) -> Result<T, Refused> {
-    hdf5::sync::sync(|| work(&Library(PhantomData)))
+    let waits = profile::span(Stage::LockWait);
+    hdf5::sync::sync(|| {
+        drop(waits);
+        let _holds = profile::span(Stage::Hdf5);
+        work(&Library(PhantomData))
+    })
 }
 
 /// A dataset's element.

@@ -21,6 +21,7 @@ use super::super::super::ConvertError;
 use super::super::super::defect::Defect;
 use super::super::super::frame::dtype::Dtype;
 use super::super::super::frame::{Frame, Labels};
+use super::super::super::profile::{self, Stage};
 use super::super::OutputError;
 use super::capi::{self, Element, Handle, Library, Refused};
 use super::{pickle, raw};
@@ -78,6 +79,7 @@ fn blocks(frame: &Frame) -> Result<Vec<Block>, Defect> {
 }
 
 fn pickled_block(frame: &Frame, dtype: Dtype, columns: Vec<usize>) -> Result<Block, Defect> {
+    let _encode = profile::span(Stage::Encode);
     let mut pickle = pickle::object_array(frame, &columns);
     if pickle.len() >= WORDS_FROM {
         // Bytes behind the end of a pickle are not read.
@@ -235,6 +237,7 @@ fn node<'l>(library: &'l Library, handle: &Handle<'l>, class: &str, version: &st
 
 /// Writes the numbers into the space set aside, without the library and its lock.
 fn fill(frame: &Frame, reserved: &[Reserved<'_>], path: &Path, durable: bool) -> Result<u64, OutputError> {
+    let _write = profile::span(Stage::Write);
     let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
     for Reserved { address, block } in reserved {
         match block {
@@ -244,6 +247,7 @@ fn fill(frame: &Frame, reserved: &[Reserved<'_>], path: &Path, durable: bool) ->
         .map_err(OutputError::io("write", path))?;
     }
     if durable {
+        let _sync = profile::span(Stage::Fsync);
         file.sync_all().map_err(OutputError::io("sync", path))?;
     }
     Ok(file.metadata().map_err(OutputError::io("look at", path))?.len())

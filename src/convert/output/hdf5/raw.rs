@@ -8,6 +8,7 @@ use super::super::super::frame::Frame;
 use super::super::super::frame::column::{Cell, Column, Tag};
 use super::super::super::frame::dtype::Dtype;
 use super::super::super::frame::part::Part;
+use super::super::super::profile::{self, Stage};
 
 /// Rows made ready at a time: a tile of a few columns stays in the cache.
 const TILE_ROWS: usize = 8192;
@@ -53,9 +54,11 @@ fn write_part(file: &File, start: u64, part: &Part, cells: &[Option<&Column>], d
     for from in (0..part.rows()).step_by(TILE_ROWS) {
         let rows = from..part.rows().min(from + TILE_ROWS);
         let tile = &mut words[..rows.len() * cells.len()];
+        let encode = profile::span(Stage::Encode);
         for (index, column) in cells.iter().enumerate() {
             fill(tile, index, cells.len(), *column, part, rows.clone(), dtype);
         }
+        drop(encode);
         let at = start + (from * cells.len() * width(dtype)) as u64;
         if dtype == Dtype::Bool {
             flags.clear();

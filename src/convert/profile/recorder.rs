@@ -1,0 +1,111 @@
+//! Where the traces of finished files are collected: one [`Profile`] a run, shared by its threads.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
+use std::time::Instant;
+
+use super::sum::Sum;
+use super::trace::{DETAIL, FileTrace, Room};
+
+/// Files that a profile of a whole run keeps by name; later ones are in the totals only.
+const FILES: usize = 10_000;
+
+/// Spans that a file may always keep, however many files share the room.
+const DETAIL_OF_A_FILE: usize = 1000;
+
+/// Which files a profile tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Window {
+    /// All files of a run.
+    Whole,
+    /// So many files, the last ones to finish.
+    Last(usize),
+}
+
+/// A recording. Cheap to clone; all clones are the same recording. Threads take part by
+/// [`Profile::worker`](super::lane); what no thread takes part in costs nothing.
+#[derive(Clone, Debug)]
+pub struct Profile(pub(super) Arc<Shared>);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) window: Window,
+    pub(super) workers: usize,
+    begun: Instant,
+    room: Arc<Room>,
+    kept: Mutex<Kept>,
+    helpers: Mutex<Vec<ThreadId>>,
+}
+
+/// Finished files: the ones kept, and the sum of those that a whole run had no room for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) files: VecDeque<Arc<FileTrace>>,
+    pub(super) rest: Sum,
+}
+
+impl Profile {
+    /// A recording of a whole run with so many workers; it begins now.
+    #[must_use]
+    pub fn whole(workers: usize) -> Self {
+        Self::new(Window::Whole, workers)
+    }
+
+    /// A recording that goes on, of the last `files` that `workers` finished.
+    #[must_use]
+    pub fn of_last(files: usize, workers: usize) -> Self {
+        Self::new(Window::Last(files.max(1)), workers)
+    }
+
+    fn new(window: Window, workers: usize) -> Self {
+        let (begun, room) = (Instant::now(), Arc::new(Room::for_spans(DETAIL)));
+        let (kept, helpers) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { window, workers, begun, room, kept, helpers }))
+    }
+}
+
+impl Shared {
+    /// Nanoseconds since the recording began.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Room for the spans of one more file.
+    pub(super) fn room(&self) -> Arc<Room> {
+        match self.window {
+            Window::Whole => Arc::clone(&self.room),
+            Window::Last(files) => Arc::new(Room::for_spans((DETAIL / files).max(DETAIL_OF_A_FILE))),
+        }
+    }
+
+    /// The number of a thread that is no worker: helpers come after the workers, in order of appearance.
+    pub(super) fn helper(&self, thread: ThreadId) -> usize {
+        let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = helpers.iter().position(|known| *known == thread).unwrap_or_else(|| {
+            helpers.push(thread);
+            helpers.len() - 1
+        });
+        self.workers + place
+    }
+
+    /// Takes in a finished file.
+    pub(super) fn keep(&self, file: FileTrace) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.window {
+            Window::Whole if kept.files.len() >= FILES => kept.rest.add(&file, 0),
+            Window::Whole => kept.files.push_back(Arc::new(file)),
+            Window::Last(files) => {
+                kept.files.push_back(Arc::new(file));
+                if kept.files.len() > files {
+                    kept.files.pop_front();
+                }
+            }
+        }
+    }
+
+    /// What was collected so far.
+    pub(super) fn kept(&self) -> Kept {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
