@@ -8,5 +8,6 @@ mod convert;
 mod crash;
 mod harness;
 mod house;
+mod profile;
 mod readback;
 mod verbs;

@@ -180,7 +180,7 @@ impl Lane {
         let end = self.profile.now();
         self.piece.times.add(Stage::Rest, (end - whole.start).saturating_sub(whole.inner));
         let piece = std::mem::replace(&mut self.piece, Piece { lane: self.number, ..Piece::default() });
-        self.profile.keep(file.close(piece, rows, end));
+        self.profile.keep(&file.close(piece, rows, end));
     }
 
     fn begin(&mut self, stage: Stage) -> Option<usize> {

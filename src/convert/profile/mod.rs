@@ -8,7 +8,7 @@
 //! ```text
 //! lane       what a thread records of itself, without a lock
 //! trace      what is kept of one file          bounded: spans beyond are in the totals only
-//! recorder   where finished files come together
+//! recorder   where finished files come together, in the store
 //! sum, rate  what many files cost together
 //! report     the figures;  sentence: the bottleneck in words
 //! data, icicle, page/, page   the figures as JSON in one self-contained page
@@ -23,6 +23,7 @@ mod recorder;
 mod report;
 mod sentence;
 mod stage;
+mod store;
 mod sum;
 mod trace;
 

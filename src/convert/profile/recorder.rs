@@ -1,15 +1,12 @@
 //! Where the traces of finished files are collected: one [`Profile`] a run, shared by its threads.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ThreadId;
 use std::time::Instant;
 
+use super::store::{FILES, Store};
 use super::sum::Sum;
 use super::trace::{DETAIL, FileTrace, Room};
-
-/// Files that a profile of a whole run keeps by name; later ones are in the totals only.
-const FILES: usize = 10_000;
 
 /// Spans that a file may always keep, however many files share the room.
 const DETAIL_OF_A_FILE: usize = 1000;
@@ -39,9 +36,9 @@ pub(super) struct Shared {
 }
 
 /// Finished files: the ones kept, and the sum of those that a whole run had no room for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Kept {
-    pub(super) files: VecDeque<Arc<FileTrace>>,
+    pub(super) files: Store,
     pub(super) rest: Sum,
 }
 
@@ -60,7 +57,8 @@ impl Profile {
 
     fn new(window: Window, workers: usize) -> Self {
         let (begun, room) = (Instant::now(), Arc::new(Room::for_spans(DETAIL)));
-        let (kept, helpers) = (Mutex::default(), Mutex::default());
+        let kept = Mutex::new(Kept { files: Store::new(), rest: Sum::default() });
+        let helpers = Mutex::default();
         Self(Arc::new(Shared { window, workers, begun, room, kept, helpers }))
     }
 }
@@ -90,15 +88,15 @@ impl Shared {
     }
 
     /// Takes in a finished file.
-    pub(super) fn keep(&self, file: FileTrace) {
+    pub(super) fn keep(&self, file: &FileTrace) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match self.window {
-            Window::Whole if kept.files.len() >= FILES => kept.rest.add(&file, 0),
-            Window::Whole => kept.files.push_back(Arc::new(file)),
+            Window::Whole if kept.files.len() >= FILES => kept.rest.add(file, 0),
+            Window::Whole => kept.files.push(file),
             Window::Last(files) => {
-                kept.files.push_back(Arc::new(file));
+                kept.files.push(file);
                 if kept.files.len() > files {
-                    kept.files.pop_front();
+                    kept.files.drop_first();
                 }
             }
         }

@@ -1,7 +1,5 @@
 //! From traces to figures: what the page shows, and the sentence at its top.
 
-use std::sync::Arc;
-
 use super::recorder::{Kept, Profile, Window};
 use super::sentence::{Alone, Findings, sentence};
 use super::sum::{LastFile, Sum};
@@ -16,7 +14,7 @@ pub struct Report {
     pub(super) origin: u64,
     pub(super) wall: u64,
     /// The files that are told of one by one, in the order in which they began.
-    pub(super) files: Vec<Arc<FileTrace>>,
+    pub(super) files: Vec<FileTrace>,
     /// All files.
     pub(super) sum: Sum,
     /// What the threads could have done besides.
@@ -29,7 +27,7 @@ impl Profile {
     pub fn report(&self) -> Report {
         let shared = &self.0;
         let (now, Kept { files, rest: mut sum }) = (shared.now(), shared.kept());
-        let mut files: Vec<_> = files.into();
+        let mut files = files.into_files();
         files.sort_by_key(|file| file.start);
         let (origin, end) = match shared.window {
             Window::Whole => (0, now),
@@ -59,7 +57,7 @@ impl Report {
     }
 }
 
-fn span_of(files: &[Arc<FileTrace>]) -> (u64, u64) {
+fn span_of(files: &[FileTrace]) -> (u64, u64) {
     let start = files.iter().map(|file| file.start).min().unwrap_or(0);
     (start, files.iter().map(|file| file.end).max().unwrap_or(start))
 }

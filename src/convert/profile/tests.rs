@@ -8,21 +8,20 @@ use std::time::Duration;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::Value;
 
-use super::recorder::Kept;
 use super::trace::{DETAIL, FileTrace};
 use super::*;
 use crate::config::Config;
 use crate::convert::{Options, to_file};
 use crate::source::Identity;
 
-fn kept(profile: &Profile) -> Kept {
-    profile.0.kept()
+fn kept(profile: &Profile) -> Vec<FileTrace> {
+    profile.0.kept().files.into_files()
 }
 
-fn only_file(profile: &Profile) -> std::sync::Arc<FileTrace> {
-    let kept = kept(profile);
-    assert_eq!(kept.files.len(), 1);
-    kept.files[0].clone()
+fn only_file(profile: &Profile) -> FileTrace {
+    let mut kept = kept(profile);
+    assert_eq!(kept.len(), 1);
+    kept.remove(0)
 }
 
 fn some_time() {
@@ -42,10 +41,10 @@ fn a_thread_that_takes_part_in_nothing_records_nothing() {
     let _span = span(Stage::Parse);
     file.converted(1);
     drop(file);
-    assert!(here().0.is_none() && kept(&profile).files.is_empty());
+    assert!(here().0.is_none() && kept(&profile).is_empty());
     let _attached = profile.worker(0);
     drop(span(Stage::Parse));
-    assert!(kept(&profile).files.is_empty());
+    assert!(kept(&profile).is_empty());
 }
 
 #[test]
@@ -84,7 +83,7 @@ fn a_panic_ends_what_was_open_and_the_next_file_begins_afresh() {
     });
     assert!(panicked.is_err());
     file(Path::new("b.json"), 1).converted(1);
-    let files = kept(&profile).files;
+    let files = kept(&profile);
     assert_eq!([files[0].rows, files[1].rows], [None, Some(1)]);
     assert!(files[0].times().of(Stage::Frame) > 0 && files[1].times().of(Stage::Frame) == 0);
 }
@@ -126,14 +125,15 @@ fn what_helpers_do_is_told_of_the_file_and_of_their_own_threads() {
     }
     drop(large);
     drop(file(Path::new("small.json"), 1));
-    let large = kept(&profile).files[0].clone();
+    let files = kept(&profile);
+    let large = &files[0];
     let own = large.pieces.iter().find(|piece| piece.lane == 0).unwrap();
     assert!(own.times.of(Stage::Parse) >= 2_000_000);
     assert!(own.times.busy() + own.times.of(Stage::Helpers) <= large.took());
     let helpers: Vec<_> = large.pieces.iter().filter(|piece| piece.lane > 0).collect();
     assert_eq!(helpers.iter().map(|piece| piece.stretches.len()).sum::<usize>(), 8);
     assert!(helpers.iter().all(|piece| piece.lane <= 2 && piece.times.of(Stage::Helpers) == 0));
-    assert_eq!(kept(&profile).files[1].times().of(Stage::Parse), 0);
+    assert_eq!(files[1].times().of(Stage::Parse), 0);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) struct Stretch {
 }
 
 /// What one thread did for one file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Piece {
     /// The thread's number in the profile.
     pub(super) lane: usize,
@@ -54,7 +54,7 @@ impl Piece {
 }
 
 /// One finished file.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileTrace {
     /// The path as people may see it.
     pub(super) name: String,
