@@ -1,7 +1,7 @@
 //! What each stage cost, file by file and thread by thread, and the page that shows it.
 //!
 //! A run that wants to know makes a [`Profile`]; each worker thread takes part by [`Profile::worker`]. From then on
-//! the marks that stand everywhere on the way of a file, [`file`] and [`span`], are recorded: each is a guard that ends
+//! the marks that stand everywhere on the way of a file, [`file()`] and [`span`], are recorded: each is a guard that ends
 //! when it is dropped. On a thread that takes part in nothing they do nothing. A worker that shares a large file out
 //! to other threads gives them [`here`], so that what they do is told of the file and of the thread it ran on.
 //!
