@@ -20,7 +20,7 @@ use frame::Frame;
 use frame::part::Part;
 use input::{Batch, BatchReader, ReadLimits};
 use output::OutputError;
-use parse::ParseLimits;
+use parse::ParsePlan;
 
 use crate::config::{Config, Limits};
 use crate::source::Identity;
@@ -126,13 +126,14 @@ fn read_limits(options: &Options) -> ReadLimits {
 }
 
 fn parse_all(reader: &mut BatchReader<'_>, identity: Identity, options: &Options) -> Result<Vec<Part>, ConvertError> {
-    let limits = ParseLimits { depth: options.depth, columns: options.columns, record_bytes: options.record_bytes };
+    let mut plan =
+        ParsePlan { depth: options.depth, columns: options.columns, record_bytes: options.record_bytes, kind: None };
     let mut parts = Vec::new();
-    if identity.size < PARALLEL_BYTES {
-        while let Some(batch) = reader.next_batch()? {
-            parts.push(parse::batch(batch, limits)?);
-        }
-        return Ok(parts);
+    while plan.kind.is_none() || identity.size < PARALLEL_BYTES {
+        let Some(batch) = reader.next_batch()? else { return Ok(parts) };
+        let part = parse::batch(&batch, plan)?;
+        plan.kind = part.kind();
+        parts.push(part);
     }
     loop {
         let batches = some_batches(reader, 4 * rayon::current_num_threads())?;
@@ -140,7 +141,7 @@ fn parse_all(reader: &mut BatchReader<'_>, identity: Identity, options: &Options
             return Ok(parts);
         }
         let parsed: Vec<Result<Part, Defect>> =
-            batches.into_par_iter().map(|batch| parse::batch(batch, limits)).collect();
+            batches.into_par_iter().map(|batch| parse::batch(&batch, plan)).collect();
         for part in parsed {
             parts.push(part?);
         }

@@ -84,7 +84,7 @@ fn a_source_that_was_faster_back_than_retry_is_quarantined_no_more() {
     let mut site = Site::new("source.after = \"archive\"");
     site.start();
     site.drop_in("sub.json", b"oops\n");
-    site.wait_for("quarantined", 1);
+    super::harness::wait_until("it is set aside", || site.path("quarantine/sub.json.reason.txt").exists());
     site.drop_in("sub.json", GOOD);
     site.wait_for("done", 1);
     super::harness::wait_until("it is archived", || site.path("archive/sub.json").exists());

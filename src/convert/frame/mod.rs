@@ -12,7 +12,7 @@ mod warnings;
 
 use std::collections::{HashMap, HashSet};
 
-use column::{Column, KindSet};
+use column::{Column, KindSet, Tag};
 use dtype::Dtype;
 use part::Part;
 
@@ -78,7 +78,7 @@ impl Frame {
     /// `column_limit` columns, labels HDF5 cannot keep apart, and text that is not Unicode in a text column.
     pub(crate) fn join(mut parts: Vec<Part>, column_limit: usize) -> Result<Self, Defect> {
         parts.retain(|part| part.rows() > 0);
-        let kind = same_kind(&parts)?;
+        let kind = parts.first().and_then(Part::kind);
         let (labels, places) = match kind {
             None => (Labels::None, Vec::new()),
             Some(LineKind::Object) => join_keys(&parts, column_limit)?,
@@ -133,7 +133,7 @@ impl Frame {
                 continue;
             }
             for (part, cells) in self.cells(index) {
-                if let Some(row) = cells.and_then(Column::first_wild) {
+                if let Some(row) = cells.and_then(|cells| cells.first(Tag::WildText)) {
                     return Err(Defect::lone_surrogate(part.line_of(row), &self.label(index)));
                 }
             }
@@ -142,18 +142,10 @@ impl Frame {
     }
 }
 
-fn same_kind(parts: &[Part]) -> Result<Option<LineKind>, Defect> {
-    let Some(first) = parts.first() else { return Ok(None) };
-    match parts.iter().find(|part| part.kind() != first.kind()) {
-        Some(odd) => Err(Defect::mixed_lines(odd.line_of(0), first.kind(), odd.kind())),
-        None => Ok(Some(first.kind())),
-    }
-}
-
 type Places = Vec<Vec<Option<usize>>>;
 
 fn join_keys(parts: &[Part], column_limit: usize) -> Result<(Labels, Places), Defect> {
-    let mut known: HashMap<&[u8], usize> = HashMap::new();
+    let mut known: HashMap<&[u8], usize, foldhash::fast::RandomState> = HashMap::default();
     let mut places: Places = Vec::new();
     for (part_index, part) in parts.iter().enumerate() {
         for (index, key) in part.keys().enumerate() {

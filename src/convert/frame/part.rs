@@ -9,32 +9,41 @@ use super::column::{Column, Tag};
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     kind: Option<LineKind>,
+    /// The kind that earlier batches have decided.
+    given: Option<LineKind>,
     rows: usize,
     keys: Vec<Box<[u8]>>,
     columns: Vec<Column>,
-    index: HashMap<Box<[u8]>, usize>,
-    /// The column expected next: records tend to repeat their keys in order.
-    expected: usize,
+    index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
+    /// The record begun last: which columns have a cell of it, and how many columns there were before it.
+    touched: Vec<usize>,
+    width_before: usize,
+    /// The first key that occurred twice in a record: its column and row.
+    duplicate: Option<(usize, usize)>,
     /// One-based line in the source at which the batch begins.
     first_line: u64,
     /// Lines without a record, each as the number of records before it.
     blanks: Vec<usize>,
+    /// Cells and heap bytes to make room for in a new column.
+    room: (usize, usize),
 }
 
 impl Part {
-    /// An empty part whose first line is line `first_line` of the source (counted from 1).
-    pub(crate) fn new(first_line: u64) -> Self {
-        Self { first_line, ..Self::default() }
+    /// An empty part whose first line is line `first_line` of the source (counted from 1); `given` is the kind of the
+    /// lines before it.
+    pub(crate) fn new(first_line: u64, given: Option<LineKind>) -> Self {
+        Self { kind: given, given, first_line, ..Self::default() }
     }
 
     /// Number of records.
+    #[inline]
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The kind of the lines; a part without records says objects, and is left out of every frame.
-    pub(crate) fn kind(&self) -> LineKind {
-        self.kind.unwrap_or(LineKind::Object)
+    /// The kind of the lines, if there was one.
+    pub(crate) fn kind(&self) -> Option<LineKind> {
+        self.kind
     }
 
     /// Keys of the columns, in order of first appearance.
@@ -43,6 +52,7 @@ impl Part {
     }
 
     /// Number of columns.
+    #[inline]
     pub(crate) fn width(&self) -> usize {
         self.columns.len()
     }
@@ -53,8 +63,19 @@ impl Part {
     }
 
     /// What a cell without a value holds: NaN where a key is absent, None where a list is short.
+    #[inline]
     pub(crate) fn absent(&self) -> Tag {
         if self.kind == Some(LineKind::List) { Tag::Null } else { Tag::Missing }
+    }
+
+    /// The first key that occurred twice in one record: its column and row.
+    pub(crate) fn duplicate(&self) -> Option<(usize, usize)> {
+        self.duplicate
+    }
+
+    /// Bytes of memory that the cells take.
+    pub(crate) fn memory(&self) -> usize {
+        self.columns.iter().map(Column::memory).sum()
     }
 
     /// The line of the source (counted from 1) that record `row` stands in.
@@ -75,8 +96,10 @@ impl Part {
 
     /// Begins a record of `kind`. The first record decides; one of another kind is not begun, and the kind that was
     /// expected is returned.
+    #[inline]
     pub(crate) fn begin(&mut self, kind: LineKind) -> Result<(), LineKind> {
-        self.expected = 0;
+        self.touched.clear();
+        self.width_before = self.columns.len();
         match *self.kind.get_or_insert(kind) {
             expected if expected == kind => Ok(()),
             expected => Err(expected),
@@ -84,49 +107,77 @@ impl Part {
     }
 
     /// Ends the record begun last.
+    #[inline]
     pub(crate) fn end(&mut self) {
         self.rows += 1;
     }
 
-    /// The column of `key`, ready for this record's value; a value it already has in this record is taken back.
-    #[inline]
-    pub(crate) fn keyed(&mut self, key: &[u8]) -> &mut Column {
-        let index = match self.keys.get(self.expected) {
-            Some(known) if **known == *key => self.expected,
-            _ => self.look_up(key),
-        };
-        self.expected = index + 1;
-        self.ready(index)
-    }
-
-    /// The column at `position` of a list (0 for a single value), ready for this record's value.
-    pub(crate) fn positioned(&mut self, position: usize) -> &mut Column {
-        while self.columns.len() <= position {
-            self.columns.push(Column::default());
+    /// Takes the record begun last back, as if it had never been. Returns true if and only if columns went with it.
+    pub(crate) fn abandon(&mut self) -> bool {
+        let grown = self.columns.len() > self.width_before;
+        for index in self.touched.drain(..) {
+            if self.columns[index].len() > self.rows {
+                self.columns[index].pop();
+            }
         }
-        self.ready(position)
-    }
-
-    fn ready(&mut self, index: usize) -> &mut Column {
-        let absent = self.absent();
-        let column = &mut self.columns[index];
-        if column.len() > self.rows {
-            column.pop();
-        } else if column.len() < self.rows {
-            column.pad(self.rows, absent);
+        self.columns.truncate(self.width_before);
+        for key in self.keys.drain(self.width_before.min(self.keys.len())..) {
+            self.index.remove(&key);
         }
-        column
+        if self.duplicate.is_some_and(|(_, row)| row == self.rows) {
+            self.duplicate = None;
+        }
+        if self.rows == 0 {
+            self.kind = self.given;
+        }
+        grown
     }
 
-    fn look_up(&mut self, key: &[u8]) -> usize {
+    /// The number of the column of `key`, new if the key is.
+    pub(crate) fn column_of(&mut self, key: &[u8]) -> usize {
         if let Some(index) = self.index.get(key) {
             return *index;
         }
-        let index = self.columns.len();
+        let index = self.add_column();
         self.keys.push(key.into());
         self.index.insert(key.into(), index);
-        self.columns.push(Column::default());
         index
+    }
+
+    /// The number of the column at `position` of a list (0 for a single value).
+    pub(crate) fn column_at(&mut self, position: usize) -> usize {
+        while self.columns.len() <= position {
+            self.add_column();
+        }
+        position
+    }
+
+    /// Column `index`, ready for this record's value; a value it already has in this record is taken back.
+    #[inline]
+    pub(crate) fn ready(&mut self, index: usize) -> &mut Column {
+        self.touched.push(index);
+        let rows = self.rows;
+        if self.columns[index].len() != rows {
+            self.make_ready(index);
+        }
+        &mut self.columns[index]
+    }
+
+    fn make_ready(&mut self, index: usize) {
+        let (rows, absent) = (self.rows, self.absent());
+        let column = &mut self.columns[index];
+        if column.len() > rows {
+            column.pop();
+            self.duplicate = self.duplicate.or(Some((index, rows)));
+        } else {
+            column.pad(rows, absent);
+        }
+    }
+
+    fn add_column(&mut self) -> usize {
+        let (cells, heap) = if self.rows == 0 { self.room } else { (0, 0) };
+        self.columns.push(Column::with_capacity(cells, heap));
+        self.columns.len() - 1
     }
 }
 
@@ -138,14 +189,15 @@ mod tests {
     fn record(part: &mut Part, members: &[(&str, u64)]) {
         part.begin(LineKind::Object).unwrap();
         for (key, value) in members {
-            part.keyed(key.as_bytes()).push_word(Tag::Int, *value);
+            let column = part.column_of(key.as_bytes());
+            part.ready(column).push_word(Tag::Int, *value);
         }
         part.end();
     }
 
     #[test]
     fn columns_come_in_order_of_first_appearance_and_the_last_of_two_equal_keys_wins() {
-        let mut part = Part::new(1);
+        let mut part = Part::new(1, None);
         record(&mut part, &[("b", 1), ("a", 2)]);
         record(&mut part, &[("a", 3), ("c", 4), ("a", 5)]);
         assert_eq!(part.keys().collect::<Vec<_>>(), [b"b", b"a", b"c"]);
@@ -156,8 +208,25 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_is_abandoned_leaves_no_trace() {
+        let mut part = Part::new(1, None);
+        record(&mut part, &[("a", 1)]);
+        part.begin(LineKind::Object).unwrap();
+        for (key, value) in [("b", 2), ("a", 3), ("a", 4)] {
+            let column = part.column_of(key.as_bytes());
+            part.ready(column).push_word(Tag::Float, value);
+        }
+        part.abandon();
+        record(&mut part, &[("c", 5), ("a", 6)]);
+        assert_eq!(part.keys().collect::<Vec<_>>(), [b"a", b"c"]);
+        let a: Vec<_> = part.column(0).cells(0..2, Tag::Missing).collect();
+        assert_eq!(a, [Cell::Int(1), Cell::Int(6)]);
+        assert_eq!((part.column(1).cell(1, Tag::Missing), part.duplicate()), (Cell::Int(5), None));
+    }
+
+    #[test]
     fn a_record_knows_its_line_past_blank_ones() {
-        let mut part = Part::new(10);
+        let mut part = Part::new(10, None);
         part.skip_line();
         record(&mut part, &[("a", 1)]);
         part.skip_line();

@@ -45,7 +45,7 @@ fn first_inexact(cells: &Column) -> Option<usize> {
     if !cells.has_integers() {
         return None;
     }
-    (0..cells.len()).find(|row| match cells.cell(*row, super::column::Tag::Missing) {
+    cells.cells(0..cells.len(), super::column::Tag::Missing).position(|cell| match cell {
         Cell::Int(value) => !is_exact(value.unsigned_abs()),
         Cell::Uint(value) => !is_exact(value),
         _ => false,

@@ -1,44 +1,107 @@
 //! Bytes to values: the lines of a batch into the columns of a [`Part`].
 //!
-//! simd-json does the work. Lines that it refuses go to the [`exact`] parser, which accepts what Python's `json`
-//! accepts beyond it (`NaN`, the infinities, integers beyond 64 bits, lone surrogates), and whose verdict on a bad
-//! line is the one reported.
+//! Three parsers, each for what the one before leaves to it: [`fast`] reads records of the usual kind straight into the
+//! columns; simd-json reads every other JSON of the standard; [`exact`] accepts what Python's `json` accepts beyond it
+//! (integers beyond 64 bits, lone surrogates), and its verdict on a bad line is the one reported.
 
 mod exact;
+mod fast;
 mod tape;
 
 use simd_json::{Buffers, INPUT_PADDING, StaticNode};
 
 use super::defect::Defect;
+use super::frame::LineKind;
 use super::frame::part::Part;
 use super::input::Batch;
+use fast::{FastParser, Text};
 use tape::{Node, Tape};
 
-/// Limits that the parser holds.
+/// How records are to be read, the same for all batches of a source.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ParseLimits {
-    /// Levels of nesting, the record itself being the first.
+pub(crate) struct ParsePlan {
+    /// Most levels of nesting, the record itself being the first.
     pub(crate) depth: usize,
-    /// Columns of a frame.
+    /// Most columns of a frame.
     pub(crate) columns: usize,
-    /// Bytes of a record.
+    /// Most bytes of a record.
     pub(crate) record_bytes: u64,
+    /// What the records of earlier batches are.
+    pub(crate) kind: Option<LineKind>,
 }
 
 /// Parses every line of `batch`. On a defect nothing of the batch is of use.
-pub(crate) fn batch(mut batch: Batch, limits: ParseLimits) -> Result<Part, Defect> {
-    let mut part = Part::new(batch.first_line);
-    let mut parser =
-        LineParser { buffers: Buffers::default(), tape: simd_json::Tape(Vec::new()), saved: Vec::new(), limits };
+pub(crate) fn batch(batch: &Batch, plan: ParsePlan) -> Result<Part, Defect> {
+    let mut part = Part::new(batch.first_line, plan.kind);
+    let mut lines = LineParser::new(batch, plan);
     let mut start = 0;
     while start < batch.end {
-        let end = line_end(&batch.bytes[start..batch.end]).map_or(batch.end, |length| start + length);
-        let next = end + break_length(&batch.bytes[end..batch.end]);
-        let done = parser.line(&mut batch.bytes[start..end + INPUT_PADDING], end - start, &mut part);
-        done.map_err(|defect| explain(defect, end - start, next < batch.end).offset_by(batch.offset + start as u64))?;
-        start = next;
+        start = lines.next(start, &mut part)?;
     }
     Ok(part)
+}
+
+/// Parses the lines of one batch.
+struct LineParser<'b> {
+    batch: &'b Batch,
+    text: Text<'b>,
+    /// Whether the batch is UTF-8; if not, the exact parser finds the place.
+    unicode: bool,
+    fast: FastParser,
+    slow: SlowParser,
+    plan: ParsePlan,
+}
+
+impl<'b> LineParser<'b> {
+    fn new(batch: &'b Batch, plan: ParsePlan) -> Self {
+        let lines = &batch.bytes[..batch.end];
+        Self {
+            batch,
+            text: Text { bytes: &batch.bytes, end: batch.end, clean: is_clean(lines), breaks: false },
+            unicode: simdutf8::basic::from_utf8(lines).is_ok(),
+            fast: FastParser::new(plan.depth, true),
+            slow: SlowParser::default(),
+            plan,
+        }
+    }
+
+    /// Parses the line that begins at `start` into `part` and tells where the next one begins.
+    fn next(&mut self, start: usize, part: &mut Part) -> Result<usize, Defect> {
+        let fast = if self.unicode { self.fast.record(&self.text, start, part) } else { None };
+        let end = match fast {
+            Some(end) => end,
+            None => self.slowly(start, part).map_err(|defect| defect.offset_by(self.batch.offset + start as u64))?,
+        };
+        if (end - start) as u64 > self.plan.record_bytes {
+            return Err(Defect::record_too_long(part.next_line() - 1, self.plan.record_bytes));
+        }
+        if part.width() > self.plan.columns {
+            return Err(Defect::too_many_columns(part.next_line() - 1, self.plan.columns));
+        }
+        Ok(end + break_length(&self.text.bytes[end..self.text.end]))
+    }
+
+    fn slowly(&mut self, start: usize, part: &mut Part) -> Result<usize, Defect> {
+        let rest = &self.text.bytes[start..self.text.end];
+        let line = &rest[..line_end(rest).unwrap_or(rest.len())];
+        if line.len() as u64 > self.plan.record_bytes {
+            return Err(Defect::record_too_long(part.next_line(), self.plan.record_bytes));
+        }
+        if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
+            part.skip_line();
+        } else {
+            let more = start + line.len() + break_length(&rest[line.len()..]) < self.text.end;
+            self.slow.line(line, self.plan, part).map_err(|defect| explain(defect, line.len(), more))?;
+        }
+        Ok(start + line.len())
+    }
+}
+
+/// Returns true if and only if there is no control character in `lines` but line breaks.
+fn is_clean(lines: &[u8]) -> bool {
+    let clean = |b: &u8| (*b >= 0x20) | (*b == b'\n') | (*b == b'\r');
+    // Without a branch in the inner loop, many bytes are looked at in one step.
+    lines.chunks(1024).all(|chunk| chunk.iter().fold(true, |all, b| all & clean(b)))
 }
 
 /// Where the line ends: at a line feed or a carriage return, as in Python's universal newlines.
@@ -46,60 +109,53 @@ fn line_end(rest: &[u8]) -> Option<usize> {
     memchr::memchr2(b'\n', b'\r', rest)
 }
 
+#[inline]
 fn break_length(rest: &[u8]) -> usize {
-    if rest.starts_with(b"\r\n") { 2 } else { 1 }
+    match rest {
+        [b'\r', b'\n', ..] => 2,
+        [] => 0,
+        _ => 1,
+    }
 }
 
-struct LineParser {
+/// Parses lines that the fast path leaves.
+#[derive(Default)]
+struct SlowParser {
     buffers: Buffers,
-    tape: simd_json::Tape<'static>,
-    /// The line as it was, kept when simd-json may unescape in place.
-    saved: Vec<u8>,
-    limits: ParseLimits,
+    tape: Option<simd_json::Tape<'static>>,
+    /// A copy of the line, because simd-json unescapes in place.
+    copy: Vec<u8>,
 }
 
-impl LineParser {
-    /// Parses the line `padded[..length]`; what follows it in `padded` is not touched.
-    fn line(&mut self, padded: &mut [u8], length: usize, part: &mut Part) -> Result<(), Defect> {
-        if length as u64 > self.limits.record_bytes {
-            return Err(Defect::record_too_long(part.next_line(), self.limits.record_bytes));
-        }
-        if padded[..length].iter().all(|b| matches!(b, b' ' | b'\t')) {
-            part.skip_line();
-            return Ok(());
-        }
-        let escapes = memchr::memchr(b'\\', &padded[..length]).is_some();
-        if escapes {
-            self.saved.clear();
-            self.saved.extend_from_slice(&padded[..length]);
-        }
-        if let Some(done) = self.fast(padded, length, part) {
-            return done;
-        }
-        let line = if escapes { &self.saved[..] } else { &padded[..length] };
-        exactly(line, self.limits, part)
+impl SlowParser {
+    fn line(&mut self, line: &[u8], plan: ParsePlan, part: &mut Part) -> Result<(), Defect> {
+        self.standard(line, plan, part).unwrap_or_else(|| exactly(line, plan, part))
     }
 
     /// The line by simd-json; `None` if it is one for the exact parser.
-    fn fast(&mut self, padded: &mut [u8], length: usize, part: &mut Part) -> Option<Result<(), Defect>> {
-        let mut tape = std::mem::replace(&mut self.tape, simd_json::Tape(Vec::new())).reset();
-        let parsed = simd_json::fill_tape_padded(padded, length, &mut self.buffers, &mut tape).is_ok();
-        let done = parsed.then(|| tape::record(&tape, part, self.limits.depth));
-        let too_wide = part.width() > self.limits.columns;
-        self.tape = tape.reset();
+    fn standard(&mut self, line: &[u8], plan: ParsePlan, part: &mut Part) -> Option<Result<(), Defect>> {
+        self.copy.clear();
+        self.copy.extend_from_slice(line);
+        self.copy.resize(line.len() + INPUT_PADDING, 0);
+        let mut tape = self.tape.take().unwrap_or(simd_json::Tape(Vec::new())).reset();
+        let parsed = simd_json::fill_tape_padded(&mut self.copy, line.len(), &mut self.buffers, &mut tape).is_ok();
+        let done = parsed.then(|| tape::record(&tape, part, plan.depth));
+        self.tape = Some(tape.reset());
         match done? {
-            Ok(()) if too_wide => Some(Err(Defect::too_many_columns(part.next_line() - 1, self.limits.columns))),
             // The exact parser tells at which byte.
-            Err(defect) if defect.code == "limit_depth" => None,
+            Err(defect) if defect.code == "limit_depth" => {
+                part.abandon();
+                None
+            }
             done => Some(done),
         }
     }
 }
 
 /// The line by the exact parser.
-fn exactly(line: &[u8], limits: ParseLimits, part: &mut Part) -> Result<(), Defect> {
-    let tape = exact::parse(line, limits.depth).map_err(|defect| defect.at_line(part.next_line()))?;
-    tape::record(&tape, part, limits.depth)
+fn exactly(line: &[u8], plan: ParsePlan, part: &mut Part) -> Result<(), Defect> {
+    let tape = exact::parse(line, plan.depth).map_err(|defect| defect.at_line(part.next_line()))?;
+    tape::record(&tape, part, plan.depth)
 }
 
 /// A first line that ends before its record does, with more lines behind it, is a document spread over lines.

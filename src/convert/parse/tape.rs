@@ -52,13 +52,15 @@ pub(crate) fn record(tape: &impl Tape, part: &mut Part, depth_limit: usize) -> R
         Node::List(items) => {
             begin(part, LineKind::List)?;
             for position in 0..items {
-                walk.value(part.positioned(position)).map_err(|e| e.at_line(part.next_line()))?;
+                let column = part.column_at(position);
+                walk.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
             }
         }
         _ => {
             begin(part, LineKind::Scalar)?;
             walk.at = 0;
-            walk.value(part.positioned(0)).map_err(|e| e.at_line(part.next_line()))?;
+            let column = part.column_at(0);
+            walk.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
         }
     }
     part.end();
@@ -85,7 +87,10 @@ impl<'t, T: Tape> Walk<'t, T> {
     #[inline]
     fn member(&mut self, part: &mut Part) -> Result<(), Defect> {
         match self.next() {
-            Node::Text(key) => self.value(part.keyed(key)).map_err(|e| e.at_line(part.next_line())),
+            Node::Text(key) => {
+                let column = part.column_of(key);
+                self.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))
+            }
             Node::WildText(key) => Err(Defect::lone_surrogate(part.next_line(), &String::from_utf8_lossy(key))),
             other => unreachable!("a tape has a key here, not {other:?}"),
         }
@@ -105,9 +110,7 @@ impl<'t, T: Tape> Walk<'t, T> {
             Node::BigInt(decimal) => column.push_heap(Tag::BigInt, |heap| pickled::big_int(heap, decimal)),
             Node::List(_) | Node::Object(_) => {
                 self.at -= 1;
-                let mut result = Ok(());
-                column.push_heap(Tag::Nested, |heap| result = self.nested(heap));
-                return result;
+                return column.push_heap(Tag::Nested, |heap| self.nested(heap));
             }
         }
         Ok(())
