@@ -12,10 +12,11 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::progress::bar;
-use super::{ExitCode, load, output};
-use crate::config::Config;
+use super::records::RecordOptions;
+use super::{ExitCode, output};
 use crate::convert::output::publish::{rename_over, staging, sync_folder};
-use crate::convert::{self, ConvertError, Options, Summary};
+use crate::convert::{self, ConvertError, Options, Summary, Target};
+use crate::jobs::bad_records::bad_records_of;
 use crate::jobs::naming::output_of;
 use crate::source::{OpenError, Shown, open_named};
 
@@ -48,9 +49,8 @@ pub(super) struct Convert {
     /// Have each output on disk (fsync) before going on
     #[arg(long)]
     durable: bool,
-    /// Take limits and key from this configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    records: RecordOptions,
 }
 
 /// One file to convert.
@@ -66,6 +66,7 @@ struct Sum {
     files: u64,
     rows: u64,
     bytes: u64,
+    bad_records: u64,
     failures: u64,
 }
 
@@ -93,11 +94,7 @@ impl Convert {
     }
 
     fn options(&self) -> Result<Options, ExitCode> {
-        let config = match &self.config {
-            Some(file) => load(file)?,
-            None => Config::new(PathBuf::new(), PathBuf::new()),
-        };
-        let options = Options { durable: self.durable, ..Options::from_config(&config) };
+        let options = Options { durable: self.durable, ..self.records.options()? };
         Ok(match &self.key {
             Some(key) => Options { key: key.clone(), ..options },
             None => options,
@@ -189,7 +186,12 @@ fn convert_one(task: &Task, number: usize, options: &Options) -> Result<Summary,
     let (file, identity) = open_named(&task.source).map_err(unreadable)?;
     let folder = task.output.parent().unwrap_or(Path::new("."));
     let temporary = staging(folder)?.join(format!("convert-{}-{number}.tmp", std::process::id()));
-    let done = convert::to_file(&file, identity, &temporary, options).and_then(|summary| {
+    let bad_temporary = temporary.with_extension("bad.tmp");
+    let target = Target { output: &temporary, bad_records: Some(&bad_temporary) };
+    let done = convert::to_file(&file, identity, target, options).and_then(|summary| {
+        if let Some(bad) = &summary.bad_file {
+            rename_over(bad, &bad_records_of(folder, Path::new(task.source.file_name().unwrap_or_default())))?;
+        }
         rename_over(&temporary, &task.output)?;
         if options.durable {
             sync_folder(folder)?;
@@ -199,6 +201,7 @@ fn convert_one(task: &Task, number: usize, options: &Options) -> Result<Summary,
     if done.is_err() {
         // Nothing is there if the failure came before the file.
         let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(&bad_temporary);
     }
     done
 }
@@ -217,8 +220,9 @@ fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Resu
             sum.files += 1;
             sum.rows += summary.rows;
             sum.bytes += summary.source_bytes;
+            sum.bad_records += summary.bad_records;
             for warning in &summary.warnings {
-                output::note(&format!("warning: {}: {warning}", Shown(&task.source)));
+                output::note(&format!("warning: {}: {}", Shown(&task.source), warning.message));
             }
         }
         Err(error) => sum.refuse(&task.source, &error.to_string(), hint(&error)),
@@ -235,10 +239,11 @@ fn hint(error: &ConvertError) -> &str {
 }
 
 fn summary_line(sum: &Sum, seconds: f64) -> String {
-    let Sum { files, rows, bytes, failures } = sum;
+    let Sum { files, rows, bytes, bad_records, failures } = sum;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let speed = *bytes as f64 / 1e6 / seconds.max(1e-9);
-    format!("{files} files, {rows} rows, {bytes} bytes, {seconds:.3} s, {speed:.1} MB/s, {failures} failures")
+    let bad = if *bad_records > 0 { format!(", {bad_records} bad records left out") } else { String::new() };
+    format!("{files} files, {rows} rows, {bytes} bytes, {seconds:.3} s, {speed:.1} MB/s, {failures} failures{bad}")
 }
 
 fn output_folders(tasks: &[Task]) -> Vec<PathBuf> {

@@ -7,9 +7,11 @@ mod generate;
 mod history;
 mod output;
 mod progress;
+mod records;
 mod retry;
 mod run;
 mod sample_data;
+mod schema;
 mod status;
 
 use std::ffi::OsString;
@@ -39,6 +41,8 @@ enum Verb {
     Run(run::Run),
     /// Convert the named files now, beside them or into a folder; no ledger, no agent needed
     Convert(convert::Convert),
+    /// Print the columns and dtypes that files would give, and anything surprising, without converting them
+    Schema(schema::SchemaVerb),
     /// Say how the agent is doing: running or not, backlog, failures, last success
     Status(status::StatusVerb),
     /// List jobs from the ledger, newest first
@@ -96,6 +100,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.verb {
         Verb::Run(verb) => verb.run(),
         Verb::Convert(verb) => verb.run(),
+        Verb::Schema(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Retry(verb) => verb.run(),

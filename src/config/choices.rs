@@ -144,11 +144,12 @@ impl Choice for Input {
 pub enum OnBadRecord {
     /// The file is refused as a whole.
     RejectFile,
+    /// It is left out, and goes to a file of bad records in the quarantine.
+    Skip,
 }
 
 impl Choice for OnBadRecord {
-    const WORDS: &'static [(&'static str, Self)] = &[("reject-file", Self::RejectFile)];
-    const LATER: &'static [&'static str] = &["skip"];
+    const WORDS: &'static [(&'static str, Self)] = &[("reject-file", Self::RejectFile), ("skip", Self::Skip)];
 }
 
 /// What becomes of an array or object inside a record.
@@ -157,11 +158,15 @@ impl Choice for OnBadRecord {
 pub enum Nested {
     /// A Python object in an object column, as the reference has it.
     Object,
+    /// Text: the JSON of it in its canonical form.
+    Json,
+    /// An object's members become columns of their own, named `a.b`; arrays stay Python objects.
+    Flatten,
 }
 
 impl Choice for Nested {
-    const WORDS: &'static [(&'static str, Self)] = &[("object", Self::Object)];
-    const LATER: &'static [&'static str] = &["json", "flatten"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("object", Self::Object), ("json", Self::Json), ("flatten", Self::Flatten)];
 }
 
 /// How log lines are written.

@@ -6,7 +6,8 @@ use super::paths::{absolute_path, ledger_url, object_path};
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Records, Retry, Source, Status};
-use super::values::{choice, flag, globs, listen_address, no_hints, number, only, some_globs};
+use super::types::type_hints;
+use super::values::{choice, flag, globs, listen_address, number, only, some_globs};
 use super::{Config, folders};
 
 /// Seconds.
@@ -80,7 +81,7 @@ fn records(reader: &mut Reader, to: &mut Records) {
     reader.read("records.input", &mut to.input, choice);
     reader.read("records.on_bad_record", &mut to.on_bad_record, choice);
     reader.read("records.nested", &mut to.nested, choice);
-    reader.read("records.types", &mut to.types, no_hints);
+    reader.read("records.types", &mut to.types, type_hints);
 }
 
 fn limits(reader: &mut Reader, to: &mut Limits) {

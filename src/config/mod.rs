@@ -16,6 +16,7 @@ mod paths;
 mod problem;
 mod reader;
 mod sections;
+mod types;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use choices::{
 };
 pub use problem::{ConfigError, Problem};
 pub use sections::{Inbox, Ledger, Limits, Log, Output, Records, Retry, Source, Status};
+pub use types::{Moment, TypeHint, TypeHints};
 
 /// The whole configuration, every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]

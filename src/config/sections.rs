@@ -1,13 +1,13 @@
 //! The sections of the configuration, one struct each, with the contract's defaults.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::choices::{
     After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
 };
+use super::types::TypeHints;
 
 /// `[inbox]`: which files are taken, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -111,8 +111,13 @@ pub struct Records {
     pub on_bad_record: OnBadRecord,
     /// What becomes of arrays and objects inside a record.
     pub nested: Nested,
-    /// Column name to dtype hint. Always empty in this version.
-    pub types: BTreeMap<String, String>,
+    /// Which dtypes columns are to have: a column's name, or a glob of several, and the dtype.
+    #[serde(serialize_with = "as_table")]
+    pub types: TypeHints,
+}
+
+fn as_table<S: Serializer>(types: &TypeHints, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(types.iter().map(|(name, hint)| (name, hint)))
 }
 
 impl Default for Records {
@@ -121,7 +126,7 @@ impl Default for Records {
             input: Input::Auto,
             on_bad_record: OnBadRecord::RejectFile,
             nested: Nested::Object,
-            types: BTreeMap::new(),
+            types: TypeHints::new(),
         }
     }
 }

@@ -15,13 +15,15 @@ pub struct Defect {
     pub byte: Option<u64>,
     /// The text around that byte, shortened and made safe to print.
     pub excerpt: Option<String>,
+    /// The column at fault, where the record is JSON and one of its values is wrong.
+    pub column: Option<String>,
     /// What to do next: a command or a setting.
     pub hint: String,
 }
 
 impl Defect {
     fn new(code: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, what: what.into(), line: None, byte: None, excerpt: None, hint: hint.into() }
+        Self { code, what: what.into(), line: None, byte: None, excerpt: None, column: None, hint: hint.into() }
     }
 
     /// The line is not JSON as Python's `json.loads` has it.
@@ -57,9 +59,34 @@ impl Defect {
 
     /// A lone surrogate in a text column or key.
     pub(crate) fn lone_surrogate(line: u64, column: &str) -> Self {
-        let column = escape(column.as_bytes(), 60);
-        let what = format!("text in column `{column}` holds half of a surrogate pair (\\ud800 to \\udfff), no Unicode");
-        Self::new("lone_surrogate", what, "correct the escape sequence, then retry the file").at_line(line)
+        let shown = escape(column.as_bytes(), 60);
+        let what = format!("text in column `{shown}` holds half of a surrogate pair (\\ud800 to \\udfff), no Unicode");
+        let hint = "correct the escape sequence, then retry the file";
+        Self::new("lone_surrogate", what, hint).at_line(line).in_column(column)
+    }
+
+    /// A value that is not of the dtype which `records.types` gives its column.
+    pub(crate) fn misfit(line: u64, column: &str, why: &str) -> Self {
+        let what = format!("column `{}`: {why}", escape(column.as_bytes(), 60));
+        let hint = "correct the value, or change `records.types`, then retry the file";
+        Self::new("type_misfit", what, hint).at_line(line).in_column(column)
+    }
+
+    /// Two columns whose flattened names are the same.
+    pub(crate) fn label_clash(line: u64, label: &str) -> Self {
+        let what = format!("two different members are flattened to the column `{}`", escape(label.as_bytes(), 60));
+        let hint = "rename one of the keys, or set `records.nested` to \"object\" or \"json\"";
+        Self::new("label_clash", what, hint).at_line(line).in_column(label)
+    }
+
+    /// The program contradicts itself.
+    pub(crate) fn internal(what: &str) -> Self {
+        Self::new("internal", format!("internal error: {what}"), "please report it, with the source")
+    }
+
+    /// Every record is bad: there is nothing to convert.
+    pub(crate) fn nothing_good(self) -> Self {
+        Self { what: format!("no record can be read; the first: {}", self.what), ..self }
     }
 
     /// Two labels that HDF5 cannot tell apart.
@@ -108,6 +135,12 @@ impl Defect {
     #[must_use]
     pub(crate) fn at_line(mut self, line: u64) -> Self {
         self.line = self.line.or(Some(line));
+        self
+    }
+
+    #[must_use]
+    fn in_column(mut self, column: &str) -> Self {
+        self.column = Some(column.to_owned());
         self
     }
 

@@ -4,25 +4,32 @@
 //! typed columns; [`frame`] joins the batches and decides the dtypes; [`output`] writes columns to a file and
 //! publishes it. Nothing is parsed or copied twice.
 
+mod bad_records;
 mod defect;
 mod frame;
 mod input;
 pub mod output;
 mod parse;
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use bad_records::BadRecords;
 pub use defect::Defect;
-use frame::Frame;
+use frame::hints::Hints;
 use frame::part::Part;
+pub use frame::{ColumnSchema, Warning};
+use frame::{Frame, JoinError};
 use input::{Batch, BatchReader, ReadLimits};
 use output::OutputError;
+use output::hdf5::fixed::Provenance;
 use parse::ParsePlan;
 
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, OnBadRecord, Records};
 use crate::source::Identity;
 
 /// Sources of this size and more are parsed by all cores at once; smaller ones keep a worker busy each.
@@ -33,6 +40,8 @@ const PARALLEL_BYTES: u64 = 32 << 20;
 pub struct Options {
     /// Key of the frame in the HDF5 file, for example `/data`.
     pub key: String,
+    /// How the text of a source becomes records.
+    pub records: Records,
     /// Bytes of the longest record.
     pub record_bytes: u64,
     /// Bytes of the largest source; 0 for no limit.
@@ -55,7 +64,8 @@ impl Options {
     pub fn from_config(config: &Config) -> Self {
         let Limits { record_bytes, file_bytes, depth, columns, convert_secs, .. } = config.limits;
         let (key, durable) = (config.output.key.clone(), config.output.durable);
-        Self { key, record_bytes, file_bytes, depth, columns, convert_secs, hash: false, durable }
+        let records = config.records.clone();
+        Self { key, records, record_bytes, file_bytes, depth, columns, convert_secs, hash: false, durable }
     }
 }
 
@@ -66,6 +76,10 @@ pub struct Summary {
     pub rows: u64,
     /// Columns of the frame.
     pub columns: u64,
+    /// Records left out, because they are bad and `records.on_bad_record` is `skip`.
+    pub bad_records: u64,
+    /// The file of the bad records, if there are any and a place was named for them.
+    pub bad_file: Option<PathBuf>,
     /// Bytes of the source.
     pub source_bytes: u64,
     /// BLAKE3 of the source, if it was asked for.
@@ -73,7 +87,20 @@ pub struct Summary {
     /// Bytes of the output.
     pub output_bytes: u64,
     /// What the user should know although the conversion went well.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What a source would give.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Schema {
+    /// Records.
+    pub rows: u64,
+    /// Records that would be left out.
+    pub bad_records: u64,
+    /// The columns, in order.
+    pub columns: Vec<ColumnSchema>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
 }
 
 /// Why a conversion gave nothing.
@@ -93,31 +120,115 @@ pub enum ConvertError {
     Output(#[from] OutputError),
 }
 
-/// Converts `source`, which is open at its start and was `identity` then, into the new file `target`, which must not
-/// exist. On error `target` may exist in part; it is the caller's to remove.
+/// Where a conversion writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'p> {
+    /// The output, which must not exist.
+    pub output: &'p Path,
+    /// The file of bad records, made if there are any; an older one is overwritten.
+    pub bad_records: Option<&'p Path>,
+}
+
+/// Converts `source`, which is open at its start and was `identity` then, into the files of `target`. On error these may
+/// exist in part; they are the caller's to remove.
 pub fn to_file(
     source: &File,
     identity: Identity,
-    target: &std::path::Path,
+    target: Target<'_>,
     options: &Options,
 ) -> Result<Summary, ConvertError> {
-    let mut reader = BatchReader::new(source, read_limits(options), options.hash);
-    let parsed = parse_all(&mut reader, identity, options);
-    unchanged(source, identity)?;
-    let parts = parsed?;
-    if reader.bytes_read() != identity.size {
-        return Err(ConvertError::Changed);
-    }
-    let frame = Frame::join(parts, options.columns)?;
-    let output_bytes = output::hdf5::fixed::write(&frame, &options.key, target, options.durable)?;
+    let read = read(source, identity, target.bad_records, options)?;
+    let frame = &read.frame;
+    let provenance = Provenance { bad_records: read.bad_records };
+    let output_bytes = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, options.durable)?;
     Ok(Summary {
         rows: frame.rows as u64,
         columns: frame.columns.len() as u64,
+        bad_records: read.bad_records,
+        bad_file: read.bad_file,
         source_bytes: identity.size,
-        source_hash: reader.hash(),
+        source_hash: read.hash,
         output_bytes,
         warnings: frame.warnings(),
     })
+}
+
+/// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.
+pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
+    let read = read(source, identity, None, options)?;
+    Ok(Schema {
+        rows: read.frame.rows as u64,
+        bad_records: read.bad_records,
+        columns: read.frame.schema(),
+        warnings: read.frame.warnings(),
+    })
+}
+
+/// A source that was read as a whole.
+struct Read {
+    frame: Frame,
+    bad_records: u64,
+    bad_file: Option<PathBuf>,
+    hash: Option<[u8; 32]>,
+}
+
+fn read(
+    mut source: &File,
+    identity: Identity,
+    bad_path: Option<&Path>,
+    options: &Options,
+) -> Result<Read, ConvertError> {
+    let mut plan = plan(options);
+    loop {
+        let mut reader = BatchReader::new(source, read_limits(options), options.hash);
+        let mut bad = BadRecords::to(bad_path);
+        let parsed = parse_all(&mut reader, identity, &mut plan, &mut bad);
+        unchanged(source, identity)?;
+        let parts = parsed?;
+        if reader.bytes_read() != identity.size {
+            return Err(ConvertError::Changed);
+        }
+        match Frame::join(parts, options.columns, &plan.hints, plan.skip_bad) {
+            Ok(frame) => return finish(frame, bad, &reader, options),
+            Err(JoinError::Defect(defect)) => return Err(defect.into()),
+            Err(JoinError::Again(columns)) => {
+                plan.text_columns.extend(columns.text);
+                plan.needed_columns.extend(columns.needed);
+                plan.kind = None;
+                source.rewind().map_err(ConvertError::Read)?;
+            }
+        }
+    }
+}
+
+fn finish(
+    frame: Frame,
+    bad: BadRecords<'_>,
+    reader: &BatchReader<'_>,
+    options: &Options,
+) -> Result<Read, ConvertError> {
+    let bad_records = bad.count();
+    if frame.rows == 0
+        && let Some(first) = bad.first()
+    {
+        return Err(first.clone().nothing_good().into());
+    }
+    let bad_file = bad.finish(options.durable)?;
+    Ok(Read { frame, bad_records, bad_file, hash: reader.hash() })
+}
+
+fn plan(options: &Options) -> ParsePlan {
+    ParsePlan {
+        depth: options.depth,
+        columns: options.columns,
+        record_bytes: options.record_bytes,
+        nested: options.records.nested,
+        hints: Hints::new(&options.records.types),
+        skip_bad: options.records.on_bad_record == OnBadRecord::Skip,
+        kind: None,
+        text_columns: HashSet::new(),
+        needed_columns: HashMap::new(),
+    }
 }
 
 fn read_limits(options: &Options) -> ReadLimits {
@@ -125,15 +236,19 @@ fn read_limits(options: &Options) -> ReadLimits {
     ReadLimits { record_bytes, file_bytes, convert_secs }
 }
 
-fn parse_all(reader: &mut BatchReader<'_>, identity: Identity, options: &Options) -> Result<Vec<Part>, ConvertError> {
-    let mut plan =
-        ParsePlan { depth: options.depth, columns: options.columns, record_bytes: options.record_bytes, kind: None };
+fn parse_all(
+    reader: &mut BatchReader<'_>,
+    identity: Identity,
+    plan: &mut ParsePlan,
+    bad: &mut BadRecords<'_>,
+) -> Result<Vec<Part>, ConvertError> {
     let mut parts = Vec::new();
+    // The first record decides what all records are.
     while plan.kind.is_none() || identity.size < PARALLEL_BYTES {
         let Some(batch) = reader.next_batch()? else { return Ok(parts) };
         let part = parse::batch(&batch, plan)?;
         plan.kind = part.kind();
-        parts.push(part);
+        parts.push(bad.take_from(part)?);
     }
     loop {
         let batches = some_batches(reader, 4 * rayon::current_num_threads())?;
@@ -143,7 +258,7 @@ fn parse_all(reader: &mut BatchReader<'_>, identity: Identity, options: &Options
         let parsed: Vec<Result<Part, Defect>> =
             batches.into_par_iter().map(|batch| parse::batch(&batch, plan)).collect();
         for part in parsed {
-            parts.push(part?);
+            parts.push(bad.take_from(part?)?);
         }
     }
 }

@@ -25,7 +25,7 @@ use super::retry::{Backoff, Trouble, plain};
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, staging};
-use crate::convert::{self, ConvertError, Options, Summary};
+use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, Ledger, LedgerError, State};
 use crate::source::{Shown, open_beneath};
 
@@ -95,6 +95,7 @@ impl Workshop {
     /// Ends an attempt that did not succeed.
     pub(super) fn conclude(&self, job: &Job, trouble: Trouble, attempt: u32) -> Result<Outcome, LedgerError> {
         let _ = fs::remove_file(self.temporary(job));
+        let _ = fs::remove_file(self.temporary_bad_records(job));
         match trouble {
             Trouble::Changed => {
                 self.ledger.gone(job.id)?;
@@ -138,7 +139,9 @@ impl Workshop {
         staging(&self.outbox).map_err(ConvertError::from)?;
         let temporary = self.temporary(job);
         remove_stale(&temporary).map_err(ConvertError::from)?;
-        let summary = convert::to_file(&file, identity, &temporary, &self.options)?;
+        let bad_records = self.collect_bad_records(job).map_err(ConvertError::from)?;
+        let target = Target { output: &temporary, bad_records: bad_records.as_deref() };
+        let summary = convert::to_file(&file, identity, target, &self.options)?;
         self.still_the_same(job)?;
         let waited = Timestamp::now().duration_since(job.run_at).as_secs_f64();
         let convert_s = begun.elapsed().as_secs_f64();

@@ -8,6 +8,7 @@ pub mod queue;
 
 // One attempt, in the order in which it goes.
 pub mod attempt;
+pub mod bad_records;
 pub mod naming;
 mod publishing;
 

@@ -11,9 +11,9 @@ use super::attempt::{Made, Outcome, Workshop};
 use super::naming::output_of;
 use super::retry::plain;
 use crate::config::OnExisting;
-use crate::convert::Summary;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_over, rename_to_new, sync_folder, versioned};
+use crate::convert::{Summary, Warning};
 use crate::ledger::{Job, LedgerError, Publication, State};
 use crate::source::Shown;
 
@@ -28,14 +28,13 @@ impl Workshop {
             output_bytes: made.summary.output_bytes,
             rows: made.summary.rows,
             columns: made.summary.columns,
-            bad_records: 0,
+            bad_records: made.summary.bad_records,
+            warnings: warnings_json(&made.summary.warnings),
             wait_s: made.wait_s,
             convert_s: made.convert_s,
         };
         self.ledger.publishing(job.id, &publication)?;
-        for warning in &made.summary.warnings {
-            log::warn!(event = "file.warning", job = job.id.0, path:% = Shown(&job.path); "{warning}");
-        }
+        log_warnings(job, &made.summary.warnings);
         self.publish_decided(job, &publication.temporary, output, &made.summary)
     }
 
@@ -48,13 +47,14 @@ impl Workshop {
         made: &Summary,
     ) -> Result<Outcome, LedgerError> {
         let begun = Instant::now();
-        match self.give_name(job, temporary, output)? {
+        let named = self.give_name(job, temporary, output)?;
+        match named.and_then(|output| self.publish_bad_records(job).map(|()| output)) {
             Ok(output) => {
                 let publish_s = begun.elapsed().as_secs_f64();
                 self.finish_published(job, publish_s)?;
                 log::info!(
                     event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output),
-                    rows = made.rows, columns = made.columns, size_bytes = job.identity.size, publish_s = publish_s;
+                    rows = made.rows, columns = made.columns, bad_records = made.bad_records, size_bytes = job.identity.size, publish_s = publish_s;
                     "Published."
                 );
                 Ok(Outcome::Done)
@@ -65,6 +65,7 @@ impl Workshop {
                 // The ledger first: a job that says publishing without its temporary file would count as done.
                 let outcome = self.quarantine(job, &plain("output_exists", &message))?;
                 let _ = fs::remove_file(temporary);
+                let _ = fs::remove_file(self.temporary_bad_records(job));
                 Ok(outcome)
             }
             Err(error) => {
@@ -83,7 +84,7 @@ impl Workshop {
             return self.publish_decided(job, &temporary, output, &made);
         }
         // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
-        if let Err(error) = self.sync_names(&output) {
+        if let Err(error) = self.sync_names(&output).and_then(|()| self.publish_bad_records(job)) {
             return self.fail(job, &plain("publish_error", &error), job.attempts);
         }
         self.finish_published(job, 0.0)?;
@@ -134,6 +135,26 @@ impl Workshop {
         }
         sync_folder(output.parent().unwrap_or(&self.outbox))
     }
+}
+
+/// So many warnings of one file are told one by one; a file of thousands of odd columns must not fill log and ledger.
+const TOLD: usize = 20;
+
+fn log_warnings(job: &Job, warnings: &[Warning]) {
+    for Warning { code, column, line, message } in warnings.iter().take(TOLD) {
+        log::warn!(
+            event = "file.warning", job = job.id.0, path:% = Shown(&job.path), code = *code, column:% = column.escape_debug(),
+            line = *line; "{message}"
+        );
+    }
+    if let Some(more) = warnings.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        log::warn!(event = "file.warning", job = job.id.0, path:% = Shown(&job.path); "And {more} more; see `h5inbox schema`.");
+    }
+}
+
+fn warnings_json(warnings: &[Warning]) -> Option<String> {
+    let told = &warnings[..warnings.len().min(TOLD)];
+    if told.is_empty() { None } else { serde_json::to_string(told).ok() }
 }
 
 fn next_free(first: &Path) -> PathBuf {

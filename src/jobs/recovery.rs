@@ -12,6 +12,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
 use super::attempt::Workshop;
 use super::retry::plain;
@@ -38,6 +39,9 @@ impl Workshop {
         let mut found = Recovered::default();
         let unfinished = self.ledger.unfinished()?;
         let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).collect();
+        let publishing = unfinished.iter().filter(|job| job.state == State::Publishing);
+        let kept_bad =
+            publishing.filter_map(|job| Some(self.temporary_bad_records(job).file_name()?.to_owned())).collect();
         for job in &unfinished {
             match job.state {
                 State::Running => {
@@ -54,7 +58,7 @@ impl Workshop {
                 }
             }
         }
-        found.removed = self.remove_strays(&kept);
+        found.removed = remove_strays(&self.outbox, &kept) + remove_strays(&self.quarantine, &kept_bad);
         Ok(found)
     }
 
@@ -92,12 +96,13 @@ impl Workshop {
         }
         self.dispose(job)
     }
+}
 
-    fn remove_strays(&self, kept: &HashSet<OsString>) -> usize {
-        let Ok(entries) = fs::read_dir(self.outbox.join(STAGING)) else { return 0 };
-        let strays = entries.flatten().filter(|entry| !kept.contains(&entry.file_name()));
-        strays.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
-    }
+/// Removes from the staging folder inside `folder` all but the files in `kept`.
+fn remove_strays(folder: &Path, kept: &HashSet<OsString>) -> usize {
+    let Ok(entries) = fs::read_dir(folder.join(STAGING)) else { return 0 };
+    let strays = entries.flatten().filter(|entry| !kept.contains(&entry.file_name()));
+    strays.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }
 
 fn publishing_name(job: &Job) -> Option<OsString> {

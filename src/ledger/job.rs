@@ -180,6 +180,9 @@ pub struct Publication {
     pub columns: u64,
     /// Records that were left out.
     pub bad_records: u64,
+    /// What the conversion warned of: a JSON list of objects with `code`, `column`, `line` and `message`; `None` for
+    /// nothing.
+    pub warnings: Option<String>,
     /// Seconds from ready to the start of the attempt.
     pub wait_s: f64,
     /// Seconds of reading and converting.

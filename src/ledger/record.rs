@@ -71,6 +71,9 @@ pub struct Record {
     pub run_at: Timestamp,
     /// The job that converted the same bytes.
     pub duplicate_of: Option<JobId>,
+    /// What the conversion warned of: a list of objects with `code`, `column`, `line` and `message`.
+    #[serde(serialize_with = "json_text")]
+    pub warnings: Option<String>,
 }
 
 /// Which jobs `history` shows; the default is all of them.
@@ -143,6 +146,13 @@ fn hash<S: Serializer>(hash: &Option<[u8; 32]>, to: S) -> Result<S::Ok, S::Error
     hash.as_ref().map(digits).serialize(to)
 }
 
+/// JSON that is text in the ledger is JSON again.
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+fn json_text<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    let value = text.as_ref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    value.unwrap_or(serde_json::Value::Array(Vec::new())).serialize(to)
+}
+
 fn time<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&written(*time))
 }
@@ -188,6 +198,7 @@ mod tests {
             disposition: Disposition::Pending,
             run_at: at("2026-01-02T03:04:05Z"),
             duplicate_of: None,
+            warnings: Some(r#"[{"code":"all_null"}]"#.to_owned()),
         };
         let expected = format!(
             concat!(
@@ -196,7 +207,7 @@ mod tests {
                 r#""seen_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.000Z","finished_at":null,"#,
                 r#""wait_s":0.5,"convert_s":null,"publish_s":null,"error_code":null,"error":null,"line":null,"#,
                 r#""byte":null,"host":"here","disposition":"pending","run_at":"2026-01-02T03:04:05.000Z","#,
-                r#""duplicate_of":null}}"#
+                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}]}}"#
             ),
             "ab".repeat(32)
         );

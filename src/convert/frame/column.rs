@@ -28,9 +28,13 @@ pub(crate) enum Tag {
     BigInt,
     /// List or object; the heap holds its pickle.
     Nested,
+    /// A point in time without a zone, made by a hint: the word is its nanoseconds since 1970.
+    Time,
+    /// A point in time with a zone: the same, in UTC.
+    TimeUtc,
 }
 
-const TAGS: [Tag; 10] = [
+const TAGS: [Tag; 12] = [
     Tag::Missing,
     Tag::Null,
     Tag::Bool,
@@ -41,6 +45,8 @@ const TAGS: [Tag; 10] = [
     Tag::WildText,
     Tag::BigInt,
     Tag::Nested,
+    Tag::Time,
+    Tag::TimeUtc,
 ];
 
 impl Tag {
@@ -82,6 +88,11 @@ impl KindSet {
     /// Returns true if and only if `tag` occurs.
     pub(crate) fn has(self, tag: Tag) -> bool {
         self.0 & Self::of(tag).0 != 0
+    }
+
+    /// The kinds that occur.
+    pub(crate) fn tags(self) -> impl Iterator<Item = Tag> {
+        TAGS.into_iter().filter(move |tag| self.has(*tag))
     }
 
     /// Returns true if and only if a negative integer occurs.
@@ -132,9 +143,9 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// An empty column with room for `cells`, and for so many bytes in its heap.
-    pub(crate) fn with_capacity(cells: usize, heap: usize) -> Self {
-        Self { words: Vec::with_capacity(cells), heap: Vec::with_capacity(heap), ..Self::default() }
+    /// An empty column with room for `cells`.
+    pub(crate) fn with_capacity(cells: usize) -> Self {
+        Self { words: Vec::with_capacity(cells), ..Self::default() }
     }
 
     /// Number of cells so far; cells of later rows are absent.
@@ -239,6 +250,15 @@ impl Column {
         }
     }
 
+    /// The tag of the cell in `row`, which is stored.
+    #[inline]
+    pub(crate) fn tag(&self, row: usize) -> Tag {
+        match self.uniform {
+            Some(tag) => tag,
+            None => self.tags[row],
+        }
+    }
+
     /// Returns true if and only if a stored cell is an integer within 64 bits.
     pub(crate) fn has_integers(&self) -> bool {
         let kinds = self.stored_kinds();
@@ -283,14 +303,6 @@ impl Column {
         before.clone().find(|(r, _)| self.tag(*r).in_heap()).map_or(0, |(_, word)| offset(*word))
     }
 
-    #[inline]
-    fn tag(&self, row: usize) -> Tag {
-        match self.uniform {
-            Some(tag) => tag,
-            None => self.tags[row],
-        }
-    }
-
     fn stored_kinds(&self) -> KindSet {
         match self.uniform {
             Some(tag) => KindSet::of(tag),
@@ -322,7 +334,7 @@ impl Cell<'_> {
         match tag {
             Tag::Null => Self::Null,
             Tag::Bool => Self::Bool(word != 0),
-            Tag::Int => Self::Int(word.cast_signed()),
+            Tag::Int | Tag::Time | Tag::TimeUtc => Self::Int(word.cast_signed()),
             Tag::Uint => Self::Uint(word),
             Tag::Float => Self::Float(f64::from_bits(word)),
             Tag::Missing | Tag::Text | Tag::WildText | Tag::BigInt | Tag::Nested => Self::Missing,

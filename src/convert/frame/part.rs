@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::super::bad_records::BadRecord;
 use super::LineKind;
 use super::column::{Column, Tag};
+
+/// Stands between the names of a flattened key in a part, where a label has a dot; no UTF-8 holds this byte.
+pub(crate) const MEMBER: u8 = 0xff;
 
 /// The records of one batch, column by column.
 #[derive(Debug, Default)]
@@ -24,8 +28,10 @@ pub(crate) struct Part {
     first_line: u64,
     /// Lines without a record, each as the number of records before it.
     blanks: Vec<usize>,
-    /// Cells and heap bytes to make room for in a new column.
-    room: (usize, usize),
+    /// Records that were left out.
+    bad: Vec<BadRecord>,
+    /// Where hints cost digits: the column and the first row.
+    rounded: Vec<(usize, usize)>,
 }
 
 impl Part {
@@ -98,8 +104,6 @@ impl Part {
     /// expected is returned.
     #[inline]
     pub(crate) fn begin(&mut self, kind: LineKind) -> Result<(), LineKind> {
-        self.touched.clear();
-        self.width_before = self.columns.len();
         match *self.kind.get_or_insert(kind) {
             expected if expected == kind => Ok(()),
             expected => Err(expected),
@@ -110,6 +114,45 @@ impl Part {
     #[inline]
     pub(crate) fn end(&mut self) {
         self.rows += 1;
+        self.touched.clear();
+        self.width_before = self.columns.len();
+    }
+
+    /// Leaves the record at hand out: it is `bad`, and its line has no row.
+    pub(crate) fn leave_out(&mut self, bad: BadRecord) {
+        self.abandon();
+        self.bad.push(bad);
+        self.skip_line();
+    }
+
+    /// Takes out the records that were left out.
+    pub(crate) fn take_bad(&mut self) -> Vec<BadRecord> {
+        std::mem::take(&mut self.bad)
+    }
+
+    /// Number of lines: records, bad ones, and blank ones.
+    pub(crate) fn lines(&self) -> usize {
+        self.rows + self.blanks.len()
+    }
+
+    /// The label of column `index`: its key with dots between the names of members, or its position.
+    pub(crate) fn label(&self, index: usize) -> Vec<u8> {
+        match self.keys.get(index) {
+            Some(key) => label_of(key),
+            None => index.to_string().into_bytes(),
+        }
+    }
+
+    /// Puts `column` in the place of column `index`; it has the same rows. `rounded` is the first of them that lost
+    /// digits.
+    pub(crate) fn replace(&mut self, index: usize, column: Column, rounded: Option<usize>) {
+        self.columns[index] = column;
+        self.rounded.extend(rounded.map(|row| (index, row)));
+    }
+
+    /// The first row of column `index` whose integer lost digits when a hint made it a float.
+    pub(crate) fn rounded(&self, index: usize) -> Option<usize> {
+        self.rounded.iter().find(|(column, _)| *column == index).map(|(_, row)| *row)
     }
 
     /// Takes the record begun last back, as if it had never been. Returns true if and only if columns went with it.
@@ -175,10 +218,14 @@ impl Part {
     }
 
     fn add_column(&mut self) -> usize {
-        let (cells, heap) = if self.rows == 0 { self.room } else { (0, 0) };
-        self.columns.push(Column::with_capacity(cells, heap));
+        self.columns.push(Column::default());
         self.columns.len() - 1
     }
+}
+
+/// A key as a label: with dots between the names of members.
+pub(crate) fn label_of(key: &[u8]) -> Vec<u8> {
+    key.iter().map(|byte| if *byte == MEMBER { b'.' } else { *byte }).collect()
 }
 
 #[cfg(test)]

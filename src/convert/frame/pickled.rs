@@ -89,6 +89,34 @@ pub(crate) fn text_from(out: &mut Vec<u8>, bytes: &[u8], length: usize) {
     }
 }
 
+/// The bytes of a text that [`text`] has pickled.
+pub(crate) fn text_in(pickle: &[u8]) -> &[u8] {
+    let header = match pickle.first() {
+        Some(0x8c) => 2,
+        Some(b'X') => 5,
+        _ => 9,
+    };
+    pickle.get(header..).unwrap_or_default()
+}
+
+/// A float as Python's `repr` writes it, which is also how its `json` does.
+pub(crate) fn float_text(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-4..1e16).contains(&magnitude) {
+        let scientific = format!("{value:e}");
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |exponent| ("-", exponent));
+        return format!("{digits}e{sign}{exponent:0>2}");
+    }
+    format!("{value:?}")
+}
+
 /// Appends the beginning of a list or dict; [`close_list`] or [`close_dict`] ends it, unless it is `empty`.
 pub(crate) fn open(out: &mut Vec<u8>, dict: bool, empty: bool) {
     out.push(if dict { b'}' } else { b']' });
@@ -153,6 +181,34 @@ mod tests {
             let mut out = Vec::new();
             cell(&mut out, &one);
             assert_eq!(out.len() as u64, length_of(&one), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn a_pickled_text_is_found_again() {
+        for length in [0, 1, 255, 256, 70_000] {
+            let (bytes, mut pickle) = (vec![b'y'; length], Vec::new());
+            text(&mut pickle, &bytes);
+            assert_eq!(text_in(&pickle), bytes);
+        }
+    }
+
+    #[test]
+    fn floats_are_written_as_python_does() {
+        for (value, expected) in [
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (0.1, "0.1"),
+            (1e16, "1e+16"),
+            (123456789012345680.0, "1.2345678901234568e+17"),
+            (9999999999999998.0, "9999999999999998.0"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (5e-324, "5e-324"),
+            (1.5e300, "1.5e+300"),
+            (f64::INFINITY, "Infinity"),
+        ] {
+            assert_eq!(float_text(value), expected);
         }
     }
 

@@ -4,21 +4,28 @@
 //! columns; simd-json reads every other JSON of the standard; [`exact`] accepts what Python's `json` accepts beyond it
 //! (integers beyond 64 bits, lone surrogates), and its verdict on a bad line is the one reported.
 
+mod canonical;
 mod exact;
 mod fast;
 mod tape;
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use simd_json::{Buffers, INPUT_PADDING, StaticNode};
 
+use super::bad_records::BadRecord;
 use super::defect::Defect;
 use super::frame::LineKind;
+use super::frame::column::Tag;
+use super::frame::hints::{Hints, Misfit};
 use super::frame::part::Part;
 use super::input::Batch;
+use crate::config::Nested;
 use fast::{FastParser, Text};
 use tape::{Node, Tape};
 
 /// How records are to be read, the same for all batches of a source.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct ParsePlan {
     /// Most levels of nesting, the record itself being the first.
     pub(crate) depth: usize,
@@ -26,19 +33,68 @@ pub(crate) struct ParsePlan {
     pub(crate) columns: usize,
     /// Most bytes of a record.
     pub(crate) record_bytes: u64,
+    /// What becomes of lists and objects inside records.
+    pub(crate) nested: Nested,
+    /// What columns are to be.
+    pub(crate) hints: Hints,
+    /// Whether a bad record is left out, and not its file.
+    pub(crate) skip_bad: bool,
     /// What the records of earlier batches are.
     pub(crate) kind: Option<LineKind>,
+    /// With `skip_bad`: columns of text, in which a lone surrogate makes a record bad.
+    pub(crate) text_columns: HashSet<Vec<u8>>,
+    /// With `skip_bad`: columns without which a record is bad, and why.
+    pub(crate) needed_columns: HashMap<Vec<u8>, String>,
 }
 
 /// Parses every line of `batch`. On a defect nothing of the batch is of use.
-pub(crate) fn batch(batch: &Batch, plan: ParsePlan) -> Result<Part, Defect> {
-    let mut part = Part::new(batch.first_line, plan.kind);
-    let mut lines = LineParser::new(batch, plan);
-    let mut start = 0;
-    while start < batch.end {
-        start = lines.next(start, &mut part)?;
+///
+/// What is wrong with a value is known only when the columns are there. A record that is left out for that must leave no
+/// trace in them, so that the batch is read again without it.
+pub(crate) fn batch(batch: &Batch, plan: &ParsePlan) -> Result<Part, Defect> {
+    let mut known = BTreeMap::new();
+    loop {
+        let mut lines = LineParser::new(batch, plan, &known);
+        let mut part = Part::new(batch.first_line, plan.kind);
+        let mut start = 0;
+        while start < batch.end {
+            start = lines.next(start, &mut part)?;
+        }
+        if part.lines() != lines_in(&batch.bytes[..batch.end]) {
+            return Err(Defect::internal("records, bad records and blank lines are not all lines"));
+        }
+        let starts = lines.starts;
+        let found = misfits(&mut part, plan);
+        match found.first() {
+            None => return Ok(part),
+            Some((_, defect)) if !plan.skip_bad => return Err(defect.clone()),
+            Some(_) => known.extend(found.into_iter().map(|(row, defect)| (starts[row], defect))),
+        }
     }
-    Ok(part)
+}
+
+/// The rows that hold a value which does not fit its column, and why; the first first.
+fn misfits(part: &mut Part, plan: &ParsePlan) -> Vec<(usize, Defect)> {
+    let misfits = plan.hints.apply(part);
+    let defect = |misfit: Misfit| (misfit.row, Defect::misfit(part.line_of(misfit.row), &misfit.column, &misfit.why));
+    let mut found: Vec<_> = misfits.into_iter().map(defect).collect();
+    for index in 0..part.width() {
+        if plan.text_columns.is_empty() || !plan.text_columns.contains(&part.label(index)) {
+            continue;
+        }
+        let label = String::from_utf8_lossy(&part.label(index)).into_owned();
+        let column = part.column(index);
+        let wild = (0..column.len()).filter(|row| column.tag(*row) == Tag::WildText);
+        found.extend(wild.map(|row| (row, Defect::lone_surrogate(part.line_of(row), &label))));
+    }
+    for (label, why) in &plan.needed_columns {
+        if !(0..part.width()).any(|index| part.label(index) == *label) {
+            let label = String::from_utf8_lossy(label);
+            found.extend((0..part.rows()).map(|row| (row, Defect::misfit(part.line_of(row), &label, why))));
+        }
+    }
+    found.sort_by_key(|(row, _)| *row);
+    found
 }
 
 /// Parses the lines of one batch.
@@ -49,51 +105,80 @@ struct LineParser<'b> {
     unicode: bool,
     fast: FastParser,
     slow: SlowParser,
-    plan: ParsePlan,
+    plan: &'b ParsePlan,
+    /// Records that are known to be bad, by where they begin.
+    known: &'b BTreeMap<usize, Defect>,
+    /// Where each record begins, if bad ones are left out.
+    starts: Vec<usize>,
 }
 
 impl<'b> LineParser<'b> {
-    fn new(batch: &'b Batch, plan: ParsePlan) -> Self {
+    fn new(batch: &'b Batch, plan: &'b ParsePlan, known: &'b BTreeMap<usize, Defect>) -> Self {
         let lines = &batch.bytes[..batch.end];
         Self {
             batch,
             text: Text { bytes: &batch.bytes, end: batch.end, clean: is_clean(lines), breaks: false },
             unicode: simdutf8::basic::from_utf8(lines).is_ok(),
-            fast: FastParser::new(plan.depth, true),
+            fast: FastParser::new(plan.depth, plan.nested == Nested::Object),
             slow: SlowParser::default(),
             plan,
+            known,
+            starts: Vec::new(),
         }
     }
 
     /// Parses the line that begins at `start` into `part` and tells where the next one begins.
     fn next(&mut self, start: usize, part: &mut Part) -> Result<usize, Defect> {
-        let fast = if self.unicode { self.fast.record(&self.text, start, part) } else { None };
-        let end = match fast {
-            Some(end) => end,
-            None => self.slowly(start, part).map_err(|defect| defect.offset_by(self.batch.offset + start as u64))?,
-        };
-        if (end - start) as u64 > self.plan.record_bytes {
-            return Err(Defect::record_too_long(part.next_line() - 1, self.plan.record_bytes));
-        }
+        let (rows, end) = (part.rows(), self.line(start, part)?);
         if part.width() > self.plan.columns {
             return Err(Defect::too_many_columns(part.next_line() - 1, self.plan.columns));
+        }
+        if self.plan.skip_bad && part.rows() > rows {
+            self.starts.push(start);
         }
         Ok(end + break_length(&self.text.bytes[end..self.text.end]))
     }
 
-    fn slowly(&mut self, start: usize, part: &mut Part) -> Result<usize, Defect> {
+    /// Parses the line, or leaves its record out, and tells where it ends.
+    #[inline]
+    fn line(&mut self, start: usize, part: &mut Part) -> Result<usize, Defect> {
+        let may_be_long = (self.text.end - start) as u64 > self.plan.record_bytes;
+        let at_once = self.unicode && !may_be_long && self.known.is_empty();
+        if at_once && let Some(end) = self.fast.record(&self.text, start, part) {
+            return Ok(end);
+        }
         let rest = &self.text.bytes[start..self.text.end];
         let line = &rest[..line_end(rest).unwrap_or(rest.len())];
+        let end = start + line.len();
+        match self.slowly(start, line, part, at_once) {
+            Err(defect) if self.plan.skip_bad => {
+                let start = self.batch.offset + start as u64;
+                part.leave_out(BadRecord { defect: defect.at_line(part.next_line()), start, text: line.to_vec() });
+                Ok(end)
+            }
+            done => done.map(|()| end),
+        }
+    }
+
+    /// `tried` tells that the fast path has left this line already.
+    fn slowly(&mut self, start: usize, line: &[u8], part: &mut Part, tried: bool) -> Result<(), Defect> {
+        if let Some(defect) = self.known.get(&start) {
+            return Err(defect.clone());
+        }
         if line.len() as u64 > self.plan.record_bytes {
             return Err(Defect::record_too_long(part.next_line(), self.plan.record_bytes));
         }
         if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
             part.skip_line();
-        } else {
-            let more = start + line.len() + break_length(&rest[line.len()..]) < self.text.end;
-            self.slow.line(line, self.plan, part).map_err(|defect| explain(defect, line.len(), more))?;
+            return Ok(());
         }
-        Ok(start + line.len())
+        if self.unicode && !tried && self.fast.record(&self.text, start, part).is_some() {
+            return Ok(());
+        }
+        let behind = start + line.len();
+        let more = behind + break_length(&self.text.bytes[behind..self.text.end]) < self.text.end;
+        let parsed = self.slow.line(line, self.plan, part);
+        parsed.map_err(|defect| explain(defect, line.len(), more).offset_by(self.batch.offset + start as u64))
     }
 }
 
@@ -102,6 +187,13 @@ fn is_clean(lines: &[u8]) -> bool {
     let clean = |b: &u8| (*b >= 0x20) | (*b == b'\n') | (*b == b'\r');
     // Without a branch in the inner loop, many bytes are looked at in one step.
     lines.chunks(1024).all(|chunk| chunk.iter().fold(true, |all, b| all & clean(b)))
+}
+
+/// Lines in whole lines, of which the last may lack its line break.
+fn lines_in(lines: &[u8]) -> usize {
+    let feeds = memchr::memchr_iter(b'\n', lines).count();
+    let lone = memchr::memchr_iter(b'\r', lines).filter(|at| lines.get(at + 1) != Some(&b'\n')).count();
+    feeds + lone + usize::from(!matches!(lines.last(), None | Some(b'\n' | b'\r')))
 }
 
 /// Where the line ends: at a line feed or a carriage return, as in Python's universal newlines.
@@ -128,18 +220,18 @@ struct SlowParser {
 }
 
 impl SlowParser {
-    fn line(&mut self, line: &[u8], plan: ParsePlan, part: &mut Part) -> Result<(), Defect> {
+    fn line(&mut self, line: &[u8], plan: &ParsePlan, part: &mut Part) -> Result<(), Defect> {
         self.standard(line, plan, part).unwrap_or_else(|| exactly(line, plan, part))
     }
 
     /// The line by simd-json; `None` if it is one for the exact parser.
-    fn standard(&mut self, line: &[u8], plan: ParsePlan, part: &mut Part) -> Option<Result<(), Defect>> {
+    fn standard(&mut self, line: &[u8], plan: &ParsePlan, part: &mut Part) -> Option<Result<(), Defect>> {
         self.copy.clear();
         self.copy.extend_from_slice(line);
         self.copy.resize(line.len() + INPUT_PADDING, 0);
         let mut tape = self.tape.take().unwrap_or(simd_json::Tape(Vec::new())).reset();
         let parsed = simd_json::fill_tape_padded(&mut self.copy, line.len(), &mut self.buffers, &mut tape).is_ok();
-        let done = parsed.then(|| tape::record(&tape, part, plan.depth));
+        let done = parsed.then(|| tape::record(&tape, part, plan.depth, plan.nested));
         self.tape = Some(tape.reset());
         match done? {
             // The exact parser tells at which byte.
@@ -153,9 +245,9 @@ impl SlowParser {
 }
 
 /// The line by the exact parser.
-fn exactly(line: &[u8], plan: ParsePlan, part: &mut Part) -> Result<(), Defect> {
+fn exactly(line: &[u8], plan: &ParsePlan, part: &mut Part) -> Result<(), Defect> {
     let tape = exact::parse(line, plan.depth).map_err(|defect| defect.at_line(part.next_line()))?;
-    tape::record(&tape, part, plan.depth)
+    tape::record(&tape, part, plan.depth, plan.nested)
 }
 
 /// A first line that ends before its record does, with more lines behind it, is a document spread over lines.

@@ -21,7 +21,7 @@ pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, Ledger
 pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -> Result<(), LedgerError> {
     let sql = "UPDATE job SET state = 'publishing', changed_at = :now, source_hash = :hash, temporary = :temporary,
         output = :output, output_bytes = :output_bytes, rows = :rows, columns = :columns, bad_records = :bad_records,
-        wait_s = :wait_s, convert_s = :convert_s WHERE id = :id AND state = 'running'";
+        wait_s = :wait_s, convert_s = :convert_s, warnings = :warnings WHERE id = :id AND state = 'running'";
     let values = named_params! {
         ":id": id,
         ":now": Time(Timestamp::now()),
@@ -34,6 +34,7 @@ pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -
         ":bad_records": publication.bad_records.cast_signed(),
         ":wait_s": publication.wait_s,
         ":convert_s": publication.convert_s,
+        ":warnings": publication.warnings,
     };
     step(c, id, "publish", sql, values)
 }
@@ -94,7 +95,7 @@ pub(super) fn quarantined(
     // An output that was given up is no output: nothing of it stays in the record.
     let sql = "UPDATE job SET state = 'quarantined', disposition = :disposition, finished_at = :now,
         changed_at = :now, error_code = :code, error = :message, line = :line, byte = :byte, requeued = 0,
-        temporary = NULL, output = NULL, output_bytes = NULL, rows = NULL, columns = NULL, bad_records = NULL
+        temporary = NULL, output = NULL, output_bytes = NULL, rows = NULL, columns = NULL, bad_records = NULL, warnings = NULL
         WHERE id = :id AND state IN ('ready', 'running', 'failed', 'publishing')";
     let values = named_params! {
         ":id": id,

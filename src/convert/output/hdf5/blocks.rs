@@ -31,17 +31,23 @@ pub(super) struct PickleSize {
     pub(super) words: bool,
 }
 
-/// The blocks of `frame`: one for each numeric dtype, one for each text column, one for all object columns.
+/// The blocks of `frame`: one for each numeric dtype, one for each column of text, of points in time with a zone and of
+/// nullable integers, one for all object columns.
 pub(super) fn of(frame: &Frame) -> Result<Vec<Block>, Defect> {
     let of = |dtype: Dtype| -> Vec<usize> {
         (0..frame.columns.len()).filter(|index| frame.columns[*index].dtype == dtype).collect()
     };
     let mut blocks = Vec::new();
-    for dtype in [Dtype::Float64, Dtype::Int64, Dtype::Uint64, Dtype::Bool] {
+    for dtype in [Dtype::Float64, Dtype::Int64, Dtype::Uint64, Dtype::Bool, Dtype::Datetime] {
         blocks.push(Block { dtype, columns: of(dtype), pickle: None });
     }
-    for column in of(Dtype::Str) {
-        blocks.push(pickled(frame, Dtype::Str, vec![column])?);
+    for column in of(Dtype::DatetimeUtc) {
+        blocks.push(Block { dtype: Dtype::DatetimeUtc, columns: vec![column], pickle: None });
+    }
+    for dtype in [Dtype::Str, Dtype::NullableInt] {
+        for column in of(dtype) {
+            blocks.push(pickled(frame, dtype, vec![column])?);
+        }
     }
     if let objects @ [_, ..] = &of(Dtype::Object)[..] {
         blocks.push(pickled(frame, Dtype::Object, objects.to_vec())?);
@@ -51,7 +57,9 @@ pub(super) fn of(frame: &Frame) -> Result<Vec<Block>, Defect> {
 }
 
 fn pickled(frame: &Frame, dtype: Dtype, columns: Vec<usize>) -> Result<Block, Defect> {
-    let header = pickle::header(&[frame.rows, columns.len()]);
+    // pandas takes a `value_type` for one-dimensional arrays only.
+    let flat = dtype == Dtype::NullableInt;
+    let header = if flat { pickle::header(&[frame.rows]) } else { pickle::header(&[frame.rows, columns.len()]) };
     let pieces: Vec<u64> = (0..frame.parts.len()).map(|part| pickle::piece_length(frame, &columns, part)).collect();
     let exact = header.len() as u64 + pieces.iter().sum::<u64>() + pickle::FOOTER.len() as u64;
     let words = exact >= WORDS_FROM;

@@ -145,7 +145,9 @@ fn tag_of(dtype: Dtype) -> Tag {
         Dtype::Bool => Tag::Bool,
         Dtype::Int64 => Tag::Int,
         Dtype::Uint64 => Tag::Uint,
-        Dtype::Float64 | Dtype::Str | Dtype::Object => Tag::Float,
+        Dtype::Datetime => Tag::Time,
+        Dtype::DatetimeUtc => Tag::TimeUtc,
+        Dtype::Float64 | Dtype::Str | Dtype::Object | Dtype::NullableInt => Tag::Float,
     }
 }
 
@@ -157,6 +159,8 @@ fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
         (Cell::Int(value), Dtype::Float64) => (value as f64).to_bits(),
         (Cell::Uint(value), Dtype::Float64) => (value as f64).to_bits(),
         (Cell::Float(value), _) => value.to_bits(),
+        // No point in time: pandas' NaT.
+        (Cell::Missing | Cell::Null, Dtype::Datetime | Dtype::DatetimeUtc) => i64::MIN.cast_unsigned(),
         (Cell::Int(value), _) => value.cast_unsigned(),
         (Cell::Uint(value), _) => value,
         (Cell::Bool(value), _) => u64::from(value),

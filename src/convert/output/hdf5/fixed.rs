@@ -32,14 +32,35 @@ const SMALL_PICKLE: u64 = 16 << 10;
 /// `None` as a pickle.
 const NONE: &[u8] = b"N.";
 
+/// What an output tells of its source, as attributes of its root group that pandas does not look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Provenance {
+    /// Records that were left out (`h5inbox_bad_records`; beside it stands `h5inbox_rows`).
+    pub(crate) bad_records: u64,
+}
+
 /// Writes `frame` under `key` into the new file `path` and returns the file's size in bytes. With `durable` its bytes
 /// are on disk on return.
-pub(crate) fn write(frame: &Frame, key: &str, path: &Path, durable: bool) -> Result<u64, ConvertError> {
+pub(crate) fn write(
+    frame: &Frame,
+    key: &str,
+    provenance: Provenance,
+    path: &Path,
+    durable: bool,
+) -> Result<u64, ConvertError> {
     let blocks = blocks::of(frame)?;
     let small: Vec<Option<Vec<u8>>> = blocks.iter().map(|block| small_pickle(frame, block)).collect();
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let refused = |Refused { action, detail }| OutputError::Hdf5 { action, path: path.into(), detail };
-    let addresses = capi::locked(|library| lay_out(library, frame, &blocks, &small, key, &name)).map_err(refused)?;
+    let addresses = capi::locked(|library| {
+        let (file, root) = capi::create(library, &name)?;
+        root.int(library, "h5inbox_rows", i64::try_from(frame.rows).unwrap_or(i64::MAX))?;
+        root.int(library, "h5inbox_bad_records", provenance.bad_records.cast_signed())?;
+        let addresses = lay_out(library, root, frame, &blocks, &small, key)?;
+        file.close()?;
+        Ok(addresses)
+    })
+    .map_err(refused)?;
     let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
     fill::write(&file, frame, &blocks, &addresses).map_err(OutputError::io("write", path))?;
     if durable {
@@ -61,15 +82,14 @@ fn small_pickle(frame: &Frame, block: &Block) -> Option<Vec<u8>> {
 }
 
 /// Everything that needs the library: groups, attributes, labels, small pickles, and space for everything else.
-fn lay_out(
-    library: &Library,
+fn lay_out<'l>(
+    library: &'l Library,
+    root: Handle<'l>,
     frame: &Frame,
     blocks: &[Block],
     small: &[Option<Vec<u8>>],
     key: &str,
-    path: &std::ffi::CStr,
 ) -> Result<Addresses, Refused> {
-    let (file, root) = capi::create(library, path)?;
     node(library, &root, "GROUP", "1.0")?;
     root.text(library, "PYTABLES_FORMAT_VERSION", "2.1")?;
     let group = key_group(library, root, key)?;
@@ -90,8 +110,6 @@ fn lay_out(
     for number in blocks.iter().enumerate().filter(|(n, block)| block.pickle.is_some() && small[*n].is_none()) {
         group.unlink(&heap_name(number.0))?;
     }
-    drop(group);
-    file.close()?;
     Ok(addresses)
 }
 
@@ -181,7 +199,23 @@ fn values<'l>(
         array_attributes(library, &node)?;
     }
     node.flag(library, "transposed", true)?;
+    if let Some(value_type) = value_type(block.dtype) {
+        node.text(library, "value_type", value_type)?;
+    }
+    if block.dtype == Dtype::DatetimeUtc {
+        node.text(library, "tz", "UTC")?;
+    }
     Ok(address)
+}
+
+/// What pandas is to make of the values. `datetime64` is the only word for points in time that pandas from 1.5 on
+/// understands, 3.0.0 excepted; `Int64` is ignored before pandas 2.3.
+fn value_type(dtype: Dtype) -> Option<&'static str> {
+    match dtype {
+        Dtype::Datetime | Dtype::DatetimeUtc => Some("datetime64"),
+        Dtype::NullableInt => Some("Int64"),
+        _ => None,
+    }
 }
 
 /// A row whose content is written without the library, in a place that the library keeps free: that of a dataset of bytes
@@ -204,9 +238,9 @@ fn large_pickle<'l>(
 fn element(dtype: Dtype) -> Element {
     match dtype {
         Dtype::Bool => Element::Bool,
-        Dtype::Int64 => Element::Int64,
+        Dtype::Int64 | Dtype::Datetime | Dtype::DatetimeUtc => Element::Int64,
         Dtype::Uint64 => Element::Uint64,
-        Dtype::Float64 | Dtype::Str | Dtype::Object => Element::Float64,
+        Dtype::Float64 | Dtype::Str | Dtype::Object | Dtype::NullableInt => Element::Float64,
     }
 }
 

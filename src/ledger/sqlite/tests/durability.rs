@@ -164,10 +164,10 @@ fn other_schemas_and_other_programs_are_refused() {
     let set = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     set("PRAGMA user_version = 99");
     let newer =
-        |opened: Result<SqliteLedger, _>| matches!(opened, Err(LedgerError::SchemaNewer { found: 99, known: 1 }));
+        |opened: Result<SqliteLedger, _>| matches!(opened, Err(LedgerError::SchemaNewer { found: 99, known: 2 }));
     assert!(newer(SqliteLedger::open(&path)) && newer(SqliteLedger::open_shared(&path)));
     set("PRAGMA user_version = 0");
-    assert!(matches!(SqliteLedger::open_shared(&path), Err(LedgerError::SchemaOlder { found: 0, known: 1 })));
+    assert!(matches!(SqliteLedger::open_shared(&path), Err(LedgerError::SchemaOlder { found: 0, known: 2 })));
     set("PRAGMA application_id = 1");
     assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::Foreign(_))));
 }

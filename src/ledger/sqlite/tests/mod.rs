@@ -57,6 +57,7 @@ fn publication(id: JobId) -> Publication {
         rows: 10,
         columns: 3,
         bad_records: 1,
+        warnings: Some("[]".to_owned()),
         wait_s: 0.25,
         convert_s: 0.5,
     }

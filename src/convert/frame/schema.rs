@@ -1,0 +1,46 @@
+//! What a frame is, column by column, without its values.
+
+use serde::Serialize;
+
+use super::Frame;
+use super::column::Tag;
+
+/// One column of a frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ColumnSchema {
+    /// Its label.
+    pub name: String,
+    /// Its dtype in pandas 3: `bool`, `int64`, `uint64`, `float64`, `str`, `object`, `datetime64[ns]`,
+    /// `datetime64[ns, UTC]` or `Int64`.
+    pub dtype: &'static str,
+    /// Records with a value other than null.
+    pub values: u64,
+    /// Records with null.
+    pub null: u64,
+    /// Records without the key, or with the word `NaN`.
+    pub missing: u64,
+}
+
+impl Frame {
+    /// All columns, in order.
+    pub(crate) fn schema(&self) -> Vec<ColumnSchema> {
+        (0..self.columns.len()).map(|index| self.column_schema(index)).collect()
+    }
+
+    fn column_schema(&self, index: usize) -> ColumnSchema {
+        let (mut null, mut missing) = (0, 0);
+        for (part, cells) in self.cells(index) {
+            let stored = cells.map_or(0, super::Column::len);
+            null += cells.map_or(0, |cells| cells.count(Tag::Null));
+            missing += cells.map_or(0, |cells| cells.count(Tag::Missing));
+            *(if part.absent() == Tag::Null { &mut null } else { &mut missing }) += part.rows() - stored;
+        }
+        ColumnSchema {
+            name: self.label(index),
+            dtype: self.columns[index].dtype.name(),
+            values: (self.rows - null - missing) as u64,
+            null: null as u64,
+            missing: missing as u64,
+        }
+    }
+}
