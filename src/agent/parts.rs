@@ -80,7 +80,7 @@ fn workshop(config: &Config, ledger: Arc<dyn Ledger>) -> Workshop {
         quarantine: config.source.quarantine.clone(),
         after: config.source.after,
         on_existing: config.output.on_existing,
-        options: Options { hash: true, ..Options::from_config(config) },
+        options: Options { hash: true, ..Options::from_config(config, config.worker_count()) },
         max_attempts: config.retry.max_attempts,
         backoff: Backoff {
             first: Duration::from_secs(config.retry.backoff_secs),

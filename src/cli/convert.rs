@@ -94,7 +94,7 @@ impl Convert {
     }
 
     fn options(&self) -> Result<Options, ExitCode> {
-        let options = Options { durable: self.durable, ..self.records.options()? };
+        let options = Options { durable: self.durable, ..self.records.options(self.worker_count())? };
         Ok(match &self.key {
             Some(key) => Options { key: key.clone(), ..options },
             None => options,
@@ -234,7 +234,7 @@ fn hint(error: &ConvertError) -> &str {
         ConvertError::Defect(defect) => &defect.hint,
         ConvertError::Read(_) => "check the path and its permissions",
         ConvertError::Changed => "wait until its writer has finished, then convert it again",
-        ConvertError::Output(_) => "check free space and permissions of the output's folder",
+        ConvertError::Output(_) | ConvertError::Spill(_) => "check free space and permissions of the output's folder",
     }
 }
 

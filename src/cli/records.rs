@@ -29,13 +29,13 @@ pub(super) struct RecordOptions {
 }
 
 impl RecordOptions {
-    /// The options of a conversion: those of the configuration file, if there is one, and these.
-    pub(super) fn options(&self) -> Result<Options, ExitCode> {
+    /// The options of one of `workers` conversions at a time: those of the configuration file, if there is one, and these.
+    pub(super) fn options(&self, workers: usize) -> Result<Options, ExitCode> {
         let config = match &self.config {
             Some(file) => load(file)?,
             None => Config::new(PathBuf::new(), PathBuf::new()),
         };
-        let mut options = Options::from_config(&config);
+        let mut options = Options::from_config(&config, workers);
         let records = &mut options.records;
         records.on_bad_record = self.on_bad_record.unwrap_or(records.on_bad_record);
         records.nested = self.nested.unwrap_or(records.nested);

@@ -34,7 +34,7 @@ struct Line<'a> {
 
 impl SchemaVerb {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
-        let options = self.records.options()?;
+        let options = self.records.options(1)?;
         let mut code = ExitCode::Success;
         for path in &self.paths {
             let read = open_named(path).map_err(|error| error.to_string()).and_then(|(file, identity)| {

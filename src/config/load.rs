@@ -85,7 +85,7 @@ fn records(reader: &mut Reader, to: &mut Records) {
 }
 
 fn limits(reader: &mut Reader, to: &mut Limits) {
-    reader.read("limits.memory_bytes", &mut to.memory_bytes, only(0));
+    reader.read("limits.memory_bytes", &mut to.memory_bytes, number(0..=i64::MAX));
     reader.read("limits.file_bytes", &mut to.file_bytes, number(0..=i64::MAX));
     reader.read("limits.record_bytes", &mut to.record_bytes, number(1..=RECORD_BYTES));
     reader.read("limits.depth", &mut to.depth, number(1..=DEPTH));

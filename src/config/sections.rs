@@ -134,7 +134,7 @@ impl Default for Records {
 /// `[limits]`: what one source may cost before it is refused.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
-    /// Memory for all workers together, bytes. Always 0, which is no limit, in this version.
+    /// Memory for all workers together, bytes; 0 stands for a quarter of the machine's.
     pub memory_bytes: u64,
     /// Longest source, bytes; 0 stands for any.
     pub file_bytes: u64,

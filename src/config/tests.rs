@@ -105,7 +105,6 @@ fn what_later_releases_will_do_is_refused_by_name() {
         ("output", "layout = 'plain'"),
         ("output", "compression = 'zlib:5'"),
         ("records", "input = 'document'"),
-        ("limits", "memory_bytes = 1000000"),
         ("limits", "decompression_ratio = 10"),
         ("ledger", "keep_days = 30"),
         ("ledger", "url = 'postgres://user:secret@host/db'"),

@@ -117,6 +117,13 @@ impl Defect {
         Self::limit("limit_file_bytes", what, "limits.file_bytes")
     }
 
+    /// Records that need more than `limits.memory_bytes` allows.
+    pub(crate) fn too_much_memory(line: u64, bytes: u64) -> Self {
+        let what =
+            format!("the records from here on need {bytes} bytes of memory at once, more than one worker may take");
+        Self::limit("limit_memory_bytes", what, "limits.memory_bytes").at_line(line)
+    }
+
     /// A conversion over `limits.convert_secs`.
     pub(crate) fn too_slow(limit: u64) -> Self {
         Self::limit("limit_convert_secs", format!("conversion took longer than {limit} s"), "limits.convert_secs")

@@ -8,6 +8,7 @@ mod bad_records;
 mod defect;
 mod frame;
 mod input;
+mod memory;
 pub mod output;
 mod parse;
 
@@ -25,6 +26,7 @@ use frame::part::Part;
 pub use frame::{ColumnSchema, Warning};
 use frame::{Frame, JoinError};
 use input::{Batch, BatchReader, ReadLimits};
+use memory::Parts;
 use output::OutputError;
 use output::hdf5::fixed::Provenance;
 use parse::ParsePlan;
@@ -50,6 +52,9 @@ pub struct Options {
     pub depth: usize,
     /// Most columns of a frame.
     pub columns: usize,
+    /// Bytes of memory for the columns of one conversion; more are put aside in a temporary file. At most 256 MiB are
+    /// used however much is allowed.
+    pub memory_bytes: u64,
     /// Seconds that one conversion may take.
     pub convert_secs: u64,
     /// Whether to compute the content's hash.
@@ -59,13 +64,22 @@ pub struct Options {
 }
 
 impl Options {
-    /// As `config` says; without a hash.
+    /// As `config` says, for `workers` conversions at a time; without a hash.
     #[must_use]
-    pub fn from_config(config: &Config) -> Self {
+    pub fn from_config(config: &Config, workers: usize) -> Self {
         let Limits { record_bytes, file_bytes, depth, columns, convert_secs, .. } = config.limits;
-        let (key, durable) = (config.output.key.clone(), config.output.durable);
-        let records = config.records.clone();
-        Self { key, records, record_bytes, file_bytes, depth, columns, convert_secs, hash: false, durable }
+        Self {
+            key: config.output.key.clone(),
+            records: config.records.clone(),
+            record_bytes,
+            file_bytes,
+            depth,
+            columns,
+            memory_bytes: memory::share(config.limits.memory_bytes, workers),
+            convert_secs,
+            hash: false,
+            durable: config.output.durable,
+        }
     }
 }
 
@@ -118,6 +132,9 @@ pub enum ConvertError {
     /// The output could not be written. May pass.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// Columns could not be put aside in a temporary file, or not be read back. May pass.
+    #[error("cannot put columns aside in a temporary file beside the output: {0}")]
+    Spill(#[source] io::Error),
 }
 
 /// Where a conversion writes.
@@ -137,7 +154,8 @@ pub fn to_file(
     target: Target<'_>,
     options: &Options,
 ) -> Result<Summary, ConvertError> {
-    let read = read(source, identity, target.bad_records, options)?;
+    let beside = target.output.parent().unwrap_or(Path::new("."));
+    let read = read(source, identity, target.bad_records, beside, options)?;
     let frame = &read.frame;
     let provenance = Provenance { bad_records: read.bad_records };
     let output_bytes = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, options.durable)?;
@@ -155,7 +173,7 @@ pub fn to_file(
 
 /// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.
 pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
-    let read = read(source, identity, None, options)?;
+    let read = read(source, identity, None, &std::env::temp_dir(), options)?;
     Ok(Schema {
         rows: read.frame.rows as u64,
         bad_records: read.bad_records,
@@ -176,19 +194,22 @@ fn read(
     mut source: &File,
     identity: Identity,
     bad_path: Option<&Path>,
+    spill_folder: &Path,
     options: &Options,
 ) -> Result<Read, ConvertError> {
     let mut plan = plan(options);
     loop {
         let mut reader = BatchReader::new(source, read_limits(options), options.hash);
         let mut bad = BadRecords::to(bad_path);
-        let parsed = parse_all(&mut reader, identity, &mut plan, &mut bad);
+        let mut parts = Parts::new(spill_folder, options.memory_bytes);
+        let parsed = parse_all(&mut reader, identity, &mut plan, &mut bad, &mut parts);
         unchanged(source, identity)?;
-        let parts = parsed?;
+        parsed?;
         if reader.bytes_read() != identity.size {
             return Err(ConvertError::Changed);
         }
-        match Frame::join(parts, options.columns, &plan.hints, plan.skip_bad) {
+        let (parts, spill) = parts.into_inner();
+        match Frame::join(parts, spill, options.columns, &plan.hints, plan.skip_bad) {
             Ok(frame) => return finish(frame, bad, &reader, options),
             Err(JoinError::Defect(defect)) => return Err(defect.into()),
             Err(JoinError::Again(columns)) => {
@@ -241,24 +262,24 @@ fn parse_all(
     identity: Identity,
     plan: &mut ParsePlan,
     bad: &mut BadRecords<'_>,
-) -> Result<Vec<Part>, ConvertError> {
-    let mut parts = Vec::new();
+    parts: &mut Parts,
+) -> Result<(), ConvertError> {
     // The first record decides what all records are.
     while plan.kind.is_none() || identity.size < PARALLEL_BYTES {
-        let Some(batch) = reader.next_batch()? else { return Ok(parts) };
+        let Some(batch) = reader.next_batch()? else { return Ok(()) };
         let part = parse::batch(&batch, plan)?;
         plan.kind = part.kind();
-        parts.push(bad.take_from(part)?);
+        parts.add(bad.take_from(part)?)?;
     }
     loop {
         let batches = some_batches(reader, 4 * rayon::current_num_threads())?;
         if batches.is_empty() {
-            return Ok(parts);
+            return Ok(());
         }
         let parsed: Vec<Result<Part, Defect>> =
             batches.into_par_iter().map(|batch| parse::batch(&batch, plan)).collect();
         for part in parsed {
-            parts.push(bad.take_from(part?)?);
+            parts.add(bad.take_from(part?)?)?;
         }
     }
 }

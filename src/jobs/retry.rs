@@ -48,7 +48,7 @@ impl From<ConvertError> for Trouble {
             ConvertError::Defect(defect) => Self::Permanent(failure_of(&defect)),
             ConvertError::Changed => Self::Changed,
             ConvertError::Read(_) => Self::Transient(plain("read_error", &error)),
-            ConvertError::Output(_) => Self::Transient(plain("output_error", &error)),
+            ConvertError::Output(_) | ConvertError::Spill(_) => Self::Transient(plain("output_error", &error)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `h5inbox convert`: the parallel map over files.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -76,4 +77,35 @@ fn a_wrong_call_is_code_2_and_a_missing_file_code_1() {
     assert_eq!(run(&["convert"]).status.code(), Some(2));
     assert_eq!(run(&["convert", "x.json", "--format", "feather"]).status.code(), Some(2));
     assert_eq!(run(&["convert", "/nowhere/x.json"]).status.code(), Some(1));
+}
+
+#[test]
+fn columns_put_aside_for_want_of_memory_give_the_same_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (mut source, config) = (String::new(), at("config.toml"));
+    for row in 0..120_000_u64 {
+        // Numbers, text, lists, keys that come and go, and a column that is no number only at its end.
+        let odd = if row == 119_999 { "\"x\"".to_owned() } else { row.to_string() };
+        let _ = write!(
+            source,
+            "{{\"n\": {row}, \"f\": {row}.5, \"t\": \"text {row}\", \"l\": [{row}, null], \"odd\": {odd}"
+        );
+        if row % 1000 == 7 {
+            source += ", \"rare\": true";
+        }
+        source += "}\n";
+    }
+    fs::write(at("big.json"), source).unwrap();
+    let folders = format!("inbox.path = \"{0}/i\"\noutput.path = \"{0}/o\"\n", folder.path().display());
+    fs::write(&config, folders + "limits.memory_bytes = 1\n").unwrap();
+    let convert = |to: &str, more: &[&str]| {
+        let done =
+            h5inbox().arg("convert").arg(at("big.json")).arg("--outdir").arg(at(to)).args(more).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        fs::read(at(to).join("big.h5")).unwrap()
+    };
+    let (all, little) = (convert("all", &[]), convert("little", &["--config", config.to_str().unwrap()]));
+    assert!(all == little, "{} and {} bytes", all.len(), little.len());
+    assert_eq!(fs::read_dir(at("little")).unwrap().count(), 1);
 }

@@ -34,7 +34,10 @@ pub(crate) enum Tag {
     TimeUtc,
 }
 
-const TAGS: [Tag; 12] = [
+/// Number of tags.
+pub(crate) const TAG_COUNT: usize = 12;
+
+const TAGS: [Tag; TAG_COUNT] = [
     Tag::Missing,
     Tag::Null,
     Tag::Bool,
@@ -50,6 +53,11 @@ const TAGS: [Tag; 12] = [
 ];
 
 impl Tag {
+    /// The tag with this number; the first for a number that no tag has.
+    pub(crate) fn of_number(number: u8) -> Self {
+        TAGS.get(usize::from(number)).copied().unwrap_or(Self::Missing)
+    }
+
     fn in_heap(self) -> bool {
         matches!(self, Self::Text | Self::WildText | Self::BigInt | Self::Nested)
     }
@@ -131,7 +139,7 @@ pub(crate) enum Cell<'a> {
 }
 
 /// The cells of one column in one batch.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
     /// The one tag of all cells so far; `None` without cells, or if there are several.
     uniform: Option<Tag>,
@@ -146,6 +154,21 @@ impl Column {
     /// An empty column with room for `cells`.
     pub(crate) fn with_capacity(cells: usize) -> Self {
         Self { words: Vec::with_capacity(cells), ..Self::default() }
+    }
+
+    /// A column made of what [`Column::raw`] and [`Column::uniform`] told of another.
+    pub(crate) fn from_raw(uniform: Option<Tag>, words: Vec<u64>, tags: Vec<Tag>, heap: Vec<u8>) -> Self {
+        Self { uniform, tags, words, heap }
+    }
+
+    /// The words, the tags (none if they are all the same) and the heap.
+    pub(crate) fn raw(&self) -> (&[u64], &[Tag], &[u8]) {
+        (&self.words, &self.tags, &self.heap)
+    }
+
+    /// The one tag of all stored cells, if they have one.
+    pub(crate) fn uniform(&self) -> Option<Tag> {
+        self.uniform
     }
 
     /// Number of cells so far; cells of later rows are absent.
@@ -228,28 +251,6 @@ impl Column {
         })
     }
 
-    /// The cell in `row`; see [`Column::cells`], which is faster for many.
-    pub(crate) fn cell(&self, row: usize, absent: Tag) -> Cell<'_> {
-        self.cells(row..row + 1, absent).next().unwrap_or(Cell::Missing)
-    }
-
-    /// The first row whose cell has the tag `tag`.
-    pub(crate) fn first(&self, tag: Tag) -> Option<usize> {
-        match self.uniform {
-            Some(uniform) => (uniform == tag).then_some(0),
-            None => self.tags.iter().position(|found| *found == tag),
-        }
-    }
-
-    /// How many stored cells have the tag `tag`.
-    pub(crate) fn count(&self, tag: Tag) -> usize {
-        match self.uniform {
-            Some(uniform) if uniform == tag => self.len(),
-            Some(_) => 0,
-            None => self.tags.iter().filter(|found| **found == tag).count(),
-        }
-    }
-
     /// The tag of the cell in `row`, which is stored.
     #[inline]
     pub(crate) fn tag(&self, row: usize) -> Tag {
@@ -257,12 +258,6 @@ impl Column {
             Some(tag) => tag,
             None => self.tags[row],
         }
-    }
-
-    /// Returns true if and only if a stored cell is an integer within 64 bits.
-    pub(crate) fn has_integers(&self) -> bool {
-        let kinds = self.stored_kinds();
-        kinds.has(Tag::Int) || kinds.has(Tag::Uint)
     }
 
     /// Bytes of memory that the cells take.
@@ -371,7 +366,7 @@ mod tests {
         column.push_word(Tag::Null, 0);
         text(&mut column, b"c");
         column.pad(5, Tag::Missing);
-        let cells: Vec<Cell<'_>> = (0..6).map(|row| column.cell(row, Tag::Missing)).collect();
+        let cells: Vec<Cell<'_>> = column.cells(0..6, Tag::Missing).collect();
         let expected =
             [Cell::Pickled(b"ab"), Cell::Int(7), Cell::Null, Cell::Pickled(b"c"), Cell::Missing, Cell::Missing];
         assert_eq!(cells, expected);
@@ -387,7 +382,7 @@ mod tests {
         column.pop();
         column.push_word(Tag::Int, 2);
         assert_eq!(column.kinds(2, Tag::Missing), KindSet::of(Tag::Int));
-        assert_eq!(column.cell(1, Tag::Missing), Cell::Int(2));
+        assert_eq!(column.cells(1..2, Tag::Missing).next(), Some(Cell::Int(2)));
         assert!(column.heap.is_empty());
     }
 }

@@ -10,15 +10,21 @@ pub(crate) mod hints;
 pub(crate) mod part;
 pub(crate) mod pickled;
 mod schema;
+pub(crate) mod spill;
+mod summary;
 mod warnings;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::io;
 
 use column::{Column, KindSet, Tag};
 use dtype::Dtype;
 use hints::Hints;
 use part::{MEMBER, Part, label_of};
 pub use schema::ColumnSchema;
+use spill::SpillFile;
+use summary::ColumnSummary;
 pub use warnings::Warning;
 
 use super::defect::Defect;
@@ -76,6 +82,24 @@ pub(crate) struct Frame {
     pub(crate) columns: Vec<ColumnPlan>,
     /// Number of records.
     pub(crate) rows: usize,
+    /// Where the cells are of the parts that do not hold them.
+    spill: Option<SpillFile>,
+}
+
+/// The cells of one part of a frame.
+pub(crate) struct PartCells<'f> {
+    frame: &'f Frame,
+    index: usize,
+    /// The part.
+    pub(crate) part: &'f Part,
+    cells: Cow<'f, [Column]>,
+}
+
+impl PartCells<'_> {
+    /// The cells of the frame's column `index`; `None` if the part never saw it (all absent here).
+    pub(crate) fn column(&self, index: usize) -> Option<&Column> {
+        self.frame.columns[index].places[self.index].map(|place| &self.cells[place])
+    }
 }
 
 /// Why parts do not make a frame.
@@ -103,11 +127,13 @@ pub(crate) struct BadColumns {
 }
 
 impl Frame {
-    /// Joins `parts` (in order) and decides every column's dtype, by `hints` or by its values. Refuses more than
+    /// Joins `parts` (in order), whose cells may be in `spill`, and decides every column's dtype, by `hints` or by its
+    /// values. Refuses more than
     /// `column_limit` columns, labels HDF5 cannot keep apart, and what makes a single record bad; with `skip_bad` the
     /// latter is [`JoinError::Again`].
     pub(crate) fn join(
         mut parts: Vec<Part>,
+        spill: Option<SpillFile>,
         column_limit: usize,
         hints: &Hints,
         skip_bad: bool,
@@ -120,7 +146,7 @@ impl Frame {
             Some(LineKind::List | LineKind::Scalar) => join_positions(&parts),
         };
         let rows = parts.iter().map(Part::rows).sum();
-        let mut frame = Self { parts, labels, columns: Vec::new(), rows };
+        let mut frame = Self { parts, labels, columns: Vec::new(), rows, spill };
         frame.columns = places.into_iter().map(|places| ColumnPlan { dtype: Dtype::Object, places }).collect();
         frame.decide(hints)?;
         if skip_bad {
@@ -131,15 +157,16 @@ impl Frame {
         Ok(frame)
     }
 
-    /// The cells of column `index` in every part; `None` where the part never saw the column (all missing there).
-    pub(crate) fn cells(&self, index: usize) -> impl Iterator<Item = (&Part, Option<&Column>)> {
+    /// What is known of column `index` in every part; `None` where the part never saw the column.
+    pub(crate) fn summaries(&self, index: usize) -> impl Iterator<Item = (&Part, Option<&ColumnSummary>)> {
         let places = &self.columns[index].places;
-        self.parts.iter().zip(places).map(|(part, place)| (part, place.map(|p| part.column(p))))
+        self.parts.iter().zip(places).map(|(part, place)| (part, place.map(|place| part.summary(place))))
     }
 
-    /// The cells of column `index` in part number `part`; `None` where the part never saw the column.
-    pub(crate) fn cells_in(&self, index: usize, part: usize) -> Option<&Column> {
-        self.columns[index].places[part].map(|place| self.parts[part].column(place))
+    /// The cells of all columns in part number `part`, read back if they were written away.
+    pub(crate) fn cells_of(&self, part: usize) -> io::Result<PartCells<'_>> {
+        let cells = self.parts[part].columns(self.spill.as_ref())?;
+        Ok(PartCells { frame: self, index: part, part: &self.parts[part], cells })
     }
 
     /// Returns true if and only if the label of column `index` ends in a NUL, which HDF5 loses.
@@ -173,24 +200,21 @@ impl Frame {
     }
 
     fn kinds(&self, index: usize) -> KindSet {
-        self.cells(index).fold(KindSet::default(), |kinds, (part, cells)| {
-            kinds.union(match cells {
-                Some(cells) => cells.kinds(part.rows(), part.absent()),
-                None => KindSet::of(part.absent()),
-            })
+        self.summaries(index).fold(KindSet::default(), |kinds, (part, summary)| {
+            kinds.union(summary.map_or(KindSet::of(part.absent()), |summary| summary.kinds))
         })
     }
 
     /// Within a part the first point in time decides; this is about parts that decided differently.
     fn mixed_zones(&self, index: usize) -> Defect {
-        let of = |tag| self.first_line(index, |cells| cells.first(tag));
+        let of = |tag| self.first_line(index, |summary| summary.first(tag));
         let line = of(Tag::Time).max(of(Tag::TimeUtc)).unwrap_or_default();
         Defect::misfit(line, &self.label(index), "some points in time have a zone, and some have none")
     }
 
-    /// The line of the first row that `find` finds in the cells of column `index`.
-    fn first_line(&self, index: usize, find: impl Fn(&Column) -> Option<usize>) -> Option<u64> {
-        self.cells(index).find_map(|(part, cells)| Some(part.line_of(find(cells?)?)))
+    /// The line of the first row that `find` knows of in the summaries of column `index`.
+    fn first_line(&self, index: usize, find: impl Fn(&ColumnSummary) -> Option<usize>) -> Option<u64> {
+        self.summaries(index).find_map(|(part, summary)| Some(part.line_of(find(summary?)?)))
     }
 
     /// Refuses what makes a record bad, naming its line: a lone surrogate is no text to pandas, so neither to us; and a
@@ -225,11 +249,11 @@ impl Frame {
 
     fn first_wild(&self, index: usize) -> Option<u64> {
         let text = self.columns[index].dtype == Dtype::Str;
-        text.then(|| self.first_line(index, |cells| cells.first(Tag::WildText))).flatten()
+        text.then(|| self.first_line(index, |summary| summary.first(Tag::WildText))).flatten()
     }
 
     fn first_part_without(&self, index: usize) -> Option<&Part> {
-        self.cells(index).find(|(_, cells)| cells.is_none()).map(|(part, _)| part)
+        self.summaries(index).find(|(_, summary)| summary.is_none()).map(|(part, _)| part)
     }
 }
 
@@ -273,9 +297,9 @@ fn refuse_labels_that_clash(
     let mut seen = HashSet::new();
     let Some(second) = labels.iter().position(|label| !seen.insert(label)) else { return Ok(()) };
     let line = places[second].iter().zip(parts).find_map(|(place, part)| {
-        let column = part.column((*place)?);
-        let row = (0..column.len()).find(|row| column.tag(*row) != Tag::Missing).unwrap_or(0);
-        Some(part.line_of(row))
+        let summary = part.summary((*place)?);
+        let valued = summary.kinds.tags().filter(|tag| *tag != Tag::Missing);
+        Some(part.line_of(valued.filter_map(|tag| summary.first(tag)).min().unwrap_or(0)))
     });
     Err(Defect::label_clash(line.unwrap_or(1), &String::from_utf8_lossy(&labels[second])))
 }

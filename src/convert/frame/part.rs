@@ -1,10 +1,14 @@
 //! The columns of one batch, filled record by record.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
 
 use super::super::bad_records::BadRecord;
 use super::LineKind;
 use super::column::{Column, Tag};
+use super::spill::{SpillFile, Spilled};
+use super::summary::ColumnSummary;
 
 /// Stands between the names of a flattened key in a part, where a label has a dot; no UTF-8 holds this byte.
 pub(crate) const MEMBER: u8 = 0xff;
@@ -32,6 +36,10 @@ pub(crate) struct Part {
     bad: Vec<BadRecord>,
     /// Where hints cost digits: the column and the first row.
     rounded: Vec<(usize, usize)>,
+    /// What is known of each column, once all records are there.
+    summaries: Vec<ColumnSummary>,
+    /// Where the columns are, if they are not here any more.
+    spilled: Option<Spilled>,
 }
 
 impl Part {
@@ -60,7 +68,7 @@ impl Part {
     /// Number of columns.
     #[inline]
     pub(crate) fn width(&self) -> usize {
-        self.columns.len()
+        self.columns.len().max(self.summaries.len())
     }
 
     /// The cells of column `index`.
@@ -72,6 +80,37 @@ impl Part {
     #[inline]
     pub(crate) fn absent(&self) -> Tag {
         if self.kind == Some(LineKind::List) { Tag::Null } else { Tag::Missing }
+    }
+
+    /// Ends the part: all records are there, and every cell is what it is to be.
+    pub(crate) fn finish(&mut self) {
+        let (rows, absent) = (self.rows, self.absent());
+        self.summaries = self.columns.iter().map(|column| ColumnSummary::of(column, rows, absent)).collect();
+        // What helped to fill the columns takes memory, and is not needed any more.
+        self.index = HashMap::default();
+        self.touched = Vec::new();
+    }
+
+    /// What is known of column `index`.
+    pub(crate) fn summary(&self, index: usize) -> &ColumnSummary {
+        &self.summaries[index]
+    }
+
+    /// Writes the columns away to `file`; the summaries stay.
+    pub(crate) fn spill(&mut self, file: &SpillFile) -> io::Result<()> {
+        if self.spilled.is_none() {
+            self.spilled = Some(file.write(&self.columns)?);
+            self.columns = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// The columns, read back from `file` if they were written away to it.
+    pub(crate) fn columns(&self, file: Option<&SpillFile>) -> io::Result<Cow<'_, [Column]>> {
+        match (&self.spilled, file) {
+            (Some(spilled), Some(file)) => file.read(spilled).map(Cow::Owned),
+            _ => Ok(Cow::Borrowed(&self.columns)),
+        }
     }
 
     /// The first key that occurred twice in one record: its column and row.
@@ -248,7 +287,9 @@ mod tests {
         record(&mut part, &[("b", 1), ("a", 2)]);
         record(&mut part, &[("a", 3), ("c", 4), ("a", 5)]);
         assert_eq!(part.keys().collect::<Vec<_>>(), [b"b", b"a", b"c"]);
-        let column = |index: usize| (0..2).map(|row| part.column(index).cell(row, Tag::Missing)).collect::<Vec<_>>();
+        let column = |index: usize| {
+            (0..2).map(|row| part.column(index).cells(row..row + 1, Tag::Missing).next().unwrap()).collect::<Vec<_>>()
+        };
         assert_eq!(column(0), [Cell::Int(1), Cell::Missing]);
         assert_eq!(column(1), [Cell::Int(2), Cell::Int(5)]);
         assert_eq!(column(2), [Cell::Missing, Cell::Int(4)]);
@@ -268,7 +309,7 @@ mod tests {
         assert_eq!(part.keys().collect::<Vec<_>>(), [b"a", b"c"]);
         let a: Vec<_> = part.column(0).cells(0..2, Tag::Missing).collect();
         assert_eq!(a, [Cell::Int(1), Cell::Int(6)]);
-        assert_eq!((part.column(1).cell(1, Tag::Missing), part.duplicate()), (Cell::Int(5), None));
+        assert_eq!((part.column(1).cells(1..2, Tag::Missing).next(), part.duplicate()), (Some(Cell::Int(5)), None));
     }
 
     #[test]

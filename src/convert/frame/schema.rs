@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Frame;
 use super::column::Tag;
+use super::summary::ColumnSummary;
 
 /// One column of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,18 +30,18 @@ impl Frame {
 
     fn column_schema(&self, index: usize) -> ColumnSchema {
         let (mut null, mut missing) = (0, 0);
-        for (part, cells) in self.cells(index) {
-            let stored = cells.map_or(0, super::Column::len);
-            null += cells.map_or(0, |cells| cells.count(Tag::Null));
-            missing += cells.map_or(0, |cells| cells.count(Tag::Missing));
-            *(if part.absent() == Tag::Null { &mut null } else { &mut missing }) += part.rows() - stored;
+        for (part, summary) in self.summaries(index) {
+            let absent = || ColumnSummary::absent(part.rows(), part.absent());
+            let summary = summary.cloned().unwrap_or_else(absent);
+            null += summary.count(Tag::Null);
+            missing += summary.count(Tag::Missing);
         }
         ColumnSchema {
             name: self.label(index),
             dtype: self.columns[index].dtype.name(),
-            values: (self.rows - null - missing) as u64,
-            null: null as u64,
-            missing: missing as u64,
+            values: self.rows as u64 - null - missing,
+            null,
+            missing,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::column::{Cell, Column, KindSet, Tag};
+use super::column::{KindSet, Tag};
 use super::dtype::Dtype;
 use super::{Frame, Labels};
 
@@ -58,7 +58,7 @@ impl Frame {
         }
         let of_part = |(part, place): (&super::Part, &Option<usize>)| {
             let place = (*place)?;
-            let row = part.rounded(place).or_else(|| first_inexact(part.column(place)))?;
+            let row = part.rounded(place).or(part.summary(place).first_inexact)?;
             Some(part.line_of(row))
         };
         let line = self.parts.iter().zip(&self.columns[index].places).find_map(of_part)?;
@@ -83,7 +83,7 @@ impl Frame {
         if !self.kinds(index).within(&[Tag::Null, Tag::Missing]) {
             return None;
         }
-        let line = self.cells(index).find_map(|(part, cells)| cells.map(|_| part.line_of(0)));
+        let line = self.summaries(index).find_map(|(part, summary)| summary.map(|_| part.line_of(0)));
         Some(self.warning("all_null", index, line, "has no value in any record"))
     }
 
@@ -92,14 +92,15 @@ impl Frame {
         if self.columns[index].dtype != Dtype::Object || groups(self.kinds(index)).count_ones() < 2 {
             return None;
         }
-        let mut first = None;
-        let line = self.cells(index).find_map(|(part, cells)| {
-            let cells = cells?;
-            let row = (0..cells.len()).find(|row| {
-                let group = group(cells.tag(*row));
-                group != 0 && *first.get_or_insert(group) != group
-            })?;
-            Some(part.line_of(row))
+        let mut groups_so_far = 0;
+        let line = self.summaries(index).find_map(|(part, summary)| {
+            let mut rows: Vec<(usize, u8)> = Vec::new();
+            rows.extend(summary?.kinds.tags().filter_map(|tag| Some((summary?.first(tag)?, group(tag)))));
+            rows.sort_unstable();
+            rows.into_iter().find_map(|(row, group)| {
+                groups_so_far |= group;
+                (groups_so_far.count_ones() > 1).then(|| part.line_of(row))
+            })
         });
         Some(self.warning(
             "mixed_types",
@@ -124,17 +125,6 @@ fn group(tag: Tag) -> u8 {
 
 fn groups(kinds: KindSet) -> u8 {
     kinds.tags().map(group).fold(0, |all, one| all | one)
-}
-
-fn first_inexact(cells: &Column) -> Option<usize> {
-    if !cells.has_integers() {
-        return None;
-    }
-    cells.cells(0..cells.len(), Tag::Missing).position(|cell| match cell {
-        Cell::Int(value) => !is_exact(value.unsigned_abs()),
-        Cell::Uint(value) => !is_exact(value),
-        _ => false,
-    })
 }
 
 /// Returns true if and only if `magnitude` is a float64 exactly: at most 53 bits between its first and last one.

@@ -66,7 +66,10 @@ pub(crate) fn batch(batch: &Batch, plan: &ParsePlan) -> Result<Part, Defect> {
         let starts = lines.starts;
         let found = misfits(&mut part, plan);
         match found.first() {
-            None => return Ok(part),
+            None => {
+                part.finish();
+                return Ok(part);
+            }
             Some((_, defect)) if !plan.skip_bad => return Err(defect.clone()),
             Some(_) => known.extend(found.into_iter().map(|(row, defect)| (starts[row], defect))),
         }

@@ -8,10 +8,10 @@ use std::os::unix::fs::FileExt;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::super::super::PARALLEL_BYTES;
-use super::super::super::frame::Frame;
 use super::super::super::frame::column::{Cell, Column, Tag};
 use super::super::super::frame::dtype::Dtype;
 use super::super::super::frame::part::Part;
+use super::super::super::frame::{Frame, PartCells};
 use super::blocks::{Block, PickleSize};
 use super::pickle;
 
@@ -46,15 +46,16 @@ pub(super) fn write(file: &File, frame: &Frame, blocks: &[Block], addresses: &Ad
         }
     }
     let write_part = |part: usize| {
+        let cells = frame.cells_of(part)?;
         if let Some(address) = addresses.rows {
             write_row_numbers(file, address, starts[part]..starts[part] + frame.parts[part].rows())?;
         }
         for (block, address) in blocks.iter().zip(&addresses.blocks) {
             if let (None, Some(address)) = (&block.pickle, address) {
-                write_numbers(file, *address, frame, block, part, starts[part])?;
+                write_numbers(file, *address, &cells, block, starts[part])?;
             }
         }
-        pickles.iter().try_for_each(|pickle| pickle.write_piece(file, frame, part))
+        pickles.iter().try_for_each(|pickle| pickle.write_piece(file, &cells, part))
     };
     if first_row as u64 * frame.columns.len() as u64 * 8 < PARALLEL_BYTES {
         (0..frame.parts.len()).try_for_each(write_part)
@@ -79,17 +80,10 @@ fn width(dtype: Dtype) -> usize {
 }
 
 /// Writes one part of a numeric block: row by row, as pandas has them.
-fn write_numbers(
-    file: &File,
-    address: u64,
-    frame: &Frame,
-    block: &Block,
-    index: usize,
-    first_row: usize,
-) -> io::Result<()> {
+fn write_numbers(file: &File, address: u64, cells: &PartCells<'_>, block: &Block, first_row: usize) -> io::Result<()> {
     let Block { dtype, columns, .. } = block;
-    let (part, dtype) = (&frame.parts[index], *dtype);
-    let cells: Vec<Option<&Column>> = columns.iter().map(|column| frame.cells_in(*column, index)).collect();
+    let (part, dtype) = (cells.part, *dtype);
+    let cells: Vec<Option<&Column>> = columns.iter().map(|column| cells.column(*column)).collect();
     let start = address + (first_row * columns.len() * width(dtype)) as u64;
     if dtype != Dtype::Bool
         && cfg!(target_endian = "little")
@@ -224,7 +218,7 @@ impl<'b> PickleWriter<'b> {
     }
 
     /// Writes the cells of one part of the frame.
-    fn write_piece(&self, file: &File, frame: &Frame, part: usize) -> io::Result<()> {
+    fn write_piece(&self, file: &File, cells: &PartCells<'_>, part: usize) -> io::Result<()> {
         let mut at = self.pieces[part];
         let mut out = Vec::with_capacity(PICKLE_BYTES);
         let mut flush = |out: &mut Vec<u8>| {
@@ -234,7 +228,7 @@ impl<'b> PickleWriter<'b> {
             Ok::<(), io::Error>(())
         };
         let relief = |out: &mut Vec<u8>| if out.len() >= PICKLE_BYTES { flush(out) } else { Ok(()) };
-        pickle::write_piece(frame, self.columns, part, &mut out, relief)?;
+        pickle::write_piece(cells, self.columns, &mut out, relief)?;
         flush(&mut out)?;
         if at == self.pieces[part + 1] {
             Ok(())

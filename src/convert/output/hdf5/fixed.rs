@@ -14,6 +14,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -49,7 +50,7 @@ pub(crate) fn write(
     durable: bool,
 ) -> Result<u64, ConvertError> {
     let blocks = blocks::of(frame)?;
-    let small: Vec<Option<Vec<u8>>> = blocks.iter().map(|block| small_pickle(frame, block)).collect();
+    let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let refused = |Refused { action, detail }| OutputError::Hdf5 { action, path: path.into(), detail };
     let addresses = capi::locked(|library| {
@@ -69,16 +70,24 @@ pub(crate) fn write(
     Ok(file.metadata().map_err(OutputError::io("look at", path))?.len())
 }
 
-/// The whole pickle, if it is small.
-fn small_pickle(frame: &Frame, block: &Block) -> Option<Vec<u8>> {
-    let size = block.pickle.as_ref().filter(|size| size.length < SMALL_PICKLE)?;
-    let mut out = size.header.clone();
-    for part in 0..frame.parts.len() {
-        // Nothing is written, so that nothing fails.
-        let _ = pickle::write_piece(frame, &block.columns, part, &mut out, |_| Ok(()));
+/// For each block its whole pickle, if that is small.
+fn small_pickles(frame: &Frame, blocks: &[Block]) -> io::Result<Vec<Option<Vec<u8>>>> {
+    let size =
+        |block: &Block| block.pickle.as_ref().filter(|size| size.length < SMALL_PICKLE).map(|size| size.header.clone());
+    let mut pickles: Vec<Option<Vec<u8>>> = blocks.iter().map(size).collect();
+    if pickles.iter().all(Option::is_none) {
+        return Ok(pickles);
     }
-    out.extend_from_slice(pickle::FOOTER);
-    Some(out)
+    for part in 0..frame.parts.len() {
+        let cells = frame.cells_of(part)?;
+        for (block, out) in blocks.iter().zip(&mut pickles) {
+            if let Some(out) = out {
+                pickle::write_piece(&cells, &block.columns, out, |_| Ok(()))?;
+            }
+        }
+    }
+    pickles.iter_mut().flatten().for_each(|out| out.extend_from_slice(pickle::FOOTER));
+    Ok(pickles)
 }
 
 /// Everything that needs the library: groups, attributes, labels, small pickles, and space for everything else.

@@ -10,7 +10,7 @@
 
 use std::io;
 
-use super::super::super::frame::Frame;
+use super::super::super::frame::PartCells;
 use super::super::super::frame::column::{Cell, Column, Tag};
 use super::super::super::frame::part::Part;
 use super::super::super::frame::pickled;
@@ -39,25 +39,24 @@ pub(super) fn empty_array() -> Vec<u8> {
 }
 
 /// How many bytes [`write_piece`] gives for the same arguments.
-pub(super) fn piece_length(frame: &Frame, columns: &[usize], part: usize) -> u64 {
-    let (rows, absent) = (frame.parts[part].rows(), frame.parts[part].absent());
-    let cells = columns.iter().map(|column| match frame.cells_in(*column, part) {
+pub(super) fn piece_length(cells: &PartCells<'_>, columns: &[usize]) -> u64 {
+    let (rows, absent) = (cells.part.rows(), cells.part.absent());
+    let lengths = columns.iter().map(|column| match cells.column(*column) {
         Some(cells) => cells.pickled_length(rows, absent),
         None => rows as u64 * pickled::length_of(&Cell::absent(absent)),
     });
-    cells.sum::<u64>() + RUN_BYTES * rows.div_ceil(rows_a_run(columns)) as u64
+    lengths.sum::<u64>() + RUN_BYTES * rows.div_ceil(rows_a_run(columns)) as u64
 }
 
 /// Appends the cells of one part of the frame to `out`, rows first; after each run `relief` may take what is there.
 pub(super) fn write_piece(
-    frame: &Frame,
+    cells: &PartCells<'_>,
     columns: &[usize],
-    index: usize,
     out: &mut Vec<u8>,
     mut relief: impl FnMut(&mut Vec<u8>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let part = &frame.parts[index];
-    let cells: Vec<Option<&Column>> = columns.iter().map(|column| frame.cells_in(*column, index)).collect();
+    let part = cells.part;
+    let cells: Vec<Option<&Column>> = columns.iter().map(|column| cells.column(*column)).collect();
     for from in (0..part.rows()).step_by(rows_a_run(columns)) {
         let rows = from..part.rows().min(from + rows_a_run(columns));
         out.push(b'(');
