@@ -13,18 +13,18 @@ use indicatif::ProgressBar;
 
 use super::progress::bar;
 use super::{ExitCode, load, output};
-use crate::config::Config;
+use crate::config::{Config, Input};
 use crate::convert::output::publish::{rename_over, staging, sync_folder};
 use crate::convert::{self, ConvertError, Options, Summary};
 use crate::jobs::naming::output_of;
-use crate::source::{OpenError, Shown, open_named};
+use crate::source::{OpenError, Shown, open_named, unpacked_name};
 
 /// Options of `h5inbox convert`.
 ///
 /// Each output is named after its source, `.json` replaced by `.h5`, and replaces an output of that name in one step.
 #[derive(Debug, Args)]
 pub(super) struct Convert {
-    /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it
+    /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it, also with .gz, .zst, .xz or .bz2 behind
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// Folder for the outputs, made if missing [default: beside each source]
@@ -39,6 +39,10 @@ pub(super) struct Convert {
     /// Layout of the frame in HDF5
     #[arg(long, default_value = "fixed", value_parser = ["fixed"])]
     layout: String,
+    /// What the files hold: lines, one record each; one document, an array of records or objects; or whichever the first
+    /// line looks like [default: auto]
+    #[arg(long, value_name = "SHAPE", value_parser = shape)]
+    input: Option<Input>,
     /// Key of the frame in the output [default: /data]
     #[arg(long, value_parser = key)]
     key: Option<String>,
@@ -48,7 +52,7 @@ pub(super) struct Convert {
     /// Have each output on disk (fsync) before going on
     #[arg(long)]
     durable: bool,
-    /// Take limits and key from this configuration file
+    /// Take limits, shape and key from this configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -97,7 +101,8 @@ impl Convert {
             Some(file) => load(file)?,
             None => Config::new(PathBuf::new(), PathBuf::new()),
         };
-        let options = Options { durable: self.durable, ..Options::from_config(&config) };
+        let input = self.input.unwrap_or(config.records.input);
+        let options = Options { durable: self.durable, input, ..Options::from_config(&config) };
         Ok(match &self.key {
             Some(key) => Options { key: key.clone(), ..options },
             None => options,
@@ -159,7 +164,8 @@ impl Sum {
 
 fn json_files(entries: fs::ReadDir) -> Vec<PathBuf> {
     let wanted = |path: &PathBuf| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
+        let name = Path::new(unpacked_name(path.file_name().unwrap_or_default()));
+        let ending = name.extension().and_then(|ending| ending.to_str());
         matches!(ending, Some("json" | "jsonl" | "ndjson")) && path.is_file()
     };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(wanted).collect();
@@ -265,6 +271,10 @@ fn is_leftover(name: &OsString) -> bool {
     let pid = name.to_str().and_then(|name| name.strip_prefix("convert-")).and_then(|rest| rest.split('-').next());
     let pid = pid.and_then(|pid| pid.parse::<u32>().ok());
     pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+}
+
+fn shape(word: &str) -> Result<Input, String> {
+    Input::parse(word).ok_or_else(|| "the shapes are auto, lines and document".to_owned())
 }
 
 fn key(text: &str) -> Result<String, String> {

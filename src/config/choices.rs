@@ -127,15 +127,25 @@ impl Choice for OnExisting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Input {
-    /// Whatever it looks like.
+    /// What the first line that is not blank says: JSON lines, or a document.
     Auto,
     /// JSON lines: one record a line.
     Lines,
+    /// One document: an array of records, an object, or objects one behind the other.
+    Document,
+}
+
+impl Input {
+    /// The shape that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, input)| *input)
+    }
 }
 
 impl Choice for Input {
-    const WORDS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("lines", Self::Lines)];
-    const LATER: &'static [&'static str] = &["document"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("lines", Self::Lines), ("document", Self::Document)];
 }
 
 /// What a record that cannot be read does to its file.

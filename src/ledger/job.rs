@@ -180,6 +180,10 @@ pub struct Publication {
     pub columns: u64,
     /// Records that were left out.
     pub bad_records: u64,
+    /// How the records stood in the source: lines, array, object or objects.
+    pub input: String,
+    /// How the source was compressed, or `none`.
+    pub compression: String,
     /// Seconds from ready to the start of the attempt.
     pub wait_s: f64,
     /// Seconds of reading and converting.

@@ -1,4 +1,4 @@
-//! Bytes to values: the lines of a batch into the columns of a [`Part`].
+//! Bytes to values: the records of a batch into the columns of a [`Part`].
 //!
 //! simd-json does the work. Lines that it refuses go to the [`exact`] parser, which accepts what Python's `json`
 //! accepts beyond it (`NaN`, the infinities, integers beyond 64 bits, lone surrogates), and whose verdict on a bad
@@ -10,8 +10,9 @@ mod tape;
 use simd_json::{Buffers, INPUT_PADDING, StaticNode};
 
 use super::defect::Defect;
+use super::frame::LineKind;
 use super::frame::part::Part;
-use super::input::Batch;
+use super::input::{Batch, Ending, Place, Records, count_lines};
 use tape::{Node, Tape};
 
 /// Limits that the parser holds.
@@ -25,29 +26,28 @@ pub(crate) struct ParseLimits {
     pub(crate) record_bytes: u64,
 }
 
-/// Parses every line of `batch`. On a defect nothing of the batch is of use.
-pub(crate) fn batch(mut batch: Batch, limits: ParseLimits) -> Result<Part, Defect> {
-    let mut part = Part::new(batch.first_line);
+/// Parses every record of `batch`, which must be of `kind` if earlier ones have decided that. On a defect nothing of the
+/// batch is of use.
+pub(crate) fn batch(mut batch: Batch, kind: Option<LineKind>, limits: ParseLimits) -> Result<Part, Defect> {
+    let part = match &batch.records {
+        None => Part::new(batch.first_line),
+        Some(records) => Part::of_records(records.iter().map(|record| record.line).collect()),
+    };
+    let mut part = part.expecting(kind);
     let mut parser =
         LineParser { buffers: Buffers::default(), tape: simd_json::Tape(Vec::new()), saved: Vec::new(), limits };
-    let mut start = 0;
-    while start < batch.end {
-        let end = line_end(&batch.bytes[start..batch.end]).map_or(batch.end, |length| start + length);
-        let next = end + break_length(&batch.bytes[end..batch.end]);
-        let done = parser.line(&mut batch.bytes[start..end + INPUT_PADDING], end - start, &mut part);
-        done.map_err(|defect| explain(defect, end - start, next < batch.end).offset_by(batch.offset + start as u64))?;
-        start = next;
+    let mut records = Records::default();
+    while let Some(place) = records.next(&batch) {
+        let (start, length) = (place.start, place.end - place.start);
+        let done = parser.line(&mut batch.bytes[start..place.end + INPUT_PADDING], length, &mut part);
+        done.map_err(|defect| explain(defect, place).offset_by(batch.offset + start as u64))?;
     }
     Ok(part)
 }
 
-/// Where the line ends: at a line feed or a carriage return, as in Python's universal newlines.
-fn line_end(rest: &[u8]) -> Option<usize> {
-    memchr::memchr2(b'\n', b'\r', rest)
-}
-
-fn break_length(rest: &[u8]) -> usize {
-    if rest.starts_with(b"\r\n") { 2 } else { 1 }
+/// What the exact parser says against a record; `None` if nothing.
+pub(crate) fn defect_in(record: &[u8], depth_limit: usize) -> Option<Defect> {
+    exact::parse(record, depth_limit).err()
 }
 
 struct LineParser {
@@ -88,7 +88,9 @@ impl LineParser {
         let too_wide = part.width() > self.limits.columns;
         self.tape = tape.reset();
         match done? {
-            Ok(()) if too_wide => Some(Err(Defect::too_many_columns(part.next_line() - 1, self.limits.columns))),
+            Ok(()) if too_wide => {
+                Some(Err(Defect::too_many_columns(part.line_of(part.rows() - 1), self.limits.columns)))
+            }
             // The exact parser tells at which byte.
             Err(defect) if defect.code == "limit_depth" => None,
             done => Some(done),
@@ -98,17 +100,24 @@ impl LineParser {
 
 /// The line by the exact parser.
 fn exactly(line: &[u8], limits: ParseLimits, part: &mut Part) -> Result<(), Defect> {
-    let tape = exact::parse(line, limits.depth).map_err(|defect| defect.at_line(part.next_line()))?;
+    let tape = exact::parse(line, limits.depth).map_err(|defect| {
+        // A record of a document may go over several lines.
+        let breaks = defect.byte.map_or(0, |byte| count_lines(&line[..usize::try_from(byte).unwrap_or(0)]));
+        defect.at_line(part.next_line() + breaks)
+    })?;
     tape::record(&tape, part, limits.depth)
 }
 
-/// A first line that ends before its record does, with more lines behind it, is a document spread over lines.
-fn explain(defect: Defect, length: usize, more: bool) -> Defect {
-    let cut_short = defect.code == "bad_json" && defect.byte == Some(length as u64);
-    if defect.line == Some(1) && cut_short && more {
-        return Defect { line: defect.line, byte: defect.byte, excerpt: defect.excerpt, ..Defect::one_document() };
+/// What a defect means where it is: the end of the file is perhaps not its last word, and a first line that other lines
+/// could complete is the beginning of a document.
+fn explain(defect: Defect, place: Place) -> Defect {
+    match place.ended_by {
+        Ending::EndOfText if defect.truncated => defect.as_end_of_source(),
+        Ending::LineBreak if defect.goes_on && defect.line == Some(1) => {
+            Defect { line: defect.line, byte: defect.byte, excerpt: defect.excerpt, ..Defect::one_document() }
+        }
+        _ => Defect { truncated: false, goes_on: false, ..defect },
     }
-    defect
 }
 
 impl Tape for simd_json::Tape<'_> {
@@ -235,7 +244,7 @@ mod tests {
             ("{\"a\": \"\t\"}", 7, "control character"),
             ("{\"a\": \"\\x\"}", 7, "unknown escape"),
             ("{\"a\": \"\\u12g4\"}", 7, "four hexadecimal digits"),
-            ("{} {}", 3, "expected the end of the line"),
+            ("{} {}", 3, "expected the end of the record"),
             ("nan", 0, "expected a JSON value, found `n`"),
             ("+1", 0, "expected a JSON value"),
         ] {

@@ -57,6 +57,8 @@ fn publication(id: JobId) -> Publication {
         rows: 10,
         columns: 3,
         bad_records: 1,
+        input: "array".to_owned(),
+        compression: "gzip".to_owned(),
         wait_s: 0.25,
         convert_s: 0.5,
     }
