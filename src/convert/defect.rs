@@ -163,7 +163,7 @@ impl Defect {
 
     /// The same defect, which is only that the source ends too early.
     #[must_use]
-    pub(crate) fn as_end_of_source(self) -> Self {
+    pub(crate) fn ended_too_early(self) -> Self {
         let Self { line, byte, excerpt, what, .. } = self;
         Self { line, byte, excerpt, ..Self::ends_too_early(what) }
     }

@@ -102,25 +102,21 @@ impl Document {
 
     /// Takes the character that stands between two records, or begins a record.
     fn token(&mut self, piece: &[u8], byte: u8) -> Result<(), Defect> {
-        let follows = match (self.next, byte) {
-            (Next::Beginning, b'[') => Next::FirstItem,
-            (Next::Comma, b',') => Next::Item,
-            (Next::FirstItem | Next::Comma, b']') => Next::Nothing,
-            (Next::Beginning | Next::Object, b'{') => return self.begin(byte, Next::Object),
-            (Next::FirstItem | Next::Item, b) if !matches!(b, b',' | b':' | b']' | b'}') => {
-                return self.begin(byte, Next::Comma);
-            }
+        let (next, record) = match (self.next, byte) {
+            (Next::Beginning, b'[') => (Next::FirstItem, false),
+            (Next::Comma, b',') => (Next::Item, false),
+            (Next::FirstItem | Next::Comma, b']') => (Next::Nothing, false),
+            (Next::Beginning | Next::Object, b'{') => (Next::Object, true),
+            (Next::FirstItem | Next::Item, b) if !matches!(b, b',' | b':' | b']' | b'}') => (Next::Comma, true),
             _ => return Err(self.unexpected(piece, byte)),
         };
-        (self.next, self.after_cr) = (follows, false);
-        self.at += 1;
-        Ok(())
-    }
-
-    fn begin(&mut self, byte: u8, next: Next) -> Result<(), Defect> {
-        let structure = matches!(byte, b'{' | b'[').then(|| Structure::new(self.depth_limit));
-        self.open = Some(Open { start: self.at, line: self.line, structure });
         (self.next, self.after_cr) = (next, false);
+        if record {
+            let structure = matches!(byte, b'{' | b'[').then(|| Structure::new(self.depth_limit));
+            self.open = Some(Open { start: self.at, line: self.line, structure });
+        } else {
+            self.at += 1;
+        }
         Ok(())
     }
 
@@ -188,7 +184,7 @@ impl Document {
     fn cut(&self, beginning: &[u8], start: usize, line: u64) -> Defect {
         match parse::defect_in(beginning, self.depth_limit) {
             Some(defect) if !defect.truncated => placed(defect, beginning, start, line),
-            Some(defect) => placed(defect.as_end_of_source(), beginning, start, line),
+            Some(defect) => placed(defect.ended_too_early(), beginning, start, line),
             None => {
                 let whole = Defect::ends_too_early("expected `,` or the `]` of the array");
                 placed(whole.at_byte(beginning, beginning.len()), beginning, start, line)

@@ -112,7 +112,7 @@ fn exactly(line: &[u8], limits: ParseLimits, part: &mut Part) -> Result<(), Defe
 /// could complete is the beginning of a document.
 fn explain(defect: Defect, place: Place) -> Defect {
     match place.ended_by {
-        Ending::EndOfText if defect.truncated => defect.as_end_of_source(),
+        Ending::EndOfText if defect.truncated => defect.ended_too_early(),
         Ending::LineBreak if defect.goes_on && defect.line == Some(1) => {
             Defect { line: defect.line, byte: defect.byte, excerpt: defect.excerpt, ..Defect::one_document() }
         }

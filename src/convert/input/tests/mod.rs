@@ -3,6 +3,7 @@
 mod packed;
 mod shapes;
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Seek, Write};
 
@@ -60,7 +61,7 @@ fn shown(frame: &Frame) -> String {
                 None => format!("{:?}", crate::convert::frame::column::Column::default().cell(row, part.absent())),
             })
         });
-        out += &format!("{:?} {}\n", frame.columns[index].dtype, rows.collect::<Vec<_>>().join(" "));
+        let _ = writeln!(out, "{:?} {}", frame.columns[index].dtype, rows.collect::<Vec<_>>().join(" "));
     }
     out + &frame.rows.to_string()
 }
