@@ -147,9 +147,15 @@ fn write_char(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
 #[must_use]
 pub fn output_stem(name: &OsStr) -> &OsStr {
     let bytes = name.as_bytes();
-    let inner = strip_one(bytes, &[b".gz", b".zst", b".xz", b".bz2"]);
+    let inner = unpacked_name(name).as_bytes();
     let stem = strip_one(inner, &[b".json", b".jsonl", b".ndjson"]);
     OsStr::from_bytes(if stem.is_empty() { bytes } else { stem })
+}
+
+/// `name` without the ending of a compressed file, if it has one: `.gz`, `.zst`, `.xz` or `.bz2`.
+#[must_use]
+pub fn unpacked_name(name: &OsStr) -> &OsStr {
+    OsStr::from_bytes(strip_one(name.as_bytes(), &[b".gz", b".zst", b".xz", b".bz2"]))
 }
 
 fn strip_one<'a>(name: &'a [u8], endings: &[&[u8]]) -> &'a [u8] {

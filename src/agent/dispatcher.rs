@@ -147,6 +147,7 @@ impl Dispatcher {
                 self.summary.failed += 1;
                 self.add_all([*again]);
             }
+            Ok(Outcome::Deferred(again)) => self.add_all([*again]),
             Ok(Outcome::Changed | Outcome::Gone) => self.intake.release(&job.path, &job.identity),
             // Somebody else moved the job on; the ledger is right.
             Err(error @ LedgerError::Conflict { .. }) => {

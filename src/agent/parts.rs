@@ -18,6 +18,7 @@ use crate::jobs::attempt::Workshop;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
 use crate::jobs::retry::Backoff;
+use crate::jobs::unfinished::Unfinished;
 use crate::ledger::{Ledger, SqliteLedger, State};
 use crate::telemetry::listener;
 use crate::telemetry::status::{Files, Live, Status};
@@ -33,12 +34,13 @@ pub(super) struct Parts {
 /// Jobs that the channel to the workers holds for each of them: enough that none waits for the dispatcher.
 const QUEUED_FOR_EACH: usize = 16;
 
-/// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners.
-pub(super) fn build(config: &Config) -> Result<(Parts, Dispatcher), AgentError> {
+/// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners. A run
+/// that ends by itself (`once`) gives no source time to be finished.
+pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), AgentError> {
     prepare_folders(config)?;
     let ledger_path = config.ledger.sqlite_path();
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
-    let workshop = Arc::new(workshop(config, Arc::clone(&ledger)));
+    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger)));
     let recovered = workshop.recover()?;
     log::info!(
         event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
@@ -72,7 +74,7 @@ fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
     })
 }
 
-fn workshop(config: &Config, ledger: Arc<dyn Ledger>) -> Workshop {
+fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
     Workshop {
         inbox: config.inbox.path.clone(),
         outbox: config.output.path.clone(),
@@ -86,6 +88,7 @@ fn workshop(config: &Config, ledger: Arc<dyn Ledger>) -> Workshop {
             first: Duration::from_secs(config.retry.backoff_secs),
             longest: Duration::from_secs(config.retry.backoff_max_secs),
         },
+        unfinished: Unfinished::new(Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs })),
         ledger,
     }
 }

@@ -18,14 +18,14 @@ use crate::convert::output::publish::{rename_over, staging, sync_folder};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::jobs::bad_records::bad_records_of;
 use crate::jobs::naming::output_of;
-use crate::source::{OpenError, Shown, open_named};
+use crate::source::{OpenError, Shown, open_named, unpacked_name};
 
 /// Options of `h5inbox convert`.
 ///
 /// Each output is named after its source, `.json` replaced by `.h5`, and replaces an output of that name in one step.
 #[derive(Debug, Args)]
 pub(super) struct Convert {
-    /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it
+    /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it, also with .gz, .zst, .xz or .bz2 behind
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// Folder for the outputs, made if missing [default: beside each source]
@@ -156,7 +156,8 @@ impl Sum {
 
 fn json_files(entries: fs::ReadDir) -> Vec<PathBuf> {
     let wanted = |path: &PathBuf| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
+        let name = Path::new(unpacked_name(path.file_name().unwrap_or_default()));
+        let ending = name.extension().and_then(|ending| ending.to_str());
         matches!(ending, Some("json" | "jsonl" | "ndjson")) && path.is_file()
     };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(wanted).collect();

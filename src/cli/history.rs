@@ -59,6 +59,7 @@ fn located(error: &str, record: &Record) -> String {
     match (record.line, record.byte) {
         (Some(line), Some(byte)) => format!("line {line}, byte {byte}: {error}"),
         (Some(line), None) => format!("line {line}: {error}"),
+        (None, Some(byte)) => format!("byte {byte}: {error}"),
         _ => error.to_owned(),
     }
 }

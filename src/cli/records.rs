@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ExitCode, load};
-use crate::config::{Config, Nested, OnBadRecord, TypeHint};
+use crate::config::{Config, Input, Nested, OnBadRecord, TypeHint};
 use crate::convert::Options;
 
 /// Options of the verbs that read sources.
@@ -14,6 +14,10 @@ pub(super) struct RecordOptions {
     /// Take limits, key and [records] from this configuration file; the options here go before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What the files hold: lines, one record each; document, an array of records or objects; or auto, whichever the
+    /// first line looks like [default: auto]
+    #[arg(long, value_name = "SHAPE", value_parser = input)]
+    input: Option<Input>,
     /// What a bad record does: reject-file refuses its file, skip leaves it out and writes it to NAME.bad.ndjson
     /// [default: reject-file]
     #[arg(long, value_name = "WHAT", value_parser = on_bad_record)]
@@ -37,6 +41,7 @@ impl RecordOptions {
         };
         let mut options = Options::from_config(&config, workers);
         let records = &mut options.records;
+        records.input = self.input.unwrap_or(records.input);
         records.on_bad_record = self.on_bad_record.unwrap_or(records.on_bad_record);
         records.nested = self.nested.unwrap_or(records.nested);
         // The first hint that names a column decides.
@@ -45,21 +50,16 @@ impl RecordOptions {
     }
 }
 
+fn input(word: &str) -> Result<Input, String> {
+    Input::parse(word).ok_or_else(|| "write auto, lines or document".to_owned())
+}
+
 fn on_bad_record(word: &str) -> Result<OnBadRecord, String> {
-    match word {
-        "reject-file" => Ok(OnBadRecord::RejectFile),
-        "skip" => Ok(OnBadRecord::Skip),
-        _ => Err("write reject-file or skip".to_owned()),
-    }
+    OnBadRecord::parse(word).ok_or_else(|| "write reject-file or skip".to_owned())
 }
 
 fn nested(word: &str) -> Result<Nested, String> {
-    match word {
-        "object" => Ok(Nested::Object),
-        "json" => Ok(Nested::Json),
-        "flatten" => Ok(Nested::Flatten),
-        _ => Err("write object, json or flatten".to_owned()),
-    }
+    Nested::parse(word).ok_or_else(|| "write object, json or flatten".to_owned())
 }
 
 fn type_hint(text: &str) -> Result<(String, TypeHint), String> {

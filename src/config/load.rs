@@ -59,6 +59,7 @@ fn inbox(reader: &mut Reader, to: &mut Inbox) {
     reader.read("inbox.watch", &mut to.watch, choice);
     reader.read("inbox.scan_interval_secs", &mut to.scan_interval_secs, number(1..=DAY));
     reader.read("inbox.settle_ms", &mut to.settle_ms, number(0..=3_600_000));
+    reader.read("inbox.truncated_grace_secs", &mut to.truncated_grace_secs, number(0..=DAY));
     reader.read("inbox.order", &mut to.order, choice);
 }
 
@@ -90,7 +91,7 @@ fn limits(reader: &mut Reader, to: &mut Limits) {
     reader.read("limits.record_bytes", &mut to.record_bytes, number(1..=RECORD_BYTES));
     reader.read("limits.depth", &mut to.depth, number(1..=DEPTH));
     reader.read("limits.columns", &mut to.columns, number(1..=1_000_000));
-    reader.read("limits.decompression_ratio", &mut to.decompression_ratio, only(1000));
+    reader.read("limits.decompression_ratio", &mut to.decompression_ratio, number(1..=1_000_000));
     reader.read("limits.convert_secs", &mut to.convert_secs, number(1..=7 * DAY));
 }
 

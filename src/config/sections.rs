@@ -16,7 +16,8 @@ pub struct Inbox {
     pub path: PathBuf,
     /// Whether folders inside it are watched too.
     pub recursive: bool,
-    /// Globs, at least one; a file is taken when one of them matches.
+    /// Globs, at least one; a file is taken when one of them matches its name, with or without `.gz`, `.zst`, `.xz` or
+    /// `.bz2` behind.
     pub include: Vec<String>,
     /// Globs; a file that one of them matches is left alone.
     pub exclude: Vec<String>,
@@ -26,6 +27,8 @@ pub struct Inbox {
     pub scan_interval_secs: u64,
     /// Milliseconds of quiet after which a file counts as finished.
     pub settle_ms: u64,
+    /// Seconds that a file which ends too early has to be finished, before it is refused.
+    pub truncated_grace_secs: u64,
     /// Which of the waiting files is taken next.
     pub order: Order,
 }
@@ -42,6 +45,7 @@ impl Inbox {
             watch: Watch::Auto,
             scan_interval_secs: 60,
             settle_ms: 500,
+            truncated_grace_secs: 60,
             order: Order::OldestFirst,
         }
     }
@@ -136,7 +140,7 @@ impl Default for Records {
 pub struct Limits {
     /// Memory for all workers together, bytes; 0 stands for a quarter of the machine's.
     pub memory_bytes: u64,
-    /// Longest source, bytes; 0 stands for any.
+    /// Longest source, bytes as it lies on disk; 0 stands for any.
     pub file_bytes: u64,
     /// Longest record, bytes.
     pub record_bytes: u64,
@@ -144,7 +148,7 @@ pub struct Limits {
     pub depth: usize,
     /// Most columns.
     pub columns: usize,
-    /// How many times its size a compressed source may grow. Always 1000 in this version.
+    /// How many times its size a compressed source may grow.
     pub decompression_ratio: u64,
     /// Longest conversion, seconds.
     pub convert_secs: u64,

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use globset::Glob;
 use toml::de::DeValue;
 
-use super::choices::Choice;
+use super::choices::{Choice, chosen};
 use super::problem::Complaint;
 
 /// `true` or `false`.
@@ -37,8 +37,7 @@ pub(super) fn only(supported: u64) -> impl FnOnce(&DeValue) -> Result<u64, Compl
 pub(super) fn choice<C: Choice>(value: &DeValue) -> Result<C, Complaint> {
     let words = C::WORDS.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
     let written = text(value, &words)?;
-    let chosen = C::WORDS.iter().find(|(word, _)| *word == written);
-    chosen.map(|(_, choice)| *choice).ok_or_else(|| unknown_word::<C>(written, &words))
+    chosen(written).ok_or_else(|| unknown_word::<C>(written, &words))
 }
 
 fn unknown_word<C: Choice>(written: &str, words: &str) -> Complaint {

@@ -128,7 +128,7 @@ mod tests {
         let defect = Defect::bad_json("expected a value").at_line(3).at_byte(b"{\"a\" 1}", 5).offset_by(165);
         let mut bad = BadRecords::to(Some(&path));
         bad.add(&BadRecord { defect, start: 165, text: b"{\"a\" 1}".to_vec() }).unwrap();
-        bad.add(&BadRecord { defect: Defect::bad_utf8(), start: 180, text: b"\xff".to_vec() }).unwrap();
+        bad.add(&BadRecord { defect: Defect::bad_utf8(b"\xff", 0), start: 180, text: b"\xff".to_vec() }).unwrap();
         assert_eq!(bad.count(), 2);
         assert_eq!(bad.finish(true).unwrap().as_deref(), Some(path.as_path()));
         let written = std::fs::read_to_string(&path).unwrap();

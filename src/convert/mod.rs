@@ -1,6 +1,6 @@
 //! One source in, one output file out. Knows no agent and no ledger.
 //!
-//! The way of the bytes: [`input`] reads, hashes and cuts into batches at record ends; [`parse`] turns a batch into
+//! The way of the bytes: [`input`] reads, hashes, unpacks and cuts into batches at record ends; [`parse`] turns a batch into
 //! typed columns; [`frame`] joins the batches and decides the dtypes; [`output`] writes columns to a file and
 //! publishes it. Nothing is parsed or copied twice.
 
@@ -9,113 +9,27 @@ mod defect;
 mod frame;
 mod input;
 mod memory;
+mod options;
 pub mod output;
 mod parse;
+mod read;
 
-use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, Seek};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
-
-use bad_records::BadRecords;
 pub use defect::Defect;
-use frame::hints::Hints;
-use frame::part::Part;
 pub use frame::{ColumnSchema, Warning};
-use frame::{Frame, JoinError};
-use input::{Batch, BatchReader, ReadLimits};
-use memory::Parts;
+pub use input::{Compression, Shape, Taken};
+pub use options::{Options, Schema, Summary};
 use output::OutputError;
 use output::hdf5::fixed::Provenance;
-use parse::ParsePlan;
+use read::read;
 
-use crate::config::{Config, Limits, OnBadRecord, Records};
 use crate::source::Identity;
 
 /// Sources of this size and more are parsed by all cores at once; smaller ones keep a worker busy each.
 const PARALLEL_BYTES: u64 = 32 << 20;
-
-/// How a source is converted.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Key of the frame in the HDF5 file, for example `/data`.
-    pub key: String,
-    /// How the text of a source becomes records.
-    pub records: Records,
-    /// Bytes of the longest record.
-    pub record_bytes: u64,
-    /// Bytes of the largest source; 0 for no limit.
-    pub file_bytes: u64,
-    /// Deepest nesting, the record itself being the first level.
-    pub depth: usize,
-    /// Most columns of a frame.
-    pub columns: usize,
-    /// Bytes of memory for the columns of one conversion; more are put aside in a temporary file. At most 256 MiB are
-    /// used however much is allowed.
-    pub memory_bytes: u64,
-    /// Seconds that one conversion may take.
-    pub convert_secs: u64,
-    /// Whether to compute the content's hash.
-    pub hash: bool,
-    /// Whether the output is on disk (`fsync`) before [`to_file`] returns.
-    pub durable: bool,
-}
-
-impl Options {
-    /// As `config` says, for `workers` conversions at a time; without a hash.
-    #[must_use]
-    pub fn from_config(config: &Config, workers: usize) -> Self {
-        let Limits { record_bytes, file_bytes, depth, columns, convert_secs, .. } = config.limits;
-        Self {
-            key: config.output.key.clone(),
-            records: config.records.clone(),
-            record_bytes,
-            file_bytes,
-            depth,
-            columns,
-            memory_bytes: memory::share(config.limits.memory_bytes, workers),
-            convert_secs,
-            hash: false,
-            durable: config.output.durable,
-        }
-    }
-}
-
-/// What a conversion gave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Records converted.
-    pub rows: u64,
-    /// Columns of the frame.
-    pub columns: u64,
-    /// Records left out, because they are bad and `records.on_bad_record` is `skip`.
-    pub bad_records: u64,
-    /// The file of the bad records, if there are any and a place was named for them.
-    pub bad_file: Option<PathBuf>,
-    /// Bytes of the source.
-    pub source_bytes: u64,
-    /// BLAKE3 of the source, if it was asked for.
-    pub source_hash: Option<[u8; 32]>,
-    /// Bytes of the output.
-    pub output_bytes: u64,
-    /// What the user should know although the conversion went well.
-    pub warnings: Vec<Warning>,
-}
-
-/// What a source would give.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Schema {
-    /// Records.
-    pub rows: u64,
-    /// Records that would be left out.
-    pub bad_records: u64,
-    /// The columns, in order.
-    pub columns: Vec<ColumnSchema>,
-    /// What the user should know.
-    pub warnings: Vec<Warning>,
-}
 
 /// Why a conversion gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +49,16 @@ pub enum ConvertError {
     /// Columns could not be put aside in a temporary file, or not be read back. May pass.
     #[error("cannot put columns aside in a temporary file beside the output: {0}")]
     Spill(#[source] io::Error),
+}
+
+impl ConvertError {
+    /// The same error; a defect becomes what `change` makes of it.
+    fn map_defect(self, change: impl FnOnce(Defect) -> Defect) -> Self {
+        match self {
+            Self::Defect(defect) => Self::Defect(change(defect)),
+            other => other,
+        }
+    }
 }
 
 /// Where a conversion writes.
@@ -160,6 +84,7 @@ pub fn to_file(
     let provenance = Provenance { bad_records: read.bad_records };
     let output_bytes = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, options.durable)?;
     Ok(Summary {
+        input: read.taken,
         rows: frame.rows as u64,
         columns: frame.columns.len() as u64,
         bad_records: read.bad_records,
@@ -167,7 +92,7 @@ pub fn to_file(
         source_bytes: identity.size,
         source_hash: read.hash,
         output_bytes,
-        warnings: frame.warnings(),
+        warnings: read.warnings,
     })
 }
 
@@ -175,130 +100,11 @@ pub fn to_file(
 pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
     let read = read(source, identity, None, &std::env::temp_dir(), options)?;
     Ok(Schema {
+        input: read.taken.shape.as_str(),
+        compression: read.taken.compression.as_str(),
         rows: read.frame.rows as u64,
         bad_records: read.bad_records,
         columns: read.frame.schema(),
-        warnings: read.frame.warnings(),
+        warnings: read.warnings,
     })
-}
-
-/// A source that was read as a whole.
-struct Read {
-    frame: Frame,
-    bad_records: u64,
-    bad_file: Option<PathBuf>,
-    hash: Option<[u8; 32]>,
-}
-
-fn read(
-    mut source: &File,
-    identity: Identity,
-    bad_path: Option<&Path>,
-    spill_folder: &Path,
-    options: &Options,
-) -> Result<Read, ConvertError> {
-    let mut plan = plan(options);
-    loop {
-        let mut reader = BatchReader::new(source, read_limits(options), options.hash);
-        let mut bad = BadRecords::to(bad_path);
-        let mut parts = Parts::new(spill_folder, options.memory_bytes);
-        let parsed = parse_all(&mut reader, identity, &mut plan, &mut bad, &mut parts);
-        unchanged(source, identity)?;
-        parsed?;
-        if reader.bytes_read() != identity.size {
-            return Err(ConvertError::Changed);
-        }
-        let (parts, spill) = parts.into_inner();
-        match Frame::join(parts, spill, options.columns, &plan.hints, plan.skip_bad) {
-            Ok(frame) => return finish(frame, bad, &reader, options),
-            Err(JoinError::Defect(defect)) => return Err(defect.into()),
-            Err(JoinError::Again(columns)) => {
-                plan.text_columns.extend(columns.text);
-                plan.needed_columns.extend(columns.needed);
-                plan.kind = None;
-                source.rewind().map_err(ConvertError::Read)?;
-            }
-        }
-    }
-}
-
-fn finish(
-    frame: Frame,
-    bad: BadRecords<'_>,
-    reader: &BatchReader<'_>,
-    options: &Options,
-) -> Result<Read, ConvertError> {
-    let bad_records = bad.count();
-    if frame.rows == 0
-        && let Some(first) = bad.first()
-    {
-        return Err(first.clone().nothing_good().into());
-    }
-    let bad_file = bad.finish(options.durable)?;
-    Ok(Read { frame, bad_records, bad_file, hash: reader.hash() })
-}
-
-fn plan(options: &Options) -> ParsePlan {
-    ParsePlan {
-        depth: options.depth,
-        columns: options.columns,
-        record_bytes: options.record_bytes,
-        nested: options.records.nested,
-        hints: Hints::new(&options.records.types),
-        skip_bad: options.records.on_bad_record == OnBadRecord::Skip,
-        kind: None,
-        text_columns: HashSet::new(),
-        needed_columns: HashMap::new(),
-    }
-}
-
-fn read_limits(options: &Options) -> ReadLimits {
-    let Options { record_bytes, file_bytes, convert_secs, .. } = *options;
-    ReadLimits { record_bytes, file_bytes, convert_secs }
-}
-
-fn parse_all(
-    reader: &mut BatchReader<'_>,
-    identity: Identity,
-    plan: &mut ParsePlan,
-    bad: &mut BadRecords<'_>,
-    parts: &mut Parts,
-) -> Result<(), ConvertError> {
-    // The first record decides what all records are.
-    while plan.kind.is_none() || identity.size < PARALLEL_BYTES {
-        let Some(batch) = reader.next_batch()? else { return Ok(()) };
-        let part = parse::batch(&batch, plan)?;
-        plan.kind = part.kind();
-        parts.add(bad.take_from(part)?)?;
-    }
-    loop {
-        let batches = some_batches(reader, 4 * rayon::current_num_threads())?;
-        if batches.is_empty() {
-            return Ok(());
-        }
-        let parsed: Vec<Result<Part, Defect>> =
-            batches.into_par_iter().map(|batch| parse::batch(&batch, plan)).collect();
-        for part in parsed {
-            parts.add(bad.take_from(part?)?)?;
-        }
-    }
-}
-
-fn some_batches(reader: &mut BatchReader<'_>, most: usize) -> Result<Vec<Batch>, ConvertError> {
-    let mut batches = Vec::new();
-    while batches.len() < most {
-        match reader.next_batch()? {
-            Some(batch) => batches.push(batch),
-            None => break,
-        }
-    }
-    Ok(batches)
-}
-
-/// A source that grew, shrank or was written to while it was read would give a mixture of two versions, or a defect
-/// that is none.
-fn unchanged(source: &File, identity: Identity) -> Result<(), ConvertError> {
-    let now = Identity::of(&source.metadata().map_err(ConvertError::Read)?);
-    let same = now.size == identity.size && now.mtime_ns == identity.mtime_ns;
-    if same { Ok(()) } else { Err(ConvertError::Changed) }
 }

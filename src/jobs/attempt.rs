@@ -22,6 +22,7 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 
 use super::retry::{Backoff, Trouble, plain};
+use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, staging};
@@ -49,6 +50,8 @@ pub struct Workshop {
     pub max_attempts: u32,
     /// How long to wait between attempts.
     pub backoff: Backoff,
+    /// Which sources end too early, and since when.
+    pub unfinished: Unfinished,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
 }
@@ -64,6 +67,8 @@ pub enum Outcome {
     Quarantined,
     /// The job is to be tried again at its `run_at`; if its output is decided, it only goes on with publishing.
     Failed(Box<Job>),
+    /// The source ends too early; it is to be tried again at its `run_at`, unless it has changed by then.
+    Deferred(Box<Job>),
     /// The source changed; it has to settle again.
     Changed,
     /// The source is not there any more.
@@ -85,11 +90,15 @@ impl Workshop {
             return self.resume_publishing(job);
         }
         let number = self.ledger.begin(job.id)?;
-        match self.convert_or_duplicate(job) {
+        let outcome = match self.convert_or_duplicate(job) {
             Ok(Some(made)) => self.publish(job, made),
             Ok(None) => self.finish_duplicate(job),
             Err(trouble) => self.conclude(job, trouble, number),
+        };
+        if !matches!(outcome, Ok(Outcome::Deferred(_))) {
+            self.unfinished.forget(job.id);
         }
+        outcome
     }
 
     /// Ends an attempt that did not succeed.
@@ -107,6 +116,7 @@ impl Workshop {
                 log::info!(event = "file.gone", job = job.id.0, path:% = Shown(&job.path); "The source is gone.");
                 Ok(Outcome::Gone)
             }
+            Trouble::Unfinished(failure) => self.defer(job, &failure),
             Trouble::Transient(failure) => self.fail(job, &failure, attempt),
             Trouble::Permanent(failure) => self.quarantine(job, &failure),
         }
@@ -140,8 +150,10 @@ impl Workshop {
         let temporary = self.temporary(job);
         remove_stale(&temporary).map_err(ConvertError::from)?;
         let bad_records = self.collect_bad_records(job).map_err(ConvertError::from)?;
+        // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
+        let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
         let target = Target { output: &temporary, bad_records: bad_records.as_deref() };
-        let summary = convert::to_file(&file, identity, target, &self.options)?;
+        let summary = convert::to_file(&file, identity, target, &options)?;
         self.still_the_same(job)?;
         let waited = Timestamp::now().duration_since(job.run_at).as_secs_f64();
         let convert_s = begun.elapsed().as_secs_f64();

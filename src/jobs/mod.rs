@@ -16,6 +16,7 @@ mod publishing;
 mod disposition;
 pub mod quarantine;
 pub mod retry;
+pub mod unfinished;
 
 // What an earlier run left.
 pub mod recovery;

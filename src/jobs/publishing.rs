@@ -30,21 +30,24 @@ impl Workshop {
             columns: made.summary.columns,
             bad_records: made.summary.bad_records,
             warnings: warnings_json(&made.summary.warnings),
+            input: made.summary.input.shape.as_str().to_owned(),
+            compression: made.summary.input.compression.as_str().to_owned(),
             wait_s: made.wait_s,
             convert_s: made.convert_s,
         };
         self.ledger.publishing(job.id, &publication)?;
         log_warnings(job, &made.summary.warnings);
-        self.publish_decided(job, &publication.temporary, output, &made.summary)
+        self.publish_decided(job, &publication.temporary, output, Some(&made.summary))
     }
 
-    /// From here on the output is decided: it is only given its name, also after a crash.
+    /// From here on the output is decided: it is only given its name, also after a crash, when the ledger alone knows
+    /// what is in it.
     fn publish_decided(
         &self,
         job: &Job,
         temporary: &Path,
         output: PathBuf,
-        made: &Summary,
+        made: Option<&Summary>,
     ) -> Result<Outcome, LedgerError> {
         let begun = Instant::now();
         let named = self.give_name(job, temporary, output)?;
@@ -54,7 +57,10 @@ impl Workshop {
                 self.finish_published(job, publish_s)?;
                 log::info!(
                     event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output),
-                    rows = made.rows, columns = made.columns, bad_records = made.bad_records, size_bytes = job.identity.size, publish_s = publish_s;
+                    rows = made.map(|made| made.rows), columns = made.map(|made| made.columns),
+                    bad_records = made.map(|made| made.bad_records), input = made.map(|made| made.input.shape.as_str()),
+                    compression = made.map(|made| made.input.compression.as_str()),
+                    size_bytes = job.identity.size, publish_s = publish_s;
                     "Published."
                 );
                 Ok(Outcome::Done)
@@ -80,8 +86,7 @@ impl Workshop {
         let output = job.output.clone().unwrap_or_else(|| output_of(&self.outbox, &job.path));
         let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
         if temporary.exists() {
-            let made = Summary { source_hash: job.hash, ..Summary::default() };
-            return self.publish_decided(job, &temporary, output, &made);
+            return self.publish_decided(job, &temporary, output, None);
         }
         // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
         if let Err(error) = self.sync_names(&output).and_then(|()| self.publish_bad_records(job)) {

@@ -183,6 +183,10 @@ pub struct Publication {
     /// What the conversion warned of: a JSON list of objects with `code`, `column`, `line` and `message`; `None` for
     /// nothing.
     pub warnings: Option<String>,
+    /// How the records stood in the source: lines, array, object or objects.
+    pub input: String,
+    /// How the source was compressed, or `none`.
+    pub compression: String,
     /// Seconds from ready to the start of the attempt.
     pub wait_s: f64,
     /// Seconds of reading and converting.

@@ -68,6 +68,9 @@ pub trait Ledger: Send + Sync {
     /// (it goes on with the rename, it never starts again) and only notes the error and the time.
     fn failed(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError>;
 
+    /// The running attempt found that the source is not finished: failed until `run_at`, the attempt not counted.
+    fn deferred(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError>;
+
     /// Durable: no further attempt until a person says so. An output that was being published is given up.
     fn quarantined(&self, id: JobId, failure: &Failure, disposition: Disposition) -> Result<(), LedgerError>;
 

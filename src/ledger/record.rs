@@ -29,7 +29,7 @@ pub struct Record {
     pub columns: Option<u64>,
     /// Records that were left out.
     pub bad_records: Option<u64>,
-    /// Length of the source.
+    /// Length of the source, as it lies on disk.
     pub source_bytes: u64,
     /// BLAKE3 of the source, in hexadecimal.
     #[serde(serialize_with = "hash")]
@@ -74,6 +74,10 @@ pub struct Record {
     /// What the conversion warned of: a list of objects with `code`, `column`, `line` and `message`.
     #[serde(serialize_with = "json_text")]
     pub warnings: Option<String>,
+    /// How the records stood in the source: lines, array, object or objects.
+    pub input: Option<String>,
+    /// How the source was compressed, or `none`.
+    pub compression: Option<String>,
 }
 
 /// Which jobs `history` shows; the default is all of them.
@@ -199,6 +203,8 @@ mod tests {
             run_at: at("2026-01-02T03:04:05Z"),
             duplicate_of: None,
             warnings: Some(r#"[{"code":"all_null"}]"#.to_owned()),
+            input: Some("lines".to_owned()),
+            compression: Some("none".to_owned()),
         };
         let expected = format!(
             concat!(
@@ -207,7 +213,7 @@ mod tests {
                 r#""seen_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.000Z","finished_at":null,"#,
                 r#""wait_s":0.5,"convert_s":null,"publish_s":null,"error_code":null,"error":null,"line":null,"#,
                 r#""byte":null,"host":"here","disposition":"pending","run_at":"2026-01-02T03:04:05.000Z","#,
-                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}]}}"#
+                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none"}}"#
             ),
             "ab".repeat(32)
         );

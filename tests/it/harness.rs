@@ -62,8 +62,10 @@ impl Site {
     /// Writes the configuration anew. `more` may set keys of any table as `table.key = value` lines.
     pub(crate) fn configure(&self, more: &str) {
         let root = self.root.path().display();
+        // Damaged sources are decided at once, unless a test is about the time that they have.
+        let grace = if more.contains("truncated_grace_secs") { "" } else { "inbox.truncated_grace_secs = 0" };
         let text = format!(
-            "{more}\ninbox.path = \"{root}/inbox\"\ninbox.settle_ms = 100\noutput.path = \"{root}/outbox\"\n\
+            "{more}\n{grace}\ninbox.path = \"{root}/inbox\"\ninbox.settle_ms = 100\noutput.path = \"{root}/outbox\"\n\
              ledger.url = \"sqlite:{root}/state/ledger.sqlite\"\nstatus.listen = \"\"\nworkers = 2\n\
              log.level = \"debug\"\nretry.backoff_secs = 1\n"
         );

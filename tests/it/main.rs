@@ -4,9 +4,11 @@
 
 mod agent;
 mod bad_input;
+mod compressed;
 mod convert;
 mod crash;
 mod harness;
 mod house;
 mod readback;
+mod shapes;
 mod verbs;

@@ -16,11 +16,13 @@ fn python(name: &str, more: &[&str]) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-fn random_cases(folder: &Path, seed: &str, count: &str) {
+/// Random cases, the same for the same seed.
+pub(crate) fn random_cases(folder: &Path, seed: &str, count: &str) {
     python("random_cases.py", &["--seed", seed, "--n", count, "--out", folder.to_str().unwrap()]);
 }
 
-fn assert_equal_in(version: &str, inputs: &Path, outputs: &Path) {
+/// Our outputs equal the reference's frames of the inputs, in one pandas.
+pub(crate) fn assert_equal_in(version: &str, inputs: &Path, outputs: &Path) {
     let compared = Command::new(reader(version))
         .arg(script("reference.py"))
         .args(["--differences", "--inputs"])

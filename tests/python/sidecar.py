@@ -1,7 +1,8 @@
 """Where we deliberately do otherwise than the reference: the rules, and the sidecars that tell reference.py.
 
 A blank line is skipped and a byte order mark at the start is stripped, so that a file of white space is an empty frame.
-Records that are not one a line may be refused or taken. What the reference takes by accident only may be refused.
+A file whose first line is no record is taken if it is one JSON document. What the reference takes by accident only may be
+refused.
 """
 import json
 import re
@@ -16,13 +17,17 @@ def is_record(line):
 
 
 def documents(text):
-    """The records of a text that are not one a line (pretty-printed, concatenated, one array of objects), each put on a
-    line; None when it is not that either."""
+    """The records of one document (an array of them, or objects one behind the other), each put on a line; None when the
+    text is not that."""
     decode, space, records = json.JSONDecoder().raw_decode, re.compile(r"[ \t\r\n]*"), []
-    array = re.match(r"[ \t\r\n]*\[[ \t\r\n]*(?=\{)", text)
+    array = re.match(r"[ \t\r\n]*\[", text)
+    if array and re.match(r"[ \t\r\n]*\][ \t\r\n]*$", text[array.end():]):
+        return []
     try:
-        at = array.end() if array else space.match(text).end()
+        at = space.match(text, array.end() if array else 0).end()
         while at < len(text):
+            if not array and text[at] != "{":
+                return None
             _, end = decode(text, at)
             records.append(re.sub("[\r\n]", " ", text[at:end]))
             at = space.match(text, end).end()
@@ -55,8 +60,12 @@ def exception(raw):
     lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
     records = [line for line in lines if line.strip(" \t")]
     if not all(map(is_record, records)):
-        found = documents(text.removeprefix("\ufeff"))
-        return found and {"accept": ["refuse", "like"], "like": found, "why": "records that are not one a line"}
+        found = None if is_record(records[0]) else documents(text.removeprefix("\ufeff"))
+        if found is None:
+            return None
+        why = judgement(found)
+        accept = ["refuse", "like"] if why else ["like"]
+        return {"accept": accept, "like": found, "why": why or "one document, by its first line"}
     why = judgement(records)
     if text.startswith("\ufeff") or records != (lines[:-1] if lines[-1] == "" else lines):
         accept = ["refuse", "like"] if why else ["like"]

@@ -30,6 +30,8 @@ pub(crate) struct Part {
     duplicate: Option<(usize, usize)>,
     /// One-based line in the source at which the batch begins.
     first_line: u64,
+    /// The line of each record of a document; empty where each line is a record.
+    lines: Vec<u64>,
     /// Lines without a record, each as the number of records before it.
     blanks: Vec<usize>,
     /// Records that were left out.
@@ -47,6 +49,11 @@ impl Part {
     /// lines before it.
     pub(crate) fn new(first_line: u64, given: Option<LineKind>) -> Self {
         Self { kind: given, given, first_line, ..Self::default() }
+    }
+
+    /// An empty part for records of a document that begin in `lines` of the source; `given` is the kind of those before.
+    pub(crate) fn of_records(lines: Vec<u64>, given: Option<LineKind>) -> Self {
+        Self { lines, ..Self::new(0, given) }
     }
 
     /// Number of records.
@@ -126,7 +133,7 @@ impl Part {
     /// The line of the source (counted from 1) that record `row` stands in.
     pub(crate) fn line_of(&self, row: usize) -> u64 {
         let blanks = self.blanks.iter().filter(|before| **before <= row).count();
-        self.first_line + (row + blanks) as u64
+        self.line_at(row + blanks)
     }
 
     /// Notes a line without a record.
@@ -136,7 +143,13 @@ impl Part {
 
     /// The line of the source that comes next.
     pub(crate) fn next_line(&self) -> u64 {
-        self.first_line + (self.rows + self.blanks.len()) as u64
+        self.line_at(self.rows + self.blanks.len())
+    }
+
+    /// The line of record number `index`, those that were skipped counted, too.
+    fn line_at(&self, index: usize) -> u64 {
+        let known = self.lines.get(index).or(self.lines.last());
+        known.copied().unwrap_or(self.first_line + index as u64)
     }
 
     /// Begins a record of `kind`. The first record decides; one of another kind is not begun, and the kind that was

@@ -1,4 +1,4 @@
-//! Bytes to values: the lines of a batch into the columns of a [`Part`].
+//! Bytes to values: the records of a batch into the columns of a [`Part`].
 //!
 //! Three parsers, each for what the one before leaves to it: [`fast`] reads records of the usual kind straight into the
 //! columns; simd-json reads every other JSON of the standard; [`exact`] accepts what Python's `json` accepts beyond it
@@ -7,7 +7,7 @@
 mod canonical;
 mod exact;
 mod fast;
-mod lines;
+mod records;
 mod slow;
 mod tape;
 #[cfg(test)]
@@ -22,7 +22,7 @@ use super::frame::hints::{Hints, Misfit};
 use super::frame::part::Part;
 use super::input::Batch;
 use crate::config::Nested;
-use lines::LineParser;
+use records::RecordParser;
 
 /// How records are to be read, the same for all batches of a source.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct ParsePlan {
     pub(crate) hints: Hints,
     /// Whether a bad record is left out, and not its file.
     pub(crate) skip_bad: bool,
+    /// Whether that goes for a last record, too, that only ends too early.
+    pub(crate) skip_truncated: bool,
     /// What the records of earlier batches are.
     pub(crate) kind: Option<LineKind>,
     /// With `skip_bad`: columns of text, in which a lone surrogate makes a record bad.
@@ -47,23 +49,33 @@ pub(crate) struct ParsePlan {
     pub(crate) needed_columns: HashMap<Vec<u8>, String>,
 }
 
-/// Parses every line of `batch`. On a defect nothing of the batch is of use.
+#[cfg(test)]
+impl ParsePlan {
+    /// The plan of the reference, with these limits.
+    pub(crate) fn plain(depth: usize, columns: usize, record_bytes: u64) -> Self {
+        Self {
+            depth,
+            columns,
+            record_bytes,
+            nested: Nested::Object,
+            hints: Hints::default(),
+            skip_bad: false,
+            skip_truncated: false,
+            kind: None,
+            text_columns: HashSet::new(),
+            needed_columns: HashMap::new(),
+        }
+    }
+}
+
+/// Parses every record of `batch`. On a defect nothing of the batch is of use.
 ///
 /// What is wrong with a value is known only when the columns are there. A record that is left out for that must leave no
 /// trace in them, so that the batch is read again without it.
 pub(crate) fn batch(batch: &Batch, plan: &ParsePlan) -> Result<Part, Defect> {
     let mut known = BTreeMap::new();
     loop {
-        let mut lines = LineParser::new(batch, plan, &known);
-        let mut part = Part::new(batch.first_line, plan.kind);
-        let mut start = 0;
-        while start < batch.end {
-            start = lines.next(start, &mut part)?;
-        }
-        if part.lines() != lines::lines_in(&batch.bytes[..batch.end]) {
-            return Err(Defect::internal("records, bad records and blank lines are not all lines"));
-        }
-        let starts = lines.starts;
+        let (mut part, starts) = RecordParser::new(batch, plan, &known).all()?;
         let found = misfits(&mut part, plan);
         match found.first() {
             None => {
@@ -74,6 +86,11 @@ pub(crate) fn batch(batch: &Batch, plan: &ParsePlan) -> Result<Part, Defect> {
             Some(_) => known.extend(found.into_iter().map(|(row, defect)| (starts[row], defect))),
         }
     }
+}
+
+/// What the exact parser says against a record; `None` if nothing.
+pub(crate) fn defect_in(record: &[u8], depth_limit: usize) -> Option<Defect> {
+    exact::parse(record, depth_limit).err()
 }
 
 /// The rows that hold a value which does not fit its column, and why; the first first.

@@ -4,6 +4,7 @@ use simd_json::{Buffers, INPUT_PADDING, StaticNode};
 
 use super::super::defect::Defect;
 use super::super::frame::part::Part;
+use super::super::input::count_lines;
 use super::tape::{self, Node, Tape};
 use super::{ParsePlan, exact};
 
@@ -18,7 +19,7 @@ pub(super) struct SlowParser {
 
 impl SlowParser {
     /// Puts the record of `line` into `part`.
-    pub(super) fn line(&mut self, line: &[u8], plan: &ParsePlan, part: &mut Part) -> Result<(), Defect> {
+    pub(super) fn record(&mut self, line: &[u8], plan: &ParsePlan, part: &mut Part) -> Result<(), Defect> {
         self.standard(line, plan, part).unwrap_or_else(|| exactly(line, plan, part))
     }
 
@@ -44,7 +45,11 @@ impl SlowParser {
 
 /// The line by the exact parser.
 fn exactly(line: &[u8], plan: &ParsePlan, part: &mut Part) -> Result<(), Defect> {
-    let tape = exact::parse(line, plan.depth).map_err(|defect| defect.at_line(part.next_line()))?;
+    let tape = exact::parse(line, plan.depth).map_err(|defect| {
+        // A record of a document may go over several lines.
+        let breaks = defect.byte.map_or(0, |byte| count_lines(&line[..usize::try_from(byte).unwrap_or(0)]));
+        defect.at_line(part.next_line() + breaks)
+    })?;
     tape::record(&tape, part, plan.depth, plan.nested)
 }
 

@@ -1,19 +1,17 @@
 //! The parsers against each other.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use simd_json::{Buffers, INPUT_PADDING};
 
 use super::super::defect::Defect;
-use super::super::frame::hints::Hints;
 use super::super::frame::part::Part;
 use super::super::input::Batch;
-use super::lines::LineParser;
+use super::records::RecordParser;
 use super::tape::Tape;
 use super::{ParsePlan, exact};
-use crate::config::Nested;
 
 fn nodes(tape: &impl Tape, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{:?}", tape.node(index))).collect()
@@ -38,6 +36,7 @@ fn document() -> impl Strategy<Value = String> {
         "-?(0|[1-9][0-9]{0,20})\\.[0-9]{1,25}",
         "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?[eE][+-]?[0-9]{1,3}",
         "\"[a-zé😀 /]{0,20}\"",
+        "\"[a-zé ]{60,140}\"",
         "\"(\\\\(n|t|r|b|f|/|\\\\|\"|u00e9|uD83D\\\\uDE00)|[a-z]){0,12}\"",
         Just("true".to_owned()),
         Just("false".to_owned()),
@@ -112,7 +111,7 @@ fn what_is_not_json_is_refused_where_it_goes_wrong() {
         ("{\"a\": \"\t\"}", 7, "control character"),
         ("{\"a\": \"\\x\"}", 7, "unknown escape"),
         ("{\"a\": \"\\u12g4\"}", 7, "four hexadecimal digits"),
-        ("{} {}", 3, "expected the end of the line"),
+        ("{} {}", 3, "expected the end of the record"),
         ("nan", 0, "expected a JSON value, found `n`"),
         ("+1", 0, "expected a JSON value"),
     ] {
@@ -122,38 +121,18 @@ fn what_is_not_json_is_refused_where_it_goes_wrong() {
     }
 }
 
-fn plan(depth: usize) -> ParsePlan {
-    ParsePlan {
-        depth,
-        columns: 1000,
-        record_bytes: 1 << 28,
-        nested: Nested::Object,
-        hints: Hints::default(),
-        skip_bad: false,
-        kind: None,
-        text_columns: HashSet::new(),
-        needed_columns: HashMap::new(),
-    }
-}
-
 /// Bytes that mean something to a parser.
 const LIKELY: &[u8] = b"{}[]\":,\\0123456789.-+eEntfNI \t\n\r";
 
 /// What a text of lines gives, in full, with or without the fast path.
 fn read(text: &[u8], fast: bool, depth: usize) -> Result<String, String> {
-    let (plan, known) = (plan(depth), BTreeMap::new());
+    let (plan, known) = (ParsePlan::plain(depth, 1000, 1 << 28), BTreeMap::new());
     let mut bytes = text.to_vec();
     bytes.resize(text.len() + INPUT_PADDING, 0);
-    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0 };
-    let mut lines = LineParser::new(&batch, &plan, &known);
-    if !fast {
-        lines.leave_fast_path_out();
-    }
-    let (mut part, mut start) = (Part::new(1, None), 0);
-    while start < batch.end {
-        start = lines.next(start, &mut part).map_err(|defect| defect.to_string())?;
-    }
-    Ok(dump(&part))
+    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None };
+    let parser = RecordParser::new(&batch, &plan, &known);
+    let parser = if fast { parser } else { parser.without_fast_path() };
+    parser.all().map(|(part, _)| dump(&part)).map_err(|defect| defect.to_string())
 }
 
 fn dump(part: &Part) -> String {

@@ -143,6 +143,11 @@ impl Ledger for SqliteLedger {
         self.lazily(move |c| steps::failed(c, id, &failure, run_at))
     }
 
+    fn deferred(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError> {
+        let failure = failure.clone();
+        self.lazily(move |c| steps::deferred(c, id, &failure, run_at))
+    }
+
     fn quarantined(&self, id: JobId, failure: &Failure, disposition: Disposition) -> Result<(), LedgerError> {
         let failure = failure.clone();
         self.durably(move |c| steps::quarantined(c, id, &failure, disposition))

@@ -153,6 +153,8 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         run_at: row.get::<_, Time>("run_at")?.0,
         duplicate_of: row.get("duplicate_of")?,
         warnings: row.get("warnings")?,
+        input: row.get("input")?,
+        compression: row.get("compression")?,
     })
 }
 

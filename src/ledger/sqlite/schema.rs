@@ -11,7 +11,11 @@ use crate::ledger::LedgerError;
 use crate::source::Shown;
 
 /// Each brings the schema from its index to the next number. Released ones never change.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_jobs.sql"), include_str!("migrations/0002_warnings.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_jobs.sql"),
+    include_str!("migrations/0002_input.sql"),
+    include_str!("migrations/0003_warnings.sql"),
+];
 
 /// "h5in": tells a ledger from any other database.
 const APPLICATION: i64 = 0x6835_696e;

@@ -27,7 +27,7 @@ pub(super) struct Text<'b> {
     pub(super) bytes: &'b [u8],
     /// Where the text ends.
     pub(super) end: usize,
-    /// Whether no control character is in it but line breaks, so that none can be in a JSON text.
+    /// Whether no control character is in it but line feeds.
     pub(super) clean: bool,
     /// Whether line breaks are space, and do not end the record.
     pub(super) breaks: bool,

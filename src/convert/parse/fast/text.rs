@@ -36,10 +36,10 @@ fn stops(word: u64) -> u64 {
 
 fn long_length(text: &Text<'_>, at: usize) -> usize {
     let rest = &text.bytes[at..text.end.max(at)];
-    let length = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
     if text.clean {
-        return length;
+        return memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len());
     }
+    let length = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
     rest[..length].iter().position(|b| *b < 0x20).unwrap_or(length)
 }
 

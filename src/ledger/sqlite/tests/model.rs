@@ -21,6 +21,7 @@ enum Step {
     Disposed(i64),
     Duplicate(i64, Disposition),
     Failed(i64),
+    Deferred(i64),
     Quarantined(i64, Disposition),
     Release(i64),
     Gone(i64),
@@ -107,6 +108,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => id.clone().prop_map(Step::Disposed),
         2 => (id.clone(), disposition.clone()).prop_map(|(id, d)| Step::Duplicate(id, d)),
         3 => id.clone().prop_map(Step::Failed),
+        2 => id.clone().prop_map(Step::Deferred),
         2 => (id.clone(), disposition).prop_map(|(id, d)| Step::Quarantined(id, d)),
         1 => id.clone().prop_map(Step::Release),
         2 => id.prop_map(Step::Gone),
@@ -172,6 +174,12 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
                 row.state = if row.state == Publishing { Publishing } else { Failed };
             });
             agree(ledger.failed(JobId(id), &failure(), Timestamp::now()), allowed);
+        }
+        Step::Deferred(id) => {
+            let allowed = model.step(id, &[Running], |row| {
+                (row.state, row.attempts, row.failed_once) = (Failed, row.attempts - 1, true);
+            });
+            agree(ledger.deferred(JobId(id), &failure(), Timestamp::now()), allowed);
         }
         Step::Quarantined(id, disposition) => {
             let allowed = model.step(id, &[Ready, Running, Failed, Publishing], |row| {
