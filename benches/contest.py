@@ -1,6 +1,7 @@
 """One shape, all contestants: their outputs checked on a sample, then timed in turns, each round one run of each."""
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -27,8 +28,9 @@ class Contestant:
     label: str
     kind: str                         # hdf5, feather, parse or floor
     command: Callable
-    times_itself: bool = True         # prints {"seconds": …}; else the whole process counts
+    times_itself: bool = True         # prints {"seconds": …, "cpu": …}; else the whole process counts
     seconds: list = field(default_factory=list)
+    cpu: list = field(default_factory=list)
     output_bytes: int = 0
     fails: str | None = None
     wrong: str | None = None
@@ -43,7 +45,7 @@ class Contestant:
 
     def result(self):
         return {"key": self.key, "label": self.label, "kind": self.kind, "seconds": self.best, "runs": self.seconds,
-                "output_bytes": self.output_bytes, "fails": self.fails, "wrong": self.wrong}
+                "cpu": min(self.cpu, default=None), "output_bytes": self.output_bytes, "fails": self.fails, "wrong": self.wrong}
 
 
 def last_words(said):
@@ -65,14 +67,23 @@ def called(command):
     return done.stdout
 
 
+def spent():
+    """The clock, and the processor time of all processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter(), usage.ru_utime + usage.ru_stime
+
+
 def run(contestant, source, output):
-    """Seconds of one run into a new folder `output`."""
+    """Seconds, and seconds of processor time, of one run into a new folder `output`."""
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
-    begun = time.perf_counter()
+    before = spent()
     said = called(contestant.command(source, output))
-    whole = time.perf_counter() - begun
-    return json.loads(said.splitlines()[-1])["seconds"] if contestant.times_itself else whole
+    seconds, cpu = (now - then for now, then in zip(spent(), before))
+    if not contestant.times_itself:
+        return seconds, cpu
+    own = json.loads(said.splitlines()[-1])
+    return own["seconds"], own["cpu"]
 
 
 def size_of(folder):
@@ -92,7 +103,7 @@ def check(contestant, sample, output):
     try:
         run(contestant, sample, output)
         if contestant.kind in ("hdf5", "feather"):
-            made = next(iter(output.glob(f"sample.{'h5' if contestant.kind == 'hdf5' else 'feather'}")))
+            made = output / ("sample.h5" if contestant.kind == "hdf5" else "sample.feather")
             contestant.wrong = json.loads(called([sys.executable, HERE / "check.py", sample / "sample.json", made]))["wrong"]
     except Failed as failed:
         contestant.fails = str(failed)
@@ -121,9 +132,11 @@ def hold(contestants, source, scratch, rounds):
 
 def time_one(contestant, source, output):
     try:
-        contestant.seconds.append(run(contestant, source, output))
+        seconds, cpu = run(contestant, source, output)
+        contestant.seconds.append(seconds)
+        contestant.cpu.append(cpu)
         contestant.output_bytes = size_of(output)
-        print(f"  {contestant.label}: {contestant.seconds[-1]:.3f} s", file=sys.stderr, flush=True)
+        print(f"  {contestant.label}: {seconds:.3f} s, {cpu:.3f} s of processors", file=sys.stderr, flush=True)
     except Failed as failed:
         contestant.fails = str(failed)
     shutil.rmtree(output, ignore_errors=True)

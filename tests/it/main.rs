@@ -4,6 +4,7 @@
 
 mod agent;
 mod bad_input;
+mod bench;
 mod convert;
 mod crash;
 mod harness;
