@@ -8,6 +8,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from contest import Failed, last_words
+
 CONFIG = """
 [inbox]
 path = "{0}/inbox"
@@ -42,7 +44,11 @@ class Agent:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def ask(self, verb, *more):
         done = subprocess.run([self.h5inbox, verb, "--config", self.config, "--json", *more], capture_output=True, text=True)
@@ -51,15 +57,15 @@ class Agent:
     def status(self):
         return (self.ask("status") or [{"running": False}])[0]
 
-    def wait_until(self, done):
+    def wait_until(self, done, pause=0.1):
         deadline = time.monotonic() + PATIENCE
         while not done():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the agent did not get there; its log: {(self.folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.2)
+                raise Failed(f"the agent did not get there: {last_words((self.folder / 'log').read_text())}")
+            time.sleep(pause)
 
     def wait_for_done(self, count):
-        self.wait_until(lambda: self.status()["files"]["done"] >= count)
+        self.wait_until(lambda: self.status()["files"]["done"] >= count, pause=0.5)   # seldom: asking costs the agent work
 
     def drop(self, names):
         """Renames files that lie ready aside into the inbox."""
@@ -117,7 +123,7 @@ def fill(agent, text, count):
 
 def idleness(agent, seconds):
     """Share of one core that an agent with nothing to do takes, and its memory."""
-    time.sleep(2)
+    time.sleep(min(2, seconds))
     begun, used = time.perf_counter(), agent.cpu_seconds()
     time.sleep(seconds)
     share = (agent.cpu_seconds() - used) / (time.perf_counter() - begun)

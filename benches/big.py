@@ -24,7 +24,9 @@ def joined(source, target, size):
 
 
 def convert(h5inbox, source, output, workers):
-    """Seconds, processor time and peak memory (never below that of this script, some 25 MiB) of one `convert` of `source`, a file or folder, with so many workers and cores."""
+    """Seconds, processor time and peak memory of one `convert` of `source`, a file or folder, with so many workers and
+    cores. The system never tells a peak below this script's own, some 25 MiB.
+    """
     shutil.rmtree(output, ignore_errors=True)
     command = [h5inbox, "convert", source, "--outdir", output, "--workers", str(workers)]
     with only(workers):

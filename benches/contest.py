@@ -23,7 +23,7 @@ class Failed(Exception):
 
 @dataclass
 class Contestant:
-    """Somebody who takes a folder of sources to a folder of outputs, by the command that `command` gives for the two."""
+    """Somebody who takes a folder of sources to a folder of outputs. `command` gives the command for the two."""
     key: str
     label: str
     kind: str                         # hdf5, feather, parse or floor
@@ -45,7 +45,8 @@ class Contestant:
 
     def result(self):
         return {"key": self.key, "label": self.label, "kind": self.kind, "seconds": self.best, "runs": self.seconds,
-                "cpu": min(self.cpu, default=None), "output_bytes": self.output_bytes, "fails": self.fails, "wrong": self.wrong}
+                "cpu": min(self.cpu, default=None), "output_bytes": self.output_bytes, "fails": self.fails,
+                "wrong": self.wrong}
 
 
 def last_words(said):
@@ -117,7 +118,9 @@ def into_cache(source):
 
 
 def hold(contestants, source, scratch, rounds):
-    """Checks and times all; what the inputs were and what came out. The floor comes after us, whose output it copies in size."""
+    """Checks and times all; what the inputs were and what came out. The floor comes after us, who tell it how much to
+    write.
+    """
     sample = take_sample(source, scratch / "sample")
     for contestant in contestants:
         check(contestant, sample, scratch / "out")

@@ -2,8 +2,8 @@
 
     python floor.py RATIO THREADS SOURCE OUTPUT
 
-RATIO is bytes of output for each byte of input. Prints {"seconds": …, "cpu": …}. Reads and writes of a megabyte release the
-interpreter's lock, so Python costs nothing here.
+RATIO is bytes of output for each byte of input. Prints {"seconds": …, "cpu": …}. Reads and writes of a megabyte release
+the interpreter's lock, so Python costs nothing here.
 """
 import json
 import sys

@@ -1,6 +1,6 @@
 """The benchmark: h5inbox against the script it replaces and against other tools, in one session on this machine.
 
-    python run.py --h5inbox BINARY --folder FOLDER [--scale 0.1] [--big] [--shapes …] [--parts …] [--peers …] [--rounds 3]
+    python run.py --h5inbox BINARY --folder FOLDER [--scale 0.1] [--big] [--shapes …] [--parts …] [--rounds 3] …
 
 Data are made once and kept under FOLDER/data-*. Results go to FOLDER/results.json, the report to FOLDER/report.md and
 FOLDER/bench.svg, and with --readme README.md also between that file's markers and into docs/ beside it.
@@ -22,8 +22,9 @@ import plot
 import report
 import shapes
 
-POOLED = ["pandas_read_json", "reference_ujson", "reference_orjson", "duckdb", "polars", "pyarrow"]
-LABELS = {"pandas_read_json": "pandas.read_json", "reference_ujson": "script with ujson", "reference_orjson": "script with orjson"}
+POOLED = ["reference", "pandas_read_json", "reference_ujson", "reference_orjson", "duckdb", "polars", "pyarrow"]
+LABELS = {"reference": "the script", "pandas_read_json": "pandas.read_json", "reference_ujson": "script with ujson",
+          "reference_orjson": "script with orjson"}
 SMALL_PEERS = ["reference", "reference_orjson", "polars", "pyarrow"]
 HUGE = 4 << 30
 ENORMOUS_COLUMN = 2 << 30
@@ -73,19 +74,23 @@ def formats(h5inbox):
     return [form for form in ("hdf5", "feather") if f"{form}" in described]
 
 
+def pooled(session, names):
+    """These peers, as far as they are wanted, in as many processes as there are cores."""
+    labels = {name: f"{LABELS.get(name, name)}, {session.cores} processes" for name in session.wanted(names)}
+    return [contest.peer(name, label, "hdf5", session.cores) for name, label in labels.items()]
+
+
 def contestants(session):
     """Everybody for one shape, in the order of a round."""
-    pool = f"{session.cores} processes"
     first = contest.ours(session.h5inbox, session.cores)
     everybody = [first, contest.floor(first, session.cores)]
-    if "reference" in session.wanted(["reference"]):
-        everybody += [contest.peer("reference", "the script, one process", "hdf5", 1),
-                      contest.peer("reference", f"the script, {pool}", "hdf5", session.cores)]
-    everybody += [contest.peer(name, f"{LABELS.get(name, name)}, {pool}", "hdf5", session.cores) for name in session.wanted(POOLED)]
+    everybody += [contest.peer(name, "the script, one process", "hdf5", 1) for name in session.wanted(["reference"])]
+    everybody += pooled(session, POOLED)
     if "feather" in formats(session.h5inbox):
         everybody.append(contest.ours(session.h5inbox, session.cores, "feather"))
     for tool in session.wanted(["polars", "pyarrow"]):
-        everybody.append(contest.peer(f"{tool}_feather", f"{tool}, {pool}", "feather", session.cores))
+        label = f"{tool}, {session.cores} processes"
+        everybody.append(contest.peer(f"{tool}_feather", label, "feather", session.cores))
         everybody.append(contest.peer(f"{tool}_parse", f"{tool}, parsing alone, its own threads", "parse", 1))
     return everybody
 
@@ -106,13 +111,13 @@ def run_small(session):
     tenth.mkdir(exist_ok=True)
     for file in files[::10]:
         shutil.copy(file, tenth / file.name)
-    rivals = [contest.peer(name, f"{LABELS.get(name, name.replace('reference', 'the script'))}, {session.cores} processes", "hdf5", session.cores)
-              for name in session.wanted(SMALL_PEERS)]
-    peers = contest.hold([contest.ours(session.h5inbox, session.cores), *rivals], tenth, session.scratch, session.rounds)
+    rivals = [contest.ours(session.h5inbox, session.cores), *pooled(session, SMALL_PEERS)]
+    peers = contest.hold(rivals, tenth, session.scratch, session.rounds)
     converted = big.measure(session.h5inbox, source, session.scratch, [session.cores], session.rounds)
     with agent.Agent(session.h5inbox, session.scratch / "agent") as running:
         dropped = agent.drop_all(running, files)
-    return {"peers": peers, "convert": {"files": len(files), "seconds": converted["seconds"][str(session.cores)]}, "agent": dropped}
+    alone = {"files": len(files), "seconds": converted["seconds"][str(session.cores)]}
+    return {"peers": peers, "convert": alone, "agent": dropped}
 
 
 def quotes(records):
@@ -135,20 +140,23 @@ def run_idle(session):
 
 def run_memory(session):
     """Peak memory of one file with two workers, as the target has it."""
-    sources = {"one file": session.one_file()}
+    sources, workers = {"one file": session.one_file()}, [min(2, session.cores)]
     if session.big:
         sources["one file of 4 GiB"] = session.one_file(HUGE)
         sources["one column of text"] = shapes.one_text_column(session.data / "joined/text.json", ENORMOUS_COLUMN)
-    return {name: big.measure(session.h5inbox, source, session.scratch, [min(2, session.cores)], 1) for name, source in sources.items()}
+    return {name: big.measure(session.h5inbox, source, session.scratch, workers, 1) for name, source in sources.items()}
 
 
 def run_scaling(session):
-    counts = sorted({session.cores, *(1 << n for n in range(session.cores.bit_length()) if 1 << n <= session.cores)})
+    """1, 2, 4 … workers, up to one a core."""
+    workers = sorted({session.cores, *(1 << n for n in range(session.cores.bit_length()))})
     sources = {"many files": session.main_shape(), "one file": session.one_file(HUGE if session.big else 1)}
-    return {what: big.measure(session.h5inbox, source, session.scratch, counts, session.rounds) for what, source in sources.items()}
+    return {what: big.measure(session.h5inbox, source, session.scratch, workers, session.rounds)
+            for what, source in sources.items()}
 
 
-PARTS = {"shapes": run_shapes, "small": run_small, "latency": run_latency, "idle": run_idle, "memory": run_memory, "scaling": run_scaling}
+PARTS = {"shapes": run_shapes, "small": run_small, "latency": run_latency, "idle": run_idle, "memory": run_memory,
+         "scaling": run_scaling}
 
 
 def arguments():
@@ -162,8 +170,11 @@ def arguments():
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--peers", nargs="+", help="only these of the peers")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--readme", type=Path, help="note the results in this file")
-    return parser.parse_args()
+    parser.add_argument("--readme", type=Path, help="note the results in this file; wants all parts")
+    asked = parser.parse_args()
+    if asked.readme and set(asked.parts) != set(PARTS):
+        parser.error("--readme wants all parts")
+    return asked
 
 
 def main():
@@ -174,11 +185,14 @@ def main():
     for part in asked.parts:
         print(f"== {part}", file=sys.stderr, flush=True)
         begun = time.perf_counter()
-        results[part] = PARTS[part](session)
+        try:
+            results[part] = PARTS[part](session)
+        except contest.Failed as failed:
+            print(f"not measured: {failed}", file=sys.stderr, flush=True)
         print(f"   took {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
         shutil.rmtree(session.scratch, ignore_errors=True)
-    results["neighbours"] = neighbours.share()
-    (asked.folder / "results.json").write_text(json.dumps(results, indent=1))
+        results["neighbours"] = neighbours.share()
+        (asked.folder / "results.json").write_text(json.dumps(results, indent=1))
     report.publish(results, asked.folder, asked.readme)
 
 

@@ -25,7 +25,8 @@ BROWSERS = ["Chrome 143", "Firefox 145", "Safari 26", "Edge 143", "curl/8.17", "
 def clock(number):
     """A moment, `number` seconds after the first one, as programs write it."""
     days, seconds = divmod(number, 86400)
-    return f"2026-{days // 28 % 12 + 1:02}-{days % 28 + 1:02}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z"
+    date = f"2026-{days // 28 % 12 + 1:02}-{days % 28 + 1:02}"
+    return f"{date}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z"
 
 
 def sentence(r, words):
@@ -153,7 +154,10 @@ def plan(shape, target, scale, pool):
         quotes = sorted(Path(sys.prefix, "share/fakestockdata/daily").glob("table_*"))[:STOCK_FILES]
         return [pool.submit(write_stock, quote, target, max(1, round(365 * scale))) for quote in quotes]
     records, files, _ = MADE[shape]
-    files, records = (max(20, round(files * scale)), records) if shape == "small" else (files, max(20, round(records * scale)))
+    if shape == "small":
+        files = max(20, round(files * scale))
+    else:
+        records = max(20, round(records * scale))
     step = max(1, files // 50)
     return [pool.submit(write_made, shape, target, range(n, min(n + step, files)), records) for n in range(0, files, step)]
 

@@ -52,20 +52,21 @@ fn the_benchmark_runs_all_its_parts_finds_h5inbox_right_and_notes_it_in_the_read
     let folder = tempfile::tempdir().unwrap();
     let [data, readme] = ["data", "README.md"].map(|name| folder.path().join(name));
     fs::copy(repository().join("README.md"), &readme).unwrap();
-    let asked = ["--scale", "0.0001", "--rounds", "1", "--shapes", "sparse", "--peers", "reference", "--h5inbox"];
-    let places = [env!("CARGO_BIN_EXE_h5inbox"), "--folder", data.to_str().unwrap(), "--readme", readme.to_str().unwrap()];
+    let asked = ["--scale", "0.0001", "--rounds", "1", "--shapes", "integers", "--peers", "reference", "--h5inbox"];
+    let places =
+        [env!("CARGO_BIN_EXE_h5inbox"), "--folder", data.to_str().unwrap(), "--readme", readme.to_str().unwrap()];
     bench("run.py", &[&asked[..], &places[..]].concat());
 
     let results: Value = serde_json::from_slice(&fs::read(data.join("results.json")).unwrap()).unwrap();
     for part in ["shapes", "small", "latency", "idle", "memory", "scaling"] {
         assert!(results[part].is_object(), "{part}");
     }
-    let contestants = results["shapes"]["sparse"]["results"].as_array().unwrap();
+    let contestants = results["shapes"]["integers"]["results"].as_array().unwrap();
     assert!(contestants.len() >= 4);
     for contestant in contestants {
         assert!(contestant["seconds"].is_f64() && contestant["wrong"].is_null(), "{contestant}");
     }
     let noted = fs::read_to_string(&readme).unwrap();
-    assert!(noted.contains("| sparse") && noted.contains("## Known problems"), "{noted}");
+    assert!(noted.contains("| integers") && noted.contains("## Known problems"), "{noted}");
     assert!(folder.path().join("docs/bench.md").exists() && folder.path().join("docs/bench.svg").exists());
 }
