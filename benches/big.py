@@ -28,6 +28,7 @@ def convert(h5inbox, source, output, workers):
     cores. The system never tells a peak below this script's own, some 25 MiB.
     """
     shutil.rmtree(output, ignore_errors=True)
+    os.sync()                                                 # else earlier outputs would still be on their way to disk
     command = [h5inbox, "convert", source, "--outdir", output, "--workers", str(workers)]
     with only(workers):
         begun = time.perf_counter()
