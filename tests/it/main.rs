@@ -5,6 +5,7 @@
 mod agent;
 mod bad_input;
 mod compressed;
+mod bench;
 mod convert;
 mod crash;
 mod harness;
