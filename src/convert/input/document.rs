@@ -10,6 +10,9 @@ use super::lines::count_lines;
 use super::structure::{Scan, Structure};
 use super::taken::Shape;
 
+/// Most records in a batch: a place for each takes more room than a digit and its comma do.
+const MOST_RECORDS: usize = 1 << 16;
+
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -81,8 +84,9 @@ impl Document {
         }
     }
 
-    /// Reads on in `piece`, of which the part before was read already, and appends the records that end in it. With
-    /// `all` the text ends with the piece. A defect's byte counts from the beginning of the piece.
+    /// Reads on in `piece`, of which the part before was read already, and appends the records that end in it, but no more
+    /// than a batch of them. With `all` the text ends with the piece. A defect's byte counts from the beginning of the
+    /// piece.
     pub(super) fn read(&mut self, piece: &[u8], all: bool, records: &mut Vec<RecordSpan>) -> Result<(), Defect> {
         loop {
             if self.open.is_none() {
@@ -93,7 +97,12 @@ impl Document {
                 self.token(piece, byte)?;
             }
             match self.record(piece, all)? {
-                Some(span) => records.push(span),
+                Some(span) => {
+                    records.push(span);
+                    if records.len() == MOST_RECORDS {
+                        return Ok(());
+                    }
+                }
                 None if self.open.is_some() => return Ok(()),
                 None => {}
             }
