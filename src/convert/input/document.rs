@@ -31,12 +31,12 @@ enum Next {
 }
 
 /// A record that is being read.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Open {
     start: usize,
     line: u64,
-    /// `None` for what is neither array nor object.
-    structure: Option<Structure>,
+    /// Whether it is an array or object.
+    nested: bool,
 }
 
 /// The state between two pieces of a document. Positions count from the beginning of the piece at hand.
@@ -44,6 +44,8 @@ struct Open {
 pub(super) struct Document {
     next: Next,
     open: Option<Open>,
+    /// The scan of the record that is open, if it is nested.
+    structure: Structure,
     at: usize,
     line: u64,
     after_cr: bool,
@@ -54,7 +56,8 @@ pub(super) struct Document {
 impl Document {
     /// A document that begins in `line` of the source.
     pub(super) fn new(line: u64, depth_limit: usize) -> Self {
-        Self { next: Next::Beginning, open: None, at: 0, line, after_cr: false, count: 0, depth_limit }
+        let (next, structure) = (Next::Beginning, Structure::new(depth_limit));
+        Self { next, open: None, structure, at: 0, line, after_cr: false, count: 0, depth_limit }
     }
 
     /// What the document is, as far as it was read.
@@ -121,8 +124,8 @@ impl Document {
         };
         (self.next, self.after_cr) = (next, false);
         if record {
-            let structure = matches!(byte, b'{' | b'[').then(|| Structure::new(self.depth_limit));
-            self.open = Some(Open { start: self.at, line: self.line, structure });
+            self.structure.restart();
+            self.open = Some(Open { start: self.at, line: self.line, nested: matches!(byte, b'{' | b'[') });
         } else {
             self.at += 1;
         }
@@ -131,16 +134,17 @@ impl Document {
 
     /// Goes on with the record at hand, if there is one, and returns it if it ends in `piece`.
     fn record(&mut self, piece: &[u8], all: bool) -> Result<Option<RecordSpan>, Defect> {
-        let Some(open) = &mut self.open else { return Ok(None) };
-        let (start, line, value) = (open.start, open.line, &piece[open.start..]);
-        let scan = open.structure.as_mut().map_or_else(|| scalar(value), |structure| structure.scan(value, all));
+        let Some(Open { start, line, nested }) = self.open else { return Ok(None) };
+        let value = &piece[start..];
+        let scan = if nested { self.structure.scan(value, all) } else { scalar(value) };
         let length = match scan {
             Scan::End(length) => length,
             Scan::Broken(length) => return Err(self.broken(&piece[start..start + length], start, line)),
             Scan::More if all => return Err(self.cut(value, start, line)),
             Scan::More => return Ok(None),
         };
-        self.line += open.structure.as_ref().map_or(0, Structure::lines);
+        // A text, number or word holds no line break.
+        self.line += self.structure.lines();
         (self.open, self.at) = (None, start + length);
         self.count += 1;
         Ok(Some(RecordSpan { start, end: start + length, line }))
