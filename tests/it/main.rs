@@ -4,8 +4,8 @@
 
 mod agent;
 mod bad_input;
-mod compressed;
 mod bench;
+mod compressed;
 mod convert;
 mod crash;
 mod harness;

@@ -28,9 +28,11 @@ pub(crate) struct Part {
     width_before: usize,
     /// The first key that occurred twice in a record: its column and row.
     duplicate: Option<(usize, usize)>,
-    /// One-based line in the source at which the batch begins.
+    /// One-based line in the source of the first record.
     first_line: u64,
-    /// The line of each record of a document; empty where each line is a record.
+    /// Lines from one record to the next: 1 where each line is a record, and in most documents some number.
+    line_step: u64,
+    /// The line of each record where they follow no step.
     lines: Vec<u64>,
     /// Lines without a record, each as the number of records before it.
     blanks: Vec<usize>,
@@ -48,12 +50,15 @@ impl Part {
     /// An empty part whose first line is line `first_line` of the source (counted from 1); `given` is the kind of the
     /// lines before it.
     pub(crate) fn new(first_line: u64, given: Option<LineKind>) -> Self {
-        Self { kind: given, given, first_line, ..Self::default() }
+        Self { kind: given, given, first_line, line_step: 1, ..Self::default() }
     }
 
     /// An empty part for records of a document that begin in `lines` of the source; `given` is the kind of those before.
     pub(crate) fn of_records(lines: Vec<u64>, given: Option<LineKind>) -> Self {
-        Self { lines, ..Self::new(0, given) }
+        let first_line = lines.first().copied().unwrap_or(1);
+        let line_step = lines.get(1).map_or(1, |second| second - first_line);
+        let regular = lines.iter().zip(0..).all(|(line, index)| *line == first_line + index * line_step);
+        Self { line_step, lines: if regular { Vec::new() } else { lines }, ..Self::new(first_line, given) }
     }
 
     /// Number of records.
@@ -149,7 +154,7 @@ impl Part {
     /// The line of record number `index`, those that were skipped counted, too.
     fn line_at(&self, index: usize) -> u64 {
         let known = self.lines.get(index).or(self.lines.last());
-        known.copied().unwrap_or(self.first_line + index as u64)
+        known.copied().unwrap_or(self.first_line + index as u64 * self.line_step)
     }
 
     /// Begins a record of `kind`. The first record decides; one of another kind is not begun, and the kind that was
@@ -323,6 +328,17 @@ mod tests {
         let a: Vec<_> = part.column(0).cells(0..2, Tag::Missing).collect();
         assert_eq!(a, [Cell::Int(1), Cell::Int(6)]);
         assert_eq!((part.column(1).cells(1..2, Tag::Missing).next(), part.duplicate()), (Some(Cell::Int(5)), None));
+    }
+
+    #[test]
+    fn a_record_of_a_document_knows_its_line_whether_they_follow_a_step_or_not() {
+        for lines in [vec![3, 3, 3, 3], vec![2, 5, 8, 11], vec![1, 1, 7, 8]] {
+            let mut part = Part::of_records(lines.clone(), None);
+            record(&mut part, &[("a", 1)]);
+            part.skip_line();
+            record(&mut part, &[("a", 2)]);
+            assert_eq!((part.line_of(0), part.line_of(1), part.next_line()), (lines[0], lines[2], lines[3]));
+        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::lines::count_lines;
 use super::structure::{Scan, Structure};
 use super::taken::Shape;
 
+/// Most records in a batch: a place for each takes more room than a digit and its comma do.
+const MOST_RECORDS: usize = 1 << 16;
+
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -28,12 +31,12 @@ enum Next {
 }
 
 /// A record that is being read.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Open {
     start: usize,
     line: u64,
-    /// `None` for what is neither array nor object.
-    structure: Option<Structure>,
+    /// Whether it is an array or object.
+    nested: bool,
 }
 
 /// The state between two pieces of a document. Positions count from the beginning of the piece at hand.
@@ -41,6 +44,8 @@ struct Open {
 pub(super) struct Document {
     next: Next,
     open: Option<Open>,
+    /// The scan of the record that is open, if it is nested.
+    structure: Structure,
     at: usize,
     line: u64,
     after_cr: bool,
@@ -51,7 +56,8 @@ pub(super) struct Document {
 impl Document {
     /// A document that begins in `line` of the source.
     pub(super) fn new(line: u64, depth_limit: usize) -> Self {
-        Self { next: Next::Beginning, open: None, at: 0, line, after_cr: false, count: 0, depth_limit }
+        let (next, structure) = (Next::Beginning, Structure::new(depth_limit));
+        Self { next, open: None, structure, at: 0, line, after_cr: false, count: 0, depth_limit }
     }
 
     /// What the document is, as far as it was read.
@@ -81,8 +87,9 @@ impl Document {
         }
     }
 
-    /// Reads on in `piece`, of which the part before was read already, and appends the records that end in it. With
-    /// `all` the text ends with the piece. A defect's byte counts from the beginning of the piece.
+    /// Reads on in `piece`, of which the part before was read already, and appends the records that end in it, but no more
+    /// than a batch of them. With `all` the text ends with the piece. A defect's byte counts from the beginning of the
+    /// piece.
     pub(super) fn read(&mut self, piece: &[u8], all: bool, records: &mut Vec<RecordSpan>) -> Result<(), Defect> {
         loop {
             if self.open.is_none() {
@@ -93,7 +100,12 @@ impl Document {
                 self.token(piece, byte)?;
             }
             match self.record(piece, all)? {
-                Some(span) => records.push(span),
+                Some(span) => {
+                    records.push(span);
+                    if records.len() == MOST_RECORDS {
+                        return Ok(());
+                    }
+                }
                 None if self.open.is_some() => return Ok(()),
                 None => {}
             }
@@ -112,8 +124,8 @@ impl Document {
         };
         (self.next, self.after_cr) = (next, false);
         if record {
-            let structure = matches!(byte, b'{' | b'[').then(|| Structure::new(self.depth_limit));
-            self.open = Some(Open { start: self.at, line: self.line, structure });
+            self.structure.restart();
+            self.open = Some(Open { start: self.at, line: self.line, nested: matches!(byte, b'{' | b'[') });
         } else {
             self.at += 1;
         }
@@ -122,16 +134,17 @@ impl Document {
 
     /// Goes on with the record at hand, if there is one, and returns it if it ends in `piece`.
     fn record(&mut self, piece: &[u8], all: bool) -> Result<Option<RecordSpan>, Defect> {
-        let Some(open) = &mut self.open else { return Ok(None) };
-        let (start, line, value) = (open.start, open.line, &piece[open.start..]);
-        let scan = open.structure.as_mut().map_or_else(|| scalar(value), |structure| structure.scan(value, all));
+        let Some(Open { start, line, nested }) = self.open else { return Ok(None) };
+        let value = &piece[start..];
+        let scan = if nested { self.structure.scan(value, all) } else { scalar(value) };
         let length = match scan {
             Scan::End(length) => length,
             Scan::Broken(length) => return Err(self.broken(&piece[start..start + length], start, line)),
             Scan::More if all => return Err(self.cut(value, start, line)),
             Scan::More => return Ok(None),
         };
-        self.line += open.structure.as_ref().map_or(0, Structure::lines);
+        // A text, number or word holds no line break.
+        self.line += self.structure.lines();
         (self.open, self.at) = (None, start + length);
         self.count += 1;
         Ok(Some(RecordSpan { start, end: start + length, line }))

@@ -43,6 +43,12 @@ impl Structure {
         Self { depth_limit, ..Self::default() }
     }
 
+    /// Begins another value.
+    pub(super) fn restart(&mut self) {
+        self.open.clear();
+        (self.at, self.in_text, self.escaped, self.after_cr, self.lines) = (0, 0, 0, 0, 0);
+    }
+
     /// Scans on in `value`, the bytes from the beginning of the value on. Without `all` more may come, and the last few
     /// bytes are left for then.
     pub(super) fn scan(&mut self, value: &[u8], all: bool) -> Scan {

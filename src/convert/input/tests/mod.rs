@@ -106,6 +106,20 @@ fn a_record_longer_than_a_batch_is_read_whole_and_one_over_the_limit_is_refused(
 }
 
 #[test]
+fn a_batch_of_tiny_records_is_small_too() {
+    let content = [b"[".as_slice(), &b"1,".repeat(500_000), b"1]"].concat();
+    let file = file_of(&content);
+    let mut reader = BatchReader::new(&file, ReadOptions { input: Input::Document, ..OPTIONS }, false);
+    let mut records = 0;
+    while let Some(batch) = reader.next_batch().unwrap() {
+        let spans = batch.records.unwrap();
+        assert!(spans.len() <= 1 << 16 && spans.iter().all(|span| batch.bytes[span.start..span.end] == *b"1"));
+        records += spans.len();
+    }
+    assert_eq!(records, 500_001);
+}
+
+#[test]
 fn a_one_line_array_over_the_limit_is_told_of_the_setting_that_takes_its_items() {
     let content = [b"[".as_slice(), &b"{\"a\": 1},".repeat(300_000), b"{}]"].concat();
     let tight = ReadOptions { record_bytes: 1 << 20, ..OPTIONS };
