@@ -10,6 +10,7 @@ pub mod queue;
 pub mod attempt;
 pub mod naming;
 mod publishing;
+pub mod staging;
 
 // What becomes of the source.
 mod disposition;
