@@ -67,6 +67,7 @@ impl Dispatcher {
     /// Runs until told to stop, or with `once` until all that was there is done; then stops in order.
     pub(super) fn run(mut self, signals: &Signals, parts: &Parts, once: bool) -> Result<RunSummary, AgentError> {
         self.add_all(self.ledger.waiting()?);
+        self.add_hindered()?;
         log::info!(event = "agent.ready", workers = parts.pool.size(); "Watching the inbox.");
         Supervisor::ready("watching the inbox");
         while !self.stopping {
@@ -76,6 +77,15 @@ impl Dispatcher {
             }
         }
         self.finish(parts)
+    }
+
+    /// Outputs that an earlier run decided and that recovery could not give their names either: again later.
+    fn add_hindered(&mut self) -> Result<(), LedgerError> {
+        let unfinished = self.ledger.unfinished()?;
+        let hindered: Vec<Job> = unfinished.into_iter().filter(|job| job.state == State::Publishing).collect();
+        self.summary.failed += hindered.len() as u64;
+        self.add_all(hindered);
+        Ok(())
     }
 
     /// Waits for one message or for time, and then does all that is due.

@@ -152,8 +152,15 @@ impl Leaving<'_> {
             return Ok(Disposed::NotThere);
         }
         let unfinished = target.with_file_name(format!(".h5inbox-{}.tmp", self.job));
-        copy_verified(original, &unfinished).map_err(OutputError::io("copy", &source))?;
-        let moved = rename_to_free_name(&unfinished, target)?;
+        let copied = copy_verified(original, &unfinished).map_err(OutputError::io("copy", &source));
+        let moved = match copied.and_then(|()| rename_to_free_name(&unfinished, target)) {
+            Ok(moved) => moved,
+            Err(error) => {
+                // A part of it would only fill a disk that may be full already.
+                let _ = fs::remove_file(&unfinished);
+                return Err(error);
+            }
+        };
         sync_folder(moved.parent().unwrap_or(target))?;
         match self.delete()? {
             Disposed::Deleted => Ok(Disposed::Moved(moved)),
