@@ -142,6 +142,34 @@ fn write_char(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
     }
 }
 
+/// A path as one word of a shell's command line, for commands that people copy: plain where that is safe, else in
+/// single quotes, and with escapes as `$'a\nb'` where it could do something to a terminal or is not UTF-8.
+#[derive(Clone, Copy)]
+pub struct Quoted<'a>(pub &'a Path);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.as_os_str().as_bytes();
+        let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+,-~".contains(byte);
+        if !bytes.is_empty() && bytes.iter().all(safe) && !b"-~".contains(&bytes[0]) {
+            return write!(f, "{}", Shown(self.0));
+        }
+        let shown = Shown(self.0).to_string();
+        if shown.as_bytes() == bytes {
+            return write!(f, "'{}'", shown.replace('\'', "'\\''"));
+        }
+        f.write_str("$'")?;
+        for byte in bytes {
+            match byte {
+                b'\\' | b'\'' => write!(f, "\\{}", char::from(*byte))?,
+                0x20..0x7f => write!(f, "{}", char::from(*byte))?,
+                other => write!(f, "\\x{other:02x}")?,
+            }
+        }
+        f.write_str("'")
+    }
+}
+
 /// The output's stem for a source's name: without `.gz`, `.zst`, `.xz` or `.bz2`, and then without `.json`, `.jsonl`
 /// or `.ndjson`. A name that would be left empty stays whole.
 #[must_use]
@@ -170,6 +198,25 @@ mod tests {
     fn names_are_shown_without_anything_a_terminal_would_obey() {
         let hostile = OsStr::from_bytes(b"a\nb\x1b[31m\xff\xe2\x80\xae\\.json");
         assert_eq!(Shown(Path::new(hostile)).to_string(), "a\\nb\\x1b[31m\\xff\\u{202e}\\\\.json");
+    }
+
+    #[test]
+    fn a_quoted_path_is_read_back_by_a_shell_as_it_was() {
+        for name in [
+            &b"/a/b-c_d.json"[..],
+            b"-rf.json",
+            b"a b'c\"d$(x).json",
+            b"back\\slash",
+            b"new\nline'\x1b",
+            b"\xff.json",
+            "caf\u{e9} \u{202e}".as_bytes(),
+        ] {
+            let word = Quoted(Path::new(OsStr::from_bytes(name))).to_string();
+            let script = format!("printf %s {word}");
+            let read = std::process::Command::new("bash").args(["-c", &script]).output().unwrap().stdout;
+            assert_eq!(read, name, "{word}");
+        }
+        assert_eq!(Quoted(Path::new("/a/b.json")).to_string(), "/a/b.json");
     }
 
     #[test]

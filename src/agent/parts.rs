@@ -13,11 +13,12 @@ use super::dispatcher::Dispatcher;
 use super::intake_loop::IntakeLoop;
 use crate::config::{After, Config};
 use crate::convert::Options;
-use crate::convert::output::publish::staging;
+use crate::intake::{Writer, writer_present};
 use crate::jobs::attempt::Workshop;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
 use crate::jobs::retry::Backoff;
+use crate::jobs::staging::Staging;
 use crate::jobs::unfinished::Unfinished;
 use crate::ledger::{Ledger, SqliteLedger, State};
 use crate::telemetry::listener;
@@ -29,6 +30,8 @@ pub(super) struct Parts {
     pub(super) pool: Pool,
     /// Where workers report.
     pub(super) reports: Receiver<Report>,
+    /// As long as it is held, no other agent publishes there.
+    _outbox: Staging,
 }
 
 /// Jobs that the channel to the workers holds for each of them: enough that none waits for the dispatcher.
@@ -40,6 +43,7 @@ pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), 
     prepare_folders(config)?;
     let ledger_path = config.ledger.sqlite_path();
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
+    let outbox = hold_outbox(&config.output.path)?;
     let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger)));
     let recovered = workshop.recover()?;
     log::info!(
@@ -49,11 +53,13 @@ pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), 
     let live = Arc::new(Live::default());
     let intake = IntakeLoop::new(config, ledger.as_ref(), Arc::clone(&live))?;
     let workers = config.worker_count();
+    // What a large file may use beside its worker. Refused only if somebody has set it before.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
     let (queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
     let (report, reports) = crossbeam_channel::unbounded();
     let pool = Pool::start(workers, &workshop, &jobs, &report)?;
     serve_status(config, &ledger_path, &ledger, &live, &pool)?;
-    Ok((Parts { pool, reports }, Dispatcher::new(workshop, ledger, intake, queue, live)))
+    Ok((Parts { pool, reports, _outbox: outbox }, Dispatcher::new(workshop, ledger, intake, queue, live)))
 }
 
 fn prepare_folders(config: &Config) -> Result<(), AgentError> {
@@ -63,7 +69,17 @@ fn prepare_folders(config: &Config) -> Result<(), AgentError> {
     if config.source.after == After::Archive {
         folder("source.archive", &config.source.archive)?;
     }
-    staging(&config.output.path).map(drop).map_err(AgentError::from)
+    Ok(())
+}
+
+/// The ledger's lock keeps two agents off one ledger; this one keeps agents with ledgers of their own apart, whose
+/// unfinished outputs would have the same names.
+fn hold_outbox(path: &Path) -> Result<Staging, AgentError> {
+    Staging::for_agent(path)?.ok_or_else(|| AgentError::Folder {
+        key: "output.path",
+        path: path.into(),
+        what: "is in use by another agent; give each agent an outbox of its own".to_owned(),
+    })
 }
 
 fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
@@ -90,6 +106,7 @@ fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
         },
         unfinished: Unfinished::new(Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs })),
         ledger,
+        has_writer: |file| writer_present(file) == Writer::Present,
     }
 }
 
@@ -115,7 +132,7 @@ fn serve_status(
     let answer: listener::Answer = Arc::new(move || {
         let mut status = with_totals(fixed.clone(), ledger.as_ref());
         status.busy_workers = busy.load(std::sync::atomic::Ordering::Relaxed) as u64;
-        status.backlog = live.backlog();
+        status.backlog = live.backlog(status.busy_workers);
         status.watch = live.watch();
         serde_json::to_string(&status).unwrap_or_default()
     });

@@ -15,7 +15,7 @@ mod schema;
 mod status;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -76,10 +76,12 @@ impl ConfigFile {
     }
 }
 
-fn load(path: &std::path::Path) -> Result<Config, ExitCode> {
+/// Loads the configuration at `path`; an empty path is what an empty variable says: nothing.
+fn load(path: &Path) -> Result<Config, ExitCode> {
+    let path = if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path };
     Config::load(path).map_err(|error| {
         output::error(&match &error {
-            ConfigError::Read { .. } => error.to_string(),
+            ConfigError::Read { .. } => format!("{error}; name one with --config or in H5INBOX_CONFIG"),
             ConfigError::Invalid { .. } => format!("{}:\n{error}", path.display()),
         });
         ExitCode::Configuration

@@ -26,6 +26,7 @@ use serde::Serialize;
 pub use choices::{
     After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
 };
+pub use paths::refuse_key;
 pub use problem::{ConfigError, Problem};
 pub use sections::{Inbox, Ledger, Limits, Log, Output, Records, Retry, Source, Status};
 pub use types::{Moment, TypeHint, TypeHints};

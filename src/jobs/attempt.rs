@@ -54,6 +54,8 @@ pub struct Workshop {
     pub unfinished: Unfinished,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
+    /// Whether some process is known to have the file open for writing.
+    pub has_writer: fn(&File) -> bool,
 }
 
 /// How an attempt ended.
@@ -125,10 +127,18 @@ impl Workshop {
     /// The attempt panicked: after as many attempts as allowed the source is set aside.
     pub(super) fn panicked(&self, job: &Job, message: &str) -> Result<Outcome, LedgerError> {
         let failure = plain("internal", &format!("internal error: {message}; please report it with the source"));
-        if job.attempts + 1 >= self.max_attempts {
-            return self.conclude(job, Trouble::Permanent(failure), job.attempts + 1);
+        match self.ledger.crashed(job.id)? {
+            // The output is decided: it stays where it is, and gets its name later.
+            (crashes, State::Publishing) => self.fail(&self.decided(job), &failure, crashes),
+            (crashes, _) if crashes >= self.max_attempts => self.conclude(job, Trouble::Permanent(failure), crashes),
+            (crashes, _) => self.conclude(job, Trouble::Transient(failure), crashes),
         }
-        self.conclude(job, Trouble::Transient(failure), job.attempts + 1)
+    }
+
+    /// The same job, once its output is decided.
+    pub(super) fn decided(&self, job: &Job) -> Job {
+        let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
+        Job { state: State::Publishing, temporary: Some(temporary), ..job.clone() }
     }
 
     /// The temporary name of a job's output: made of its number, never of the source's name.
@@ -203,7 +213,7 @@ impl Workshop {
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             error_code:% = failure.code, error:% = failure.message; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
         );
-        Ok(Outcome::Failed(Box::new(Job { run_at, ..job.clone() })))
+        Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, ..job.clone() })))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod bad_records;
 pub mod naming;
 mod publishing;
+pub mod staging;
 
 // What becomes of the source.
 mod disposition;

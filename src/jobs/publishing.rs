@@ -3,7 +3,9 @@
 //! Once the ledger says `publishing`, the output is decided: after a failure or a crash the job goes on from here and
 //! is never converted again. The temporary file is the witness: as long as it exists, the output is not published.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,7 +16,7 @@ use crate::config::OnExisting;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_over, rename_to_new, sync_folder, versioned};
 use crate::convert::{Summary, Warning};
-use crate::ledger::{Job, LedgerError, Publication, State};
+use crate::ledger::{Failure, Job, LedgerError, Publication};
 use crate::source::Shown;
 
 impl Workshop {
@@ -68,29 +70,39 @@ impl Workshop {
             Err(OutputError::Exists(taken)) => {
                 let message =
                     format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(&taken));
-                // The ledger first: a job that says publishing without its temporary file would count as done.
-                let outcome = self.quarantine(job, &plain("output_exists", &message))?;
-                let _ = fs::remove_file(temporary);
-                let _ = fs::remove_file(self.temporary_bad_records(job));
-                Ok(outcome)
+                self.give_up(job, temporary, &plain("output_exists", &message))
             }
-            Err(error) => {
-                let decided = Job { state: State::Publishing, temporary: Some(temporary.into()), ..job.clone() };
-                self.fail(&decided, &plain("publish_error", &error), job.attempts + 1)
+            Err(OutputError::Io { source: e, .. }) if e.kind() == io::ErrorKind::InvalidFilename => {
+                let length = self.first_name(&job.path).file_name().map_or(0, OsStr::len);
+                let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
+                self.give_up(job, temporary, &plain("name_too_long", &message))
             }
+            Err(error) => self.fail(&self.decided(job), &plain("publish_error", &error), job.attempts + 1),
         }
+    }
+
+    /// The output is given up, because it can never have its name.
+    fn give_up(&self, job: &Job, temporary: &Path, failure: &Failure) -> Result<Outcome, LedgerError> {
+        // The ledger first: a job that says publishing without its temporary file would count as done.
+        let outcome = self.quarantine(job, failure)?;
+        let _ = fs::remove_file(temporary);
+        let _ = fs::remove_file(self.temporary_bad_records(job));
+        Ok(outcome)
     }
 
     /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
     pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
         let output = job.output.clone().unwrap_or_else(|| output_of(&self.outbox, &job.path));
         let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
-        if temporary.exists() {
-            return self.publish_decided(job, &temporary, output, None);
+        match temporary.try_exists() {
+            Ok(true) => return self.publish_decided(job, &temporary, output, None),
+            Ok(false) => {}
+            // What cannot be looked at is no witness.
+            Err(error) => return self.fail(&self.decided(job), &plain("publish_error", &error), job.attempts + 1),
         }
         // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
         if let Err(error) = self.sync_names(&output).and_then(|()| self.publish_bad_records(job)) {
-            return self.fail(job, &plain("publish_error", &error), job.attempts);
+            return self.fail(job, &plain("publish_error", &error), job.attempts + 1);
         }
         self.finish_published(job, 0.0)?;
         log::info!(event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output); "Found published by an earlier run.");
@@ -99,6 +111,7 @@ impl Workshop {
 
     fn finish_published(&self, job: &Job, publish_s: f64) -> Result<(), LedgerError> {
         self.ledger.done(job.id, publish_s, self.planned())?;
+        self.withdraw_report(job);
         self.dispose(job)
     }
 

@@ -206,15 +206,6 @@ pub struct Failure {
     pub byte: Option<u64>,
 }
 
-/// What `retry` puts back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// Everything failed or quarantined.
-    Failed,
-    /// These sources, relative to the inbox.
-    Paths(Vec<PathBuf>),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,6 +91,8 @@ pub struct HistoryFilter {
     pub limit: Option<usize>,
     /// Versions of this path, relative to the inbox.
     pub path: Option<PathBuf>,
+    /// The job of this number.
+    pub id: Option<JobId>,
 }
 
 /// The ledger in a few numbers.

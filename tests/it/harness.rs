@@ -1,6 +1,7 @@
 //! What the tests share: the program, an agent with folders of its own, and patience.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -96,6 +97,23 @@ impl Site {
     /// Runs the agent once, as cron would, and returns how it ended.
     pub(crate) fn once(&self) -> Output {
         h5inbox().args(["run", "--once", "--config"]).arg(self.config()).output().unwrap()
+    }
+
+    /// Lets any user work with the folders.
+    pub(crate) fn open_to_everybody(&self) {
+        for folder in ["", "inbox", "outbox"] {
+            fs::set_permissions(self.path(folder), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+    }
+
+    /// The program as another user: root may do everything. Needs [`Site::open_to_everybody`].
+    pub(crate) fn as_somebody_else(&self) -> Command {
+        let program = self.path("h5inbox");
+        fs::copy(env!("CARGO_BIN_EXE_h5inbox"), &program).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        command.env_remove("H5INBOX_CONFIG");
+        command
     }
 
     pub(crate) fn pid(&self) -> i32 {

@@ -96,6 +96,10 @@ pub(super) fn history(
         sql += " AND path = :path";
         values.push((":path", path));
     }
+    if let Some(id) = &filter.id {
+        sql += " AND id = :id";
+        values.push((":id", id));
+    }
     let mut newest = c.prepare_cached(&(sql + " ORDER BY changed_at DESC, id DESC LIMIT :limit"))?;
     let mut found = newest.query(values.as_slice())?;
     while let Some(row) = found.next()? {

@@ -46,7 +46,7 @@ pub(super) fn open_for_agent(path: &Path, after_unclean_stop: bool) -> Result<Co
 
 /// A connection that may write, beside a running agent; never creates or changes the schema.
 pub(super) fn open_beside_agent(path: &Path) -> Result<Connection, LedgerError> {
-    if !path.exists() {
+    if !path.try_exists().map_err(|e| fault::file("look at", path, e))? {
         return Err(LedgerError::Missing(path.to_owned()));
     }
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

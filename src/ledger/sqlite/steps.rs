@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
 use super::rows::{Bytes, Time};
-use crate::ledger::{Disposition, Failure, JobId, LedgerError, Publication};
+use crate::ledger::{Disposition, Failure, JobId, LedgerError, Publication, State};
 
 pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, LedgerError> {
     let sql = "UPDATE job SET state = 'running', attempts = attempts + 1, requeued = 0, host = ?3,
@@ -127,6 +127,13 @@ pub(super) fn quarantined(
         ":byte": failure.byte.map(u64::cast_signed),
     };
     step(c, id, "be quarantined", sql, values)
+}
+
+pub(super) fn crashed(c: &Connection, id: JobId) -> Result<(u32, State), LedgerError> {
+    let sql = "UPDATE job SET crashes = crashes + 1 WHERE id = ?1 AND state IN ('running', 'publishing')
+        RETURNING crashes, state";
+    let counted = c.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    counted.map_or_else(|| Err(conflict(c, id, "crash")), Ok)
 }
 
 pub(super) fn release(c: &Connection, id: JobId) -> Result<(), LedgerError> {
