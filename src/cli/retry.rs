@@ -40,6 +40,7 @@ impl Retry {
         let config = self.config.load()?;
         let path = config.ledger.sqlite_path();
         let ledger = SqliteLedger::open_shared(&path).map_err(|e| refuse(&e))?;
+        writable(&path)?;
         let desk = Desk { inbox: &config.inbox.path, quarantine: &config.source.quarantine, ledger: &ledger };
         let (mut all_well, mut back, mut told) = (true, Vec::new(), BTreeSet::new());
         for wanted in self.wanted(&desk)? {
@@ -188,6 +189,17 @@ fn wake(ledger: &Path) {
             output::note("the running agent belongs to another user; it will notice at its next listing");
         }
     }
+}
+
+/// Many may read the ledger; what is put back has to be written there.
+fn writable(ledger: &Path) -> Result<(), ExitCode> {
+    rustix::fs::access(ledger, rustix::fs::Access::WRITE_OK).map_err(|error| {
+        let ledger = Shown(ledger);
+        output::error(&format!(
+            "the ledger {ledger} is not this user's to write ({error}); run this as the agent's user"
+        ));
+        ExitCode::Ledger
+    })
 }
 
 fn refuse(error: &LedgerError) -> ExitCode {

@@ -216,6 +216,22 @@ fn once_converts_what_is_there_and_tells_of_failures() {
     assert_eq!(site.names("outbox"), ["a.h5"]);
 }
 
+/// systemd's `RestrictSUIDSGID=` answers `openat2` so, and our unit has it.
+#[test]
+fn the_agent_works_where_openat2_does_not() {
+    let mut site = Site::new("inbox.recursive = true\nsource.after = \"archive\"");
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=openat2", "-e", "inject=openat2:error=ENOSYS"]);
+    traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+    site.drop_in("a.json", GOOD);
+    site.drop_in("sub/folder/b.json", GOOD);
+    site.spawn(traced);
+    wait_until("both are archived", || {
+        site.path("archive/sub/folder/b.json").exists() && site.path("archive/a.json").exists()
+    });
+    site.kill_if_running();
+}
+
 #[test]
 fn once_says_so_when_the_inbox_cannot_be_listed() {
     let site = Site::new("");
