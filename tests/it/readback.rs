@@ -50,6 +50,11 @@ fn convert_equals_the_reference_in_pandas_3_1() {
 }
 
 #[test]
+fn convert_equals_the_reference_in_pandas_3_0() {
+    convert_equals_the_reference_in("3.0", "30");
+}
+
+#[test]
 fn convert_equals_the_reference_in_pandas_2_3() {
     convert_equals_the_reference_in("2.3", "23");
 }

@@ -6,8 +6,8 @@ import struct
 
 import pandas as pd
 
-# The rules are those of pandas 3. Where older ones make something else of the same lines, `difference` says what.
-OLD_PANDAS = int(pd.__version__.split(".")[0]) < 3
+# The rules are those of pandas 3.1. Where older ones make something else of the same lines, it says so below.
+PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
 
 
 def shown(value):
@@ -45,8 +45,8 @@ def value_difference(expected, ours):
 
 
 def same_dtype(expected, ours):
-    """Whether two indexes have the same dtype; older pandas gives an empty one any."""
-    return expected.dtype == ours.dtype or (OLD_PANDAS and len(expected) == 0)
+    """Whether two indexes have the same dtype; pandas before 3 gives an empty one any."""
+    return expected.dtype == ours.dtype or (PANDAS < (3, 0) and len(expected) == 0)
 
 
 def labels_difference(candidates, ours):
@@ -97,8 +97,9 @@ def difference(expected, ours):
         return f"index {frame.index!r} != {ours.index!r}"
     for position in range(frame.shape[1]):
         theirs, mine = frame.iloc[:, position], ours.iloc[:, position]
-        # Older pandas rounds integers beyond 64 bits to floats when a null comes before them; now it keeps them always.
-        if OLD_PANDAS and theirs.dtype == float and mine.dtype == object:
+        # Pandas before 3.1 rounds integers beyond 64 bits to floats when a null comes before them; now it keeps them
+        # always.
+        if PANDAS < (3, 1) and theirs.dtype == float and mine.dtype == object:
             exact = exact_integers(expected, position)
             theirs = theirs if exact is None else exact
         different = column_difference(theirs, mine)
