@@ -1,10 +1,27 @@
 """Where we deliberately do otherwise than the reference: the rules, and the sidecars that tell reference.py.
 
 A blank line is skipped and a byte order mark at the start is stripped, so that a file of white space is an empty frame.
-Records that are not one a line may be refused or taken. What the reference takes by accident only may be refused.
+A compressed source is what it unpacks to, and a source that is not one record a line may be a document. What the
+reference takes by accident only may be refused.
 """
+import bz2
+import gzip
 import json
+import lzma
 import re
+import zlib
+
+# Refusing documents and compressed sources is right as long as `records.input = "auto"` does not take them. When it
+# does, this is emptied: then they must be taken, and taken right.
+NOT_YET = ["refuse"]
+
+PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
+
+
+def lines_of(text):
+    """The lines of a text as a file opened as text has them, without their ends."""
+    lines = re.split("\r\n|\r|\n", text)
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def is_record(line):
@@ -15,7 +32,18 @@ def is_record(line):
     return True
 
 
-def documents(text):
+def unpacked(raw):
+    """What a compressed source holds, or None when it is not one, or one that is damaged or cut short."""
+    for magic, decompress in PACKED.items():
+        if raw.startswith(magic):
+            try:
+                return decompress(raw)
+            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
+                return None
+    return None
+
+
+def document(text):
     """The records of a text that are not one a line (pretty-printed, concatenated, one array of objects), each put on a
     line; None when it is not that either."""
     decode, space, records = json.JSONDecoder().raw_decode, re.compile(r"[ \t\r\n]*"), []
@@ -46,22 +74,50 @@ def judgement(lines):
     return None
 
 
-def exception(raw):
-    """What we deliberately do otherwise than the reference with this input: a sidecar for reference.py, or None."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
+def of_document(text, first):
+    """The rule for a text whose lines are not all records; `first` is its first line that is not blank."""
+    found = document(text)
+    if found is None:
         return None
-    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
-    records = [line for line in lines if line.strip(" \t")]
+    # A file of objects that does not begin with one on a line is clearly a document; others may be damaged lines.
+    clear = not is_record(first) and all(isinstance(json.loads(record), dict) for record in found)
+    accept = [*NOT_YET, "like"] if clear and not judgement(found) else ["refuse", "like"]
+    return {"accept": accept, "like": found, "why": "a document, not one record a line"}
+
+
+def of_lines(text):
+    """The rule for a text, or None when the reference's verdict holds."""
+    plain = text.removeprefix("\ufeff")
+    records = [line for line in lines_of(plain) if line.strip(" \t")]
     if not all(map(is_record, records)):
-        found = documents(text.removeprefix("\ufeff"))
-        return found and {"accept": ["refuse", "like"], "like": found, "why": "records that are not one a line"}
+        return of_document(plain, next(iter(records)))
     why = judgement(records)
-    if text.startswith("\ufeff") or records != (lines[:-1] if lines[-1] == "" else lines):
+    if text.startswith("\ufeff") or records != lines_of(plain):
         accept = ["refuse", "like"] if why else ["like"]
         return {"accept": accept, "like": records, "why": why or "a byte order mark or blank lines"}
     return why and {"accept": ["refuse", "reference"], "why": why}
+
+
+def of_packed(content):
+    """The rule for a compressed source that holds `content`."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    rule = {"accept": ["like"], "like": lines_of(text), **(of_lines(text) or {})}
+    accept = dict.fromkeys(NOT_YET + [outcome.replace("reference", "like") for outcome in rule["accept"]])
+    return {"accept": list(accept), "like": rule["like"], "why": "a compressed source"}
+
+
+def exception(raw):
+    """What we deliberately do otherwise than the reference with this input: a sidecar for reference.py, or None."""
+    content = unpacked(raw)
+    if content is not None:
+        return of_packed(content)
+    try:
+        return of_lines(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        return None
 
 
 def write(folder, name, content):
