@@ -20,7 +20,8 @@ fn python(version: &str, name: &str, arguments: &[&str]) {
     assert!(done.status.success(), "{name} in pandas {version}:\n{told}{said}");
 }
 
-fn random_cases(folder: &Path, seed: &str, count: &str) {
+/// Random cases, the same for the same seed.
+pub(crate) fn random_cases(folder: &Path, seed: &str, count: &str) {
     python("3.1", "random_cases.py", &["--seed", seed, "--n", count, "--out", folder.to_str().unwrap()]);
 }
 
@@ -30,17 +31,19 @@ fn hand_written_cases(folder: &Path, kinds: &[&str]) {
 
 /// Cases, and what `convert` makes of them.
 struct Converted {
-    folder: TempDir,
+    inputs: PathBuf,
+    outputs: PathBuf,
+    _folder: TempDir,
 }
 
 impl Converted {
     fn new(write: impl FnOnce(&Path)) -> Self {
-        let converted = Self { folder: tempfile::tempdir().unwrap() };
-        write(&converted.inputs());
-        let (inputs, outputs) = (converted.inputs(), converted.outputs());
-        let done = h5inbox().arg("convert").arg(inputs).arg("--outdir").arg(outputs).output().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (inputs, outputs) = (folder.path().join("in"), folder.path().join("out"));
+        write(&inputs);
+        let done = h5inbox().arg("convert").arg(&inputs).arg("--outdir").arg(&outputs).output().unwrap();
         assert_eq!(done.status.code(), Some(1), "some cases must be refused");
-        converted
+        Self { inputs, outputs, _folder: folder }
     }
 
     /// The hand-written cases: one and the same for all tests that run at a time, because they are many.
@@ -53,17 +56,14 @@ impl Converted {
             converted
         })
     }
-
-    fn inputs(&self) -> PathBuf {
-        self.folder.path().join("in")
-    }
-
-    fn outputs(&self) -> PathBuf {
-        self.folder.path().join("out")
-    }
 }
 
-fn assert_equal_in(version: &str, folders: &[(PathBuf, PathBuf)]) {
+/// Our outputs equal the reference's frames of the inputs, in one pandas.
+pub(crate) fn assert_equal_in(version: &str, inputs: &Path, outputs: &Path) {
+    assert_all_equal_in(version, &[(inputs, outputs)]);
+}
+
+fn assert_all_equal_in(version: &str, folders: &[(&Path, &Path)]) {
     let mut arguments = vec!["--differences", "--inputs"];
     arguments.extend(folders.iter().map(|(inputs, _)| inputs.to_str().unwrap()));
     arguments.push("--outputs");
@@ -75,8 +75,8 @@ fn assert_equal_in(version: &str, folders: &[(PathBuf, PathBuf)]) {
 fn convert_equals_the_reference_in(version: &str, seed: &str) {
     let hand_written = Converted::hand_written();
     let random = Converted::new(|folder| random_cases(folder, seed, "80"));
-    let folders = [&*hand_written, &random].map(|cases| (cases.inputs(), cases.outputs()));
-    assert_equal_in(version, &folders);
+    let folders = [&*hand_written, &random].map(|cases| (cases.inputs.as_path(), cases.outputs.as_path()));
+    assert_all_equal_in(version, &folders);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn convert_equals_the_reference_in_pandas_1_5() {
 #[test]
 fn every_kind_of_json_and_of_what_is_none_is_taken_or_refused_as_by_the_reference() {
     let converted = Converted::new(|folder| hand_written_cases(folder, &["json"]));
-    assert_equal_in("3.1", &[(converted.inputs(), converted.outputs())]);
+    assert_equal_in("3.1", &converted.inputs, &converted.outputs);
 }
 
 #[test]
@@ -134,5 +134,5 @@ fn the_agent_equals_the_reference() {
         let decided = |job: &&serde_json::Value| job["state"] == "done" || job["state"] == "quarantined";
         site.history().iter().filter(decided).count() == sources
     });
-    assert_equal_in("3.1", &[(cases, site.path("outbox"))]);
+    assert_equal_in("3.1", &cases, &site.path("outbox"));
 }

@@ -57,7 +57,7 @@ NEIGHBOURS = {
     "all-null": ["null", "null"],
     "null-missing": ["null", MISSING], "all-NaN": ["NaN", "NaN"], "bool-text": ["true", '"x"'],
     "empty-text": ['""', '""'],
-    "list-null": ["[]", "null"],
+    "list-null": ["[]", "null"], "null-big-int": ["null", "18446744073709551616"],
 }
 
 

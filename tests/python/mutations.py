@@ -9,6 +9,11 @@ from random_cases import DAMAGE
 from random_values import Values
 
 NUMBERS = ["0", "1", "-", "+", ".", "e"]
+# Beside DAMAGE: pieces that make something else of what stands around them.
+PIECES = [
+    b"-", b"Infinity", b"-NaN", b"-Infinity", b"null", b"tru", b"false", b"e5", b"E-400", b".5", b"00", b"9" * 20, b"\\u",
+    b"\\ud83d", b"\\ude00", b"\\\\", b'\\"', b'""', b"[]", b"{}", b'{"":', b"\xc3", b"\xe2\x80\xa8", b"\xf0\x9f\x98\x80", b"\x80",
+]
 TOKENS = ["{", "}", "[", "]", ",", ":", '"a"', "1", " "]
 
 
@@ -36,7 +41,7 @@ def replace(rng, raw, at):
 
 
 def insert(rng, raw, at):
-    raw[at:at] = rng.choice([rng.randbytes(1), rng.choice(DAMAGE)])
+    raw[at:at] = rng.choice([rng.randbytes(1), rng.choice(DAMAGE), rng.choice(PIECES)])
 
 
 def remove(rng, raw, at):

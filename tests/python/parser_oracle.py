@@ -2,8 +2,8 @@
 
     python parser_oracle.py H5INBOX --seed S --n N [--length L]
 
-N random records, good and damaged (mutations.py), as many numbers that are hard to round (float_texts.py), and with
---length every text of so many tokens. Each record is a source of its own, so that taking and refusing show; those that
+N random records, good and damaged (mutations.py), as many numbers that are hard to round (float_texts.py), every byte
+and escape in a text, and with --length every text of so many tokens. Each record is a source of its own, so that taking and refusing show; those that
 Python takes stand together in one more source, whose values are compared. A record that comes out differently is made
 as short as it can be and printed, and the sum at the end. Exit code 1 when there are any.
 """
@@ -120,11 +120,13 @@ def misread(program, texts, place):
 
 
 def shorter(record):
-    """The record without a piece, for pieces of every size; some two hundred at most."""
-    size = max(1, len(record) // 2)
-    while size >= max(1, len(record) // 100):
-        yield from (record[:at] + record[at + size:] for at in range(0, len(record), size))
-        size //= 2
+    """The record without a piece: every small one of a short record, larger ones of a long record."""
+    sizes = {max(1, len(record) >> halvings) for halvings in range(1, 7)}
+    if len(record) <= 120:
+        sizes |= set(range(1, 13))
+    for size in sizes:
+        step = 1 if size <= 12 and len(record) <= 120 else size
+        yield from (record[:at] + record[at + size:] for at in range(0, len(record) - size + 1, step))
 
 
 def shortest(record, wrong_among):

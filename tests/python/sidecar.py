@@ -1,8 +1,8 @@
 """Where we deliberately do otherwise than the reference: the rules, and the sidecars that tell reference.py.
 
 A blank line is skipped and a byte order mark at the start is stripped, so that a file of white space is an empty frame.
-A compressed source is what it unpacks to, and a source that is not one record a line may be a document. What the
-reference takes by accident only may be refused.
+A compressed source is what it unpacks to. A source whose first line is no record may be one document: an array of
+records, or objects one behind the other. What the reference takes by accident only may be refused.
 """
 import bz2
 import gzip
@@ -16,6 +16,9 @@ import zlib
 NOT_YET = ["refuse"]
 
 PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
+
+
+SPACE, DECODE = re.compile(r"[ \t\r\n]*"), json.JSONDecoder().raw_decode
 
 
 def lines_of(text):
@@ -43,24 +46,43 @@ def unpacked(raw):
     return None
 
 
+def value_at(text, at):
+    """The JSON value that begins there, put on one line, and where what follows it begins."""
+    _, end = DECODE(text, at)
+    return re.sub("[\r\n]", " ", text[at:end]), SPACE.match(text, end).end()
+
+
+def items(text):
+    """The items of a text that is one array, else None."""
+    at, found = SPACE.match(text).end(), []
+    if text[at:at + 1] != "[":
+        return None
+    at = SPACE.match(text, at + 1).end()
+    while text[at:at + 1] != "]" or found:
+        item, at = value_at(text, at)
+        found.append(item)
+        if text[at:at + 1] != ",":
+            break
+        at = SPACE.match(text, at + 1).end()
+    return found if text[at:].strip(" \t\r\n") == "]" else None
+
+
+def objects(text):
+    """The objects of which a text consists, else None."""
+    at, found = SPACE.match(text).end(), []
+    while text[at:at + 1] == "{":
+        record, at = value_at(text, at)
+        found.append(record)
+    return found if at == len(text) else None
+
+
 def document(text):
-    """The records of a text that are not one a line (pretty-printed, concatenated, one array of objects), each put on a
-    line; None when it is not that either."""
-    decode, space, records = json.JSONDecoder().raw_decode, re.compile(r"[ \t\r\n]*"), []
-    array = re.match(r"[ \t\r\n]*\[[ \t\r\n]*(?=\{)", text)
+    """The records of a text that is one array or objects one behind the other, each put on a line; else None."""
     try:
-        at = array.end() if array else space.match(text).end()
-        while at < len(text):
-            _, end = decode(text, at)
-            records.append(re.sub("[\r\n]", " ", text[at:end]))
-            at = space.match(text, end).end()
-            if array and text[at:at + 1] == ",":
-                at = space.match(text, at + 1).end()
-            elif array:
-                return records if text[at:at + 1] == "]" and not text[at + 1:].strip(" \t\r\n") else None
+        found = items(text)
+        return objects(text) if found is None else found
     except (ValueError, RecursionError):
         return None
-    return None if array else records
 
 
 def judgement(lines):
@@ -74,15 +96,14 @@ def judgement(lines):
     return None
 
 
-def of_document(text, first):
-    """The rule for a text whose lines are not all records; `first` is its first line that is not blank."""
+def of_document(text):
+    """The rule for a text whose first line is no record, or None when it is no document either."""
     found = document(text)
     if found is None:
         return None
-    # A file of objects that does not begin with one on a line is clearly a document; others may be damaged lines.
-    clear = not is_record(first) and all(isinstance(json.loads(record), dict) for record in found)
-    accept = [*NOT_YET, "like"] if clear and not judgement(found) else ["refuse", "like"]
-    return {"accept": accept, "like": found, "why": "a document, not one record a line"}
+    why = judgement(found)
+    accept = ["refuse", "like"] if why else [*NOT_YET, "like"]
+    return {"accept": accept, "like": found, "why": why or "a document, by its first line"}
 
 
 def of_lines(text):
@@ -90,7 +111,7 @@ def of_lines(text):
     plain = text.removeprefix("\ufeff")
     records = [line for line in lines_of(plain) if line.strip(" \t")]
     if not all(map(is_record, records)):
-        return of_document(plain, next(iter(records)))
+        return None if is_record(records[0]) else of_document(plain)
     why = judgement(records)
     if text.startswith("\ufeff") or records != lines_of(plain):
         accept = ["refuse", "like"] if why else ["like"]
