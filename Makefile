@@ -79,7 +79,7 @@ example-config: ## The example configuration passes check-config
 # More than `make test` does, for an afternoon: make readback SEED=7 N=5000
 SEED ?= 1
 N ?= 500
-readback: ## Hand-written and random cases through `convert`, compared with every pandas: SEED=… N=…
+readback: ## Many cases through `convert`, compared with every pandas, and the parser with Python's: SEED=… N=…
 	$(WITH_TOOLS) cargo build --locked --quiet
 	@$(WITH_TOOLS) .ci/readback "$(BUILD)/debug/h5inbox" "$(SEED)" "$(N)"
 
