@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback clean distclean
+.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback bench clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -79,12 +79,20 @@ example-config: ## The example configuration passes check-config
 # More than `make test` does, for an afternoon: make readback SEED=7 N=5000
 SEED ?= 1
 N ?= 500
-readback: ## Hand-written and random cases through `convert`, compared with every pandas: SEED=… N=…
+readback: ## Many cases through `convert`, compared with every pandas, and the parser with Python's: SEED=… N=…
 	$(WITH_TOOLS) cargo build --locked --quiet
 	@$(WITH_TOOLS) .ci/readback "$(BUILD)/debug/h5inbox" "$(SEED)" "$(N)"
 
+# SHAPES="stock wide" and PARTS="shapes memory" measure less (see benches/run.py); data are kept under $(BUILD)/bench.
+# A quick look that all of it still works: make bench SCALE=0.01 ROUNDS=1
+bench: ## Speed, against the script and other tools: SCALE=0.1 less data, BIG=1 4 GiB too, README=1 notes it there
+	@.ci/setup bench
+	@$(WITH_TOOLS) cargo build --release --locked
+	@$(WITH_TOOLS) .ci/bench "$(BUILD)/release/h5inbox" "$(BUILD)/bench"
+export SCALE BIG README SHAPES PARTS ROUNDS
+
 clean: ## Remove build products, keep the installed tools
-	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,test.log}
+	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,bench,test.log}
 
 distclean: clean ## Remove build products and tools
 	rm -rf "$(TOOLS)"

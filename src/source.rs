@@ -7,12 +7,16 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Component, Path};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+/// Bytes of the longest path that the system takes, its end counted.
+const LONGEST_PATH: usize = 4096;
 
 /// What `stat` says of one version of a source. Two equal identities are the same content as far as the kernel knows;
 /// the inode alone proves nothing, because it is reused.
@@ -69,23 +73,40 @@ pub enum OpenError {
 /// and never blocking on a pipe.
 pub fn open_beneath(root: &Path, relative: &Path) -> Result<(File, Identity), OpenError> {
     let folder = File::open(root).map_err(OpenError::Io)?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let opened = rustix::fs::openat2(&folder, relative, flags, Mode::empty(), resolve).map_err(|e| match e {
-        rustix::io::Errno::LOOP => OpenError::Link,
-        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => OpenError::Gone,
-        rustix::io::Errno::NXIO => OpenError::NotAFile("socket or device"),
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = open_at(folder.as_fd(), relative, flags).map_err(|e| match e {
+        Errno::LOOP => OpenError::Link,
+        Errno::NOENT | Errno::NOTDIR => OpenError::Gone,
+        Errno::NXIO => OpenError::NotAFile("socket or device"),
         other => OpenError::Io(other.into()),
     })?;
     regular(opened)
+}
+
+/// Opens `relative` beneath the open folder `root` with `flags`, following no link at any place of the path.
+///
+/// Step by step and not by `openat2`, which would do it in one: seccomp cannot look into its arguments, so that
+/// systemd answers it with ENOSYS in every service with `RestrictSUIDSGID=`, ours among them.
+pub fn open_at(root: BorrowedFd<'_>, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    if relative.as_os_str().len() >= LONGEST_PATH {
+        return Err(Errno::NAMETOOLONG);
+    }
+    let (mut names, mut folder) = (relative.components().peekable(), None::<OwnedFd>);
+    while let Some(name) = names.next() {
+        let Component::Normal(name) = name else { return Err(Errno::XDEV) };
+        let step = if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY } else { flags };
+        let at = folder.as_ref().map_or(root, AsFd::as_fd);
+        folder = Some(rustix::fs::openat(at, name, step | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?);
+    }
+    folder.ok_or(Errno::NOENT)
 }
 
 /// Opens a file that the user named, links included, and tells its identity; never blocks on a pipe.
 pub fn open_named(path: &Path) -> Result<(File, Identity), OpenError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let opened = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|e| match e {
-        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => OpenError::Gone,
-        rustix::io::Errno::NXIO => OpenError::NotAFile("socket or device"),
+        Errno::NOENT | Errno::NOTDIR => OpenError::Gone,
+        Errno::NXIO => OpenError::NotAFile("socket or device"),
         other => OpenError::Io(other.into()),
     })?;
     regular(opened)
@@ -142,14 +163,48 @@ fn write_char(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
     }
 }
 
+/// A path as one word of a shell's command line, for commands that people copy: plain where that is safe, else in
+/// single quotes, and with escapes as `$'a\nb'` where it could do something to a terminal or is not UTF-8.
+#[derive(Clone, Copy)]
+pub struct Quoted<'a>(pub &'a Path);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.as_os_str().as_bytes();
+        let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+,-~".contains(byte);
+        if !bytes.is_empty() && bytes.iter().all(safe) && !b"-~".contains(&bytes[0]) {
+            return write!(f, "{}", Shown(self.0));
+        }
+        let shown = Shown(self.0).to_string();
+        if shown.as_bytes() == bytes {
+            return write!(f, "'{}'", shown.replace('\'', "'\\''"));
+        }
+        f.write_str("$'")?;
+        for byte in bytes {
+            match byte {
+                b'\\' | b'\'' => write!(f, "\\{}", char::from(*byte))?,
+                0x20..0x7f => write!(f, "{}", char::from(*byte))?,
+                other => write!(f, "\\x{other:02x}")?,
+            }
+        }
+        f.write_str("'")
+    }
+}
+
 /// The output's stem for a source's name: without `.gz`, `.zst`, `.xz` or `.bz2`, and then without `.json`, `.jsonl`
 /// or `.ndjson`. A name that would be left empty stays whole.
 #[must_use]
 pub fn output_stem(name: &OsStr) -> &OsStr {
     let bytes = name.as_bytes();
-    let inner = strip_one(bytes, &[b".gz", b".zst", b".xz", b".bz2"]);
+    let inner = unpacked_name(name).as_bytes();
     let stem = strip_one(inner, &[b".json", b".jsonl", b".ndjson"]);
     OsStr::from_bytes(if stem.is_empty() { bytes } else { stem })
+}
+
+/// `name` without the ending of a compressed file, if it has one: `.gz`, `.zst`, `.xz` or `.bz2`.
+#[must_use]
+pub fn unpacked_name(name: &OsStr) -> &OsStr {
+    OsStr::from_bytes(strip_one(name.as_bytes(), &[b".gz", b".zst", b".xz", b".bz2"]))
 }
 
 fn strip_one<'a>(name: &'a [u8], endings: &[&[u8]]) -> &'a [u8] {
@@ -164,6 +219,25 @@ mod tests {
     fn names_are_shown_without_anything_a_terminal_would_obey() {
         let hostile = OsStr::from_bytes(b"a\nb\x1b[31m\xff\xe2\x80\xae\\.json");
         assert_eq!(Shown(Path::new(hostile)).to_string(), "a\\nb\\x1b[31m\\xff\\u{202e}\\\\.json");
+    }
+
+    #[test]
+    fn a_quoted_path_is_read_back_by_a_shell_as_it_was() {
+        for name in [
+            &b"/a/b-c_d.json"[..],
+            b"-rf.json",
+            b"a b'c\"d$(x).json",
+            b"back\\slash",
+            b"new\nline'\x1b",
+            b"\xff.json",
+            "caf\u{e9} \u{202e}".as_bytes(),
+        ] {
+            let word = Quoted(Path::new(OsStr::from_bytes(name))).to_string();
+            let script = format!("printf %s {word}");
+            let read = std::process::Command::new("bash").args(["-c", &script]).output().unwrap().stdout;
+            assert_eq!(read, name, "{word}");
+        }
+        assert_eq!(Quoted(Path::new("/a/b.json")).to_string(), "/a/b.json");
     }
 
     #[test]
@@ -188,6 +262,13 @@ mod tests {
         assert!(matches!(open("dir.json"), Err(OpenError::NotAFile("directory"))));
         assert!(matches!(open("pipe.json"), Err(OpenError::NotAFile("named pipe"))));
         assert!(matches!(open("none.json"), Err(OpenError::Gone)));
-        assert!(open("../real.json").is_err());
+        assert!(open("../real.json").is_err() && open("").is_err());
+        // On the way there, neither.
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::fs::write(folder.path().join("sub/in.json"), b"{}").unwrap();
+        std::os::unix::fs::symlink("sub", folder.path().join("way")).unwrap();
+        assert_eq!(open("sub/in.json").unwrap(), 2);
+        assert!(matches!(open("way/in.json"), Err(OpenError::Gone | OpenError::Link)));
+        assert!(open("sub/../real.json").is_err());
     }
 }

@@ -71,15 +71,25 @@ impl Dispatcher {
     /// Runs until told to stop, or with `once` until all that was there is done; then stops in order.
     pub(super) fn run(mut self, signals: &Signals, parts: &Parts, once: bool) -> Result<RunSummary, AgentError> {
         self.add_all(self.ledger.waiting()?);
+        self.add_hindered()?;
         log::info!(event = "agent.ready", workers = parts.pool.size(); "Watching the inbox.");
         Supervisor::ready("watching the inbox");
         while !self.stopping {
             self.step(signals, parts)?;
-            if once && self.all_done() {
+            if once && self.all_done()? {
                 break;
             }
         }
         self.finish(parts)
+    }
+
+    /// Outputs that an earlier run decided and that recovery could not give their names either: again later.
+    fn add_hindered(&mut self) -> Result<(), LedgerError> {
+        let unfinished = self.ledger.unfinished()?;
+        let hindered: Vec<Job> = unfinished.into_iter().filter(|job| job.state == State::Publishing).collect();
+        self.summary.failed += hindered.len() as u64;
+        self.add_all(hindered);
+        Ok(())
     }
 
     /// Waits for one message or for time, and then does all that is due.
@@ -95,7 +105,7 @@ impl Dispatcher {
                 parts.reports.try_iter().try_for_each(|report| self.report(report))?;
             }
             recv(signals.requests()) -> request => {
-                request.ok().map_or(Ok(()), |request| self.request(request))?;
+                request.ok().map_or(Ok(()), |request| self.request(request, parts))?;
             }
             recv(after(self.sleep())) -> _ => {}
         }
@@ -152,6 +162,7 @@ impl Dispatcher {
                 self.summary.failed += 1;
                 self.add_all([*again]);
             }
+            Ok(Outcome::Deferred(again)) => self.add_all([*again]),
             Ok(Outcome::Changed | Outcome::Gone) => self.intake.release(&job.path, &job.identity),
             // Somebody else moved the job on; the ledger is right.
             Err(error @ LedgerError::Conflict { .. }) => {
@@ -162,11 +173,11 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn request(&mut self, request: Request) -> Result<(), LedgerError> {
+    fn request(&mut self, request: Request, parts: &Parts) -> Result<(), LedgerError> {
         match request {
             Request::Stop => self.stopping = true,
             Request::Report => {
-                let backlog = self.live.backlog();
+                let backlog = self.live.backlog(parts.pool.busy() as u64);
                 log::info!(event = "agent.status", settling = backlog.settling, ready = backlog.ready,
                     running = backlog.running, retrying = backlog.retrying, done = self.summary.done; "State.");
             }
@@ -195,14 +206,17 @@ impl Dispatcher {
         let store =
             |counter: &std::sync::atomic::AtomicU64, value: usize| counter.store(value as u64, Ordering::Relaxed);
         store(&self.live.ready, self.queue.waiting());
-        store(&self.live.running, self.queue.in_hand());
+        store(&self.live.handed_over, self.queue.in_hand());
         store(&self.live.retrying, self.queue.retrying());
     }
 
     /// With `--once`: everything that was there is done, or is still being written after all patience.
-    fn all_done(&self) -> bool {
-        let settled = self.intake.settling() == 0 || self.begun.elapsed() > ONCE_PATIENCE;
-        self.intake.scans() > 0 && settled && self.queue.is_idle()
+    fn all_done(&self) -> Result<bool, AgentError> {
+        let patient = self.begun.elapsed() <= ONCE_PATIENCE;
+        if let Some(error) = self.intake.unlisted() {
+            return if patient { Ok(false) } else { Err(error) };
+        }
+        Ok((self.intake.settling() == 0 || !patient) && self.queue.is_idle())
     }
 
     /// Stops in order: no new jobs, those in hand are finished and recorded.

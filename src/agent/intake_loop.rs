@@ -1,7 +1,7 @@
 //! Drives the intake: takes the watcher's hints, lists the inbox when it is time, looks where a look is due, and
 //! answers with the sources that are ready.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::intake::{
     scan,
 };
 use crate::ledger::{Arrival, Ledger};
-use crate::source::{Identity, Shown};
+use crate::source::{Identity, OpenError, Shown};
 use crate::telemetry::status::Live;
 
 /// Hints that may wait; more become one listing.
@@ -44,12 +44,13 @@ pub(super) struct IntakeLoop {
     /// What was said once is not said again: hashes of paths.
     told: HashSet<u64>,
     /// What is wrong with the inbox itself, as long as it is.
-    outage: Option<String>,
+    outage: BTreeSet<String>,
     overflows_seen: u64,
     hasher: RandomState,
     live: Arc<Live>,
     start: Instant,
-    scans: u64,
+    /// Why the inbox has not been listed, until it has.
+    unlisted: Option<String>,
 }
 
 impl IntakeLoop {
@@ -70,12 +71,12 @@ impl IntakeLoop {
             watch_again: Duration::ZERO,
             nobody: crossbeam_channel::never(),
             told: HashSet::new(),
-            outage: None,
+            outage: BTreeSet::new(),
             overflows_seen: 0,
             hasher: RandomState::new(),
             live,
             start: Instant::now(),
-            scans: 0,
+            unlisted: Some("it has not been listed".to_owned()),
         };
         // Before the first listing: what comes in between is then seen by the one or the other.
         intake.watch();
@@ -145,9 +146,10 @@ impl IntakeLoop {
         self.settle.settling_count()
     }
 
-    /// How many listings have been made.
-    pub(super) fn scans(&self) -> u64 {
-        self.scans
+    /// Why the inbox has not been listed; none if it has.
+    pub(super) fn unlisted(&self) -> Option<AgentError> {
+        let what = self.unlisted.clone()?;
+        Some(AgentError::Folder { key: "inbox.path", path: self.inbox.clone(), what })
     }
 
     fn now(&self) -> Duration {
@@ -183,21 +185,22 @@ impl IntakeLoop {
             ControlFlow::Continue(())
         });
         others.iter().for_each(|(path, what)| self.tell_once(path, what));
-        self.scans += 1;
-        self.listed(listed, began);
+        self.note_listing(listed, began);
     }
 
-    fn listed(&mut self, listed: Result<ScanSummary, ScanError>, began: Duration) {
+    fn note_listing(&mut self, listed: Result<ScanSummary, ScanError>, began: Duration) {
         match listed {
             Ok(summary) => {
                 self.settle.scan_finished(summary.is_complete());
                 self.schedule.finished(began, self.now());
-                self.outage = None;
+                self.unlisted = None;
+                self.outage.clear();
                 log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);
                 self.schedule.failed(self.now());
+                self.unlisted = self.unlisted.take().map(|_| error.to_string());
                 self.tell_outage(error.to_string());
             }
         }
@@ -254,9 +257,9 @@ impl IntakeLoop {
 
     /// Says what is wrong with the inbox itself, once for as long as it lasts.
     fn tell_outage(&mut self, what: String) {
-        if self.outage.as_ref() != Some(&what) {
+        if !self.outage.contains(&what) {
             log::warn!(event = "watch.trouble", inbox:% = Shown(&self.inbox); "{what}");
-            self.outage = Some(what);
+            self.outage.insert(what);
         }
     }
 
@@ -270,7 +273,9 @@ impl IntakeLoop {
 /// A path that is not taken, and why.
 fn why_not(found: &Found<'_>) -> (PathBuf, String) {
     match found {
-        Found::Other(path, kind) => (path.to_path_buf(), format!("is a {kind}, not a regular file")),
+        // In the words in which opening it would have said so: it is told once.
+        Found::Other(path, "symbolic link") => (path.to_path_buf(), OpenError::Link.to_string()),
+        Found::Other(path, kind) => (path.to_path_buf(), OpenError::NotAFile(kind).to_string()),
         Found::Unreadable(path, error) => (path.to_path_buf(), format!("cannot be read: {error}")),
         Found::Source(path, _) => (path.to_path_buf(), "is a source".to_owned()),
     }

@@ -14,11 +14,13 @@ use super::intake_loop::IntakeLoop;
 use super::profiler::Profiler;
 use crate::config::{After, Config};
 use crate::convert::Options;
-use crate::convert::output::publish::staging;
+use crate::intake::{Writer, writer_present};
 use crate::jobs::attempt::Workshop;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
 use crate::jobs::retry::Backoff;
+use crate::jobs::staging::Staging;
+use crate::jobs::unfinished::Unfinished;
 use crate::ledger::{Ledger, SqliteLedger, State};
 use crate::telemetry::listener;
 use crate::telemetry::status::{Files, Live, Status};
@@ -29,17 +31,21 @@ pub(super) struct Parts {
     pub(super) pool: Pool,
     /// Where workers report.
     pub(super) reports: Receiver<Report>,
+    /// As long as it is held, no other agent publishes there.
+    _outbox: Staging,
 }
 
 /// Jobs that the channel to the workers holds for each of them: enough that none waits for the dispatcher.
 const QUEUED_FOR_EACH: usize = 16;
 
-/// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners.
-pub(super) fn build(config: &Config) -> Result<(Parts, Dispatcher), AgentError> {
+/// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners. A run
+/// that ends by itself (`once`) gives no source time to be finished.
+pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), AgentError> {
     prepare_folders(config)?;
     let ledger_path = config.ledger.sqlite_path();
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
-    let workshop = Arc::new(workshop(config, Arc::clone(&ledger)));
+    let outbox = hold_outbox(&config.output.path)?;
+    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger)));
     let recovered = workshop.recover()?;
     log::info!(
         event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
@@ -48,12 +54,14 @@ pub(super) fn build(config: &Config) -> Result<(Parts, Dispatcher), AgentError> 
     let live = Arc::new(Live::default());
     let intake = IntakeLoop::new(config, ledger.as_ref(), Arc::clone(&live))?;
     let workers = config.worker_count();
+    // What a large file may use beside its worker. Refused only if somebody has set it before.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
     let (queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
     let (report, reports) = crossbeam_channel::unbounded();
     let profiler = Profiler::start(config)?;
     let pool = Pool::start(workers, &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;
     serve_status(config, &ledger_path, &ledger, &live, &pool)?;
-    Ok((Parts { pool, reports }, Dispatcher::new(workshop, ledger, intake, queue, live, profiler)))
+    Ok((Parts { pool, reports, _outbox: outbox }, Dispatcher::new(workshop, ledger, intake, queue, live, profiler)))
 }
 
 fn prepare_folders(config: &Config) -> Result<(), AgentError> {
@@ -66,7 +74,17 @@ fn prepare_folders(config: &Config) -> Result<(), AgentError> {
     if let Some(parent) = config.profile.page().and_then(Path::parent) {
         folder("profile.path", parent)?;
     }
-    staging(&config.output.path).map(drop).map_err(AgentError::from)
+    Ok(())
+}
+
+/// The ledger's lock keeps two agents off one ledger; this one keeps agents with ledgers of their own apart, whose
+/// unfinished outputs would have the same names.
+fn hold_outbox(path: &Path) -> Result<Staging, AgentError> {
+    Staging::for_agent(path)?.ok_or_else(|| AgentError::Folder {
+        key: "output.path",
+        path: path.into(),
+        what: "is in use by another agent; give each agent an outbox of its own".to_owned(),
+    })
 }
 
 fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
@@ -77,7 +95,7 @@ fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
     })
 }
 
-fn workshop(config: &Config, ledger: Arc<dyn Ledger>) -> Workshop {
+fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
     Workshop {
         inbox: config.inbox.path.clone(),
         outbox: config.output.path.clone(),
@@ -85,13 +103,15 @@ fn workshop(config: &Config, ledger: Arc<dyn Ledger>) -> Workshop {
         quarantine: config.source.quarantine.clone(),
         after: config.source.after,
         on_existing: config.output.on_existing,
-        options: Options { hash: true, ..Options::from_config(config) },
+        options: Options { hash: true, ..Options::from_config(config, config.worker_count()) },
         max_attempts: config.retry.max_attempts,
         backoff: Backoff {
             first: Duration::from_secs(config.retry.backoff_secs),
             longest: Duration::from_secs(config.retry.backoff_max_secs),
         },
+        unfinished: Unfinished::new(Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs })),
         ledger,
+        has_writer: |file| writer_present(file) == Writer::Present,
     }
 }
 
@@ -117,7 +137,7 @@ fn serve_status(
     let answer: listener::Answer = Arc::new(move || {
         let mut status = with_totals(fixed.clone(), ledger.as_ref());
         status.busy_workers = busy.load(std::sync::atomic::Ordering::Relaxed) as u64;
-        status.backlog = live.backlog();
+        status.backlog = live.backlog(status.busy_workers);
         status.watch = live.watch();
         serde_json::to_string(&status).unwrap_or_default()
     });

@@ -14,15 +14,22 @@ pub(super) struct CheckConfig {
     /// Configuration file
     #[arg(value_name = "FILE", env = "H5INBOX_CONFIG", default_value = DEFAULT_CONFIG)]
     file: PathBuf,
+    /// Print what is wrong and nothing else
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 impl CheckConfig {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = load(&self.file)?;
         let problems = folders(&config);
-        output::data(&config.to_toml())?;
+        if !self.quiet {
+            output::data(&config.to_toml())?;
+        }
         if problems.is_empty() {
-            output::note(&format!("{}: all well", self.file.display()));
+            if !self.quiet {
+                output::note(&format!("{}: all well", self.file.display()));
+            }
             return Ok(ExitCode::Success);
         }
         problems.iter().for_each(|problem| output::error(problem));

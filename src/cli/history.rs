@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 
 use clap::Args;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use super::{ConfigFile, ExitCode, output};
@@ -17,7 +19,8 @@ pub(super) struct History {
     /// Only jobs in this state: ready, running, publishing, done, failed, quarantined, duplicate or gone
     #[arg(long, value_parser = state)]
     state: Option<State>,
-    /// Only jobs that changed since then: a time such as 2026-11-22T10:00:00Z, or an age such as 90s, 15m, 2h, 3d
+    /// Only jobs that changed since then: a time such as 2026-11-22T10:00:00Z (UTC if it does not say) or 2026-11-22, or
+    /// an age such as 90s, 15m, 2h, 3d
     #[arg(long, value_name = "T", value_parser = since)]
     since: Option<Timestamp>,
     /// At most so many jobs
@@ -32,7 +35,8 @@ impl History {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
         let ledger = SqliteLedger::open_shared(&config.ledger.sqlite_path()).map_err(|e| refuse(&e))?;
-        let filter = HistoryFilter { state: self.state, since: self.since, limit: self.limit, path: None };
+        let filter =
+            HistoryFilter { state: self.state, since: self.since, limit: self.limit, ..HistoryFilter::default() };
         let mut written = Ok(());
         let listed = ledger.history(&filter, &mut |record| {
             written = output::data(&self.line(&record));
@@ -59,6 +63,7 @@ fn located(error: &str, record: &Record) -> String {
     match (record.line, record.byte) {
         (Some(line), Some(byte)) => format!("line {line}, byte {byte}: {error}"),
         (Some(line), None) => format!("line {line}: {error}"),
+        (None, Some(byte)) => format!("byte {byte}: {error}"),
         _ => error.to_owned(),
     }
 }
@@ -79,8 +84,12 @@ fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let age: Span =
-        text.parse().map_err(|_| "a time is 2026-11-22T10:00:00Z, an age is 90s, 15m, 2h or 3d".to_owned())?;
+    if let Ok(time) = text.parse::<DateTime>() {
+        return time.to_zoned(TimeZone::UTC).map(|time| time.timestamp()).map_err(|e| e.to_string());
+    }
+    let age: Span = text
+        .parse()
+        .map_err(|_| "a time is 2026-11-22T10:00:00Z or 2026-11-22, an age is 90s, 15m, 2h or 3d".to_owned())?;
     let seconds =
         age.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours())).map_err(|e| e.to_string())?;
     let age = jiff::SignedDuration::try_from_secs_f64(seconds).map_err(|e| e.to_string())?;
@@ -94,6 +103,9 @@ mod tests {
     #[test]
     fn times_are_given_as_such_or_as_ages() {
         assert_eq!(since("2026-01-02T03:04:05Z").unwrap().to_string(), "2026-01-02T03:04:05Z");
+        for (text, time) in [("2026-01-02", "2026-01-02T00:00:00Z"), ("2026-01-02T03:04", "2026-01-02T03:04:00Z")] {
+            assert_eq!(since(text).unwrap().to_string(), time);
+        }
         let day = since("1d").unwrap();
         let ago = Timestamp::now().duration_since(day).as_secs();
         assert!((86_399..86_402).contains(&ago), "{ago}");

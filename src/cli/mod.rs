@@ -7,13 +7,15 @@ mod generate;
 mod history;
 mod output;
 mod progress;
+mod records;
 mod retry;
 mod run;
 mod sample_data;
+mod schema;
 mod status;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -39,6 +41,8 @@ enum Verb {
     Run(run::Run),
     /// Convert the named files now, beside them or into a folder; no ledger, no agent needed
     Convert(convert::Convert),
+    /// Print the columns and dtypes that files would give, and anything surprising, without converting them
+    Schema(schema::SchemaVerb),
     /// Say how the agent is doing: running or not, backlog, failures, last success
     Status(status::StatusVerb),
     /// List jobs from the ledger, newest first
@@ -72,10 +76,12 @@ impl ConfigFile {
     }
 }
 
-fn load(path: &std::path::Path) -> Result<Config, ExitCode> {
+/// Loads the configuration at `path`; an empty path is what an empty variable says: nothing.
+fn load(path: &Path) -> Result<Config, ExitCode> {
+    let path = if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path };
     Config::load(path).map_err(|error| {
         output::error(&match &error {
-            ConfigError::Read { .. } => error.to_string(),
+            ConfigError::Read { .. } => format!("{error}; name one with --config or in H5INBOX_CONFIG"),
             ConfigError::Invalid { .. } => format!("{}:\n{error}", path.display()),
         });
         ExitCode::Configuration
@@ -96,6 +102,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.verb {
         Verb::Run(verb) => verb.run(),
         Verb::Convert(verb) => verb.run(),
+        Verb::Schema(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Retry(verb) => verb.run(),

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{ConfigFile, ExitCode, output};
 use crate::agent::with_totals;
 use crate::config::Config;
-use crate::ledger::{LedgerError, SqliteLedger};
+use crate::ledger::{Ledger, LedgerError, SqliteLedger, State};
 use crate::source::Shown;
 use crate::telemetry::listener::{ask, socket_of};
 use crate::telemetry::status::{Backlog, Status};
@@ -38,12 +38,17 @@ fn current(config: &Config) -> Result<Status, ExitCode> {
     let answer = ask(&socket_of(&path)).ok();
     match answer.and_then(|json| serde_json::from_str(&json).ok()) {
         Some(status) => Ok(status),
-        None => stopped(config),
+        None => from_ledger(config),
     }
 }
 
-fn stopped(config: &Config) -> Result<Status, ExitCode> {
+/// What the ledger knows. An agent that holds it and does not answer is just starting or stopping, or is another
+/// user's.
+fn from_ledger(config: &Config) -> Result<Status, ExitCode> {
+    let pid = SqliteLedger::holder(&config.ledger.sqlite_path());
     let status = Status {
+        running: pid.is_some(),
+        pid,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         inbox: Shown(&config.inbox.path).to_string(),
         outbox: Shown(&config.output.path).to_string(),
@@ -51,10 +56,7 @@ fn stopped(config: &Config) -> Result<Status, ExitCode> {
         ..Status::default()
     };
     match SqliteLedger::open_shared(&config.ledger.sqlite_path()) {
-        Ok(ledger) => {
-            let status = with_totals(status, &ledger);
-            Ok(Status { backlog: Backlog { retrying: status.files.failed, ..Backlog::default() }, ..status })
-        }
+        Ok(ledger) => Ok(with_totals(Status { backlog: backlog(&ledger), ..status }, &ledger)),
         // An agent that never ran has done nothing yet.
         Err(LedgerError::Missing(_)) => Ok(status),
         Err(error) => {
@@ -62,6 +64,11 @@ fn stopped(config: &Config) -> Result<Status, ExitCode> {
             Err(ExitCode::Ledger)
         }
     }
+}
+
+fn backlog(ledger: &SqliteLedger) -> Backlog {
+    let totals = ledger.totals().unwrap_or_default();
+    Backlog { settling: 0, ready: totals.count(State::Ready), running: totals.running(), retrying: totals.retrying() }
 }
 
 fn glance(status: &Status) -> String {
@@ -77,12 +84,12 @@ fn glance(status: &Status) -> String {
     }
     lines.push(format!("inbox       {}", status.inbox));
     lines.push(format!("outbox      {}", status.outbox));
-    if status.running {
+    if status.since.is_some() {
         lines.push(format!("workers     {} of {} busy", status.busy_workers, status.workers));
         lines.push(format!("watch       {}, {} overflows", watch.mode, watch.overflows));
-        let Backlog { settling, ready, running, retrying } = backlog;
-        lines.push(format!("backlog     {settling} settling, {ready} ready, {running} running, {retrying} retrying"));
     }
+    let Backlog { settling, ready, running, retrying } = backlog;
+    lines.push(format!("backlog     {settling} settling, {ready} ready, {running} running, {retrying} retrying"));
     if let Some(seconds) = status.oldest_waiting_s {
         lines.push(format!("oldest      waits for {seconds:.1} s"));
     }

@@ -10,6 +10,11 @@ pub(super) trait Choice: Copy + 'static {
     const LATER: &'static [&'static str] = &[];
 }
 
+/// The choice that `word` names.
+pub(super) fn chosen<C: Choice>(word: &str) -> Option<C> {
+    C::WORDS.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice)
+}
+
 /// How new files are noticed, besides the full listings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -127,15 +132,25 @@ impl Choice for OnExisting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Input {
-    /// Whatever it looks like.
+    /// What the first line that is not blank says: JSON lines, or a document.
     Auto,
     /// JSON lines: one record a line.
     Lines,
+    /// One document: an array of records, an object, or objects one behind the other.
+    Document,
+}
+
+impl Input {
+    /// The choice that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        chosen(word)
+    }
 }
 
 impl Choice for Input {
-    const WORDS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("lines", Self::Lines)];
-    const LATER: &'static [&'static str] = &["document"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("lines", Self::Lines), ("document", Self::Document)];
 }
 
 /// What a record that cannot be read does to its file.
@@ -144,11 +159,20 @@ impl Choice for Input {
 pub enum OnBadRecord {
     /// The file is refused as a whole.
     RejectFile,
+    /// It is left out, and goes to a file of bad records in the quarantine.
+    Skip,
+}
+
+impl OnBadRecord {
+    /// The choice that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        chosen(word)
+    }
 }
 
 impl Choice for OnBadRecord {
-    const WORDS: &'static [(&'static str, Self)] = &[("reject-file", Self::RejectFile)];
-    const LATER: &'static [&'static str] = &["skip"];
+    const WORDS: &'static [(&'static str, Self)] = &[("reject-file", Self::RejectFile), ("skip", Self::Skip)];
 }
 
 /// What becomes of an array or object inside a record.
@@ -157,11 +181,23 @@ impl Choice for OnBadRecord {
 pub enum Nested {
     /// A Python object in an object column, as the reference has it.
     Object,
+    /// Text: the JSON of it in its canonical form.
+    Json,
+    /// An object's members become columns of their own, named `a.b`; arrays stay Python objects.
+    Flatten,
+}
+
+impl Nested {
+    /// The choice that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        chosen(word)
+    }
 }
 
 impl Choice for Nested {
-    const WORDS: &'static [(&'static str, Self)] = &[("object", Self::Object)];
-    const LATER: &'static [&'static str] = &["json", "flatten"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("object", Self::Object), ("json", Self::Json), ("flatten", Self::Flatten)];
 }
 
 /// How log lines are written.

@@ -6,7 +6,8 @@ use super::paths::{absolute_path, ledger_url, object_path, page_path};
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
-use super::values::{choice, flag, globs, listen_address, no_hints, number, only, some_globs};
+use super::types::type_hints;
+use super::values::{choice, flag, globs, listen_address, number, only, some_globs};
 use super::{Config, folders};
 
 /// Seconds.
@@ -59,6 +60,7 @@ fn inbox(reader: &mut Reader, to: &mut Inbox) {
     reader.read("inbox.watch", &mut to.watch, choice);
     reader.read("inbox.scan_interval_secs", &mut to.scan_interval_secs, number(1..=DAY));
     reader.read("inbox.settle_ms", &mut to.settle_ms, number(0..=3_600_000));
+    reader.read("inbox.truncated_grace_secs", &mut to.truncated_grace_secs, number(0..=DAY));
     reader.read("inbox.order", &mut to.order, choice);
 }
 
@@ -81,16 +83,16 @@ fn records(reader: &mut Reader, to: &mut Records) {
     reader.read("records.input", &mut to.input, choice);
     reader.read("records.on_bad_record", &mut to.on_bad_record, choice);
     reader.read("records.nested", &mut to.nested, choice);
-    reader.read("records.types", &mut to.types, no_hints);
+    reader.read("records.types", &mut to.types, type_hints);
 }
 
 fn limits(reader: &mut Reader, to: &mut Limits) {
-    reader.read("limits.memory_bytes", &mut to.memory_bytes, only(0));
+    reader.read("limits.memory_bytes", &mut to.memory_bytes, number(0..=i64::MAX));
     reader.read("limits.file_bytes", &mut to.file_bytes, number(0..=i64::MAX));
     reader.read("limits.record_bytes", &mut to.record_bytes, number(1..=RECORD_BYTES));
     reader.read("limits.depth", &mut to.depth, number(1..=DEPTH));
     reader.read("limits.columns", &mut to.columns, number(1..=1_000_000));
-    reader.read("limits.decompression_ratio", &mut to.decompression_ratio, only(1000));
+    reader.read("limits.decompression_ratio", &mut to.decompression_ratio, number(1..=1_000_000));
     reader.read("limits.convert_secs", &mut to.convert_secs, number(1..=7 * DAY));
 }
 

@@ -16,6 +16,7 @@ mod paths;
 mod problem;
 mod reader;
 mod sections;
+mod types;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -25,8 +26,10 @@ use serde::Serialize;
 pub use choices::{
     After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
 };
+pub use paths::refuse_key;
 pub use problem::{ConfigError, Problem};
 pub use sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
+pub use types::{Moment, TypeHint, TypeHints};
 
 /// The whole configuration, every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -64,6 +64,16 @@ fn ledger_file(place: &str) -> Result<PathBuf, Complaint> {
 /// The path of an object inside an HDF5 file that pandas can ask for.
 pub(super) fn object_path(value: &DeValue) -> Result<String, Complaint> {
     let written = text(value, "a path inside the file, as \"/data\"")?;
+    match refuse_key(written) {
+        None => Ok(written.to_owned()),
+        Some((what, hint)) => Err(Complaint::new(format!("= {written:?} {what}"), hint)),
+    }
+}
+
+/// What is wrong with `written` as the path of an object inside an HDF5 file, and what to write instead; nothing if
+/// pandas can ask for it.
+#[must_use]
+pub fn refuse_key(written: &str) -> Option<(&'static str, &'static str)> {
     let has_name = |test: fn(&str) -> bool| written.split('/').skip(1).any(test);
     let fault = match () {
         () if !written.starts_with('/') => ("does not begin with /", "write it as \"/data\""),
@@ -71,9 +81,9 @@ pub(super) fn object_path(value: &DeValue) -> Result<String, Complaint> {
         () if has_name(|name| name == "." || name == "..") => ("has . or .. in it", "HDF5 has no such names"),
         () if has_name(is_reserved) => ("has a name that PyTables keeps for itself", "choose another name"),
         () if written.contains(char::is_control) => ("contains a control character", "use letters, digits and _"),
-        () => return Ok(written.to_owned()),
+        () => return None,
     };
-    Err(Complaint::new(format!("= {written:?} {}", fault.0), fault.1))
+    Some(fault)
 }
 
 /// Names that PyTables refuses or, beginning with `_i_` or `_p_`, hides: see its `tables/path.py`.

@@ -1,13 +1,13 @@
 //! The sections of the configuration, one struct each, with the contract's defaults.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::choices::{
     After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
 };
+use super::types::TypeHints;
 
 /// `[inbox]`: which files are taken, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,7 +16,8 @@ pub struct Inbox {
     pub path: PathBuf,
     /// Whether folders inside it are watched too.
     pub recursive: bool,
-    /// Globs, at least one; a file is taken when one of them matches.
+    /// Globs, at least one; a file is taken when one of them matches its name, with or without `.gz`, `.zst`, `.xz` or
+    /// `.bz2` behind.
     pub include: Vec<String>,
     /// Globs; a file that one of them matches is left alone.
     pub exclude: Vec<String>,
@@ -26,6 +27,8 @@ pub struct Inbox {
     pub scan_interval_secs: u64,
     /// Milliseconds of quiet after which a file counts as finished.
     pub settle_ms: u64,
+    /// Seconds that a file which ends too early has to be finished, before it is refused.
+    pub truncated_grace_secs: u64,
     /// Which of the waiting files is taken next.
     pub order: Order,
 }
@@ -42,6 +45,7 @@ impl Inbox {
             watch: Watch::Auto,
             scan_interval_secs: 60,
             settle_ms: 500,
+            truncated_grace_secs: 60,
             order: Order::OldestFirst,
         }
     }
@@ -111,8 +115,13 @@ pub struct Records {
     pub on_bad_record: OnBadRecord,
     /// What becomes of arrays and objects inside a record.
     pub nested: Nested,
-    /// Column name to dtype hint. Always empty in this version.
-    pub types: BTreeMap<String, String>,
+    /// Which dtypes columns are to have: a column's name, or a glob of several, and the dtype.
+    #[serde(serialize_with = "as_table")]
+    pub types: TypeHints,
+}
+
+fn as_table<S: Serializer>(types: &TypeHints, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(types.iter().map(|(name, hint)| (name, hint)))
 }
 
 impl Default for Records {
@@ -121,7 +130,7 @@ impl Default for Records {
             input: Input::Auto,
             on_bad_record: OnBadRecord::RejectFile,
             nested: Nested::Object,
-            types: BTreeMap::new(),
+            types: TypeHints::new(),
         }
     }
 }
@@ -129,9 +138,9 @@ impl Default for Records {
 /// `[limits]`: what one source may cost before it is refused.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
-    /// Memory for all workers together, bytes. Always 0, which is no limit, in this version.
+    /// Memory for all workers together, bytes; 0 stands for a quarter of the machine's.
     pub memory_bytes: u64,
-    /// Longest source, bytes; 0 stands for any.
+    /// Longest source, bytes as it lies on disk; 0 stands for any.
     pub file_bytes: u64,
     /// Longest record, bytes.
     pub record_bytes: u64,
@@ -139,7 +148,7 @@ pub struct Limits {
     pub depth: usize,
     /// Most columns.
     pub columns: usize,
-    /// How many times its size a compressed source may grow. Always 1000 in this version.
+    /// How many times its size a compressed source may grow.
     pub decompression_ratio: u64,
     /// Longest conversion, seconds.
     pub convert_secs: u64,

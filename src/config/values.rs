@@ -1,13 +1,12 @@
 //! One value at a time: from TOML to what the program uses, or what is wrong with it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use globset::Glob;
 use toml::de::DeValue;
 
-use super::choices::Choice;
+use super::choices::{Choice, chosen};
 use super::problem::Complaint;
 
 /// `true` or `false`.
@@ -38,8 +37,7 @@ pub(super) fn only(supported: u64) -> impl FnOnce(&DeValue) -> Result<u64, Compl
 pub(super) fn choice<C: Choice>(value: &DeValue) -> Result<C, Complaint> {
     let words = C::WORDS.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
     let written = text(value, &words)?;
-    let chosen = C::WORDS.iter().find(|(word, _)| *word == written);
-    chosen.map(|(_, choice)| *choice).ok_or_else(|| unknown_word::<C>(written, &words))
+    chosen(written).ok_or_else(|| unknown_word::<C>(written, &words))
 }
 
 fn unknown_word<C: Choice>(written: &str, words: &str) -> Complaint {
@@ -83,17 +81,6 @@ fn glob_fault(pattern: &str) -> Option<String> {
     }
 }
 
-/// A table of dtype hints, which must be empty in this version.
-pub(super) fn no_hints(value: &DeValue) -> Result<BTreeMap<String, String>, Complaint> {
-    let table = value.as_table().ok_or_else(|| wrong_kind(value, "an empty table"))?;
-    let columns: Vec<_> = table.keys().map(|key| format!("{:?}", key.get_ref())).collect();
-    if !columns.is_empty() {
-        let what = format!("with hints for {} is not supported by this version", columns.join(", "));
-        return Err(Complaint::new(what, "leave it empty: the dtype of a column follows from its values"));
-    }
-    Ok(BTreeMap::new())
-}
-
 /// An address and a port, or nothing.
 pub(super) fn listen_address(value: &DeValue) -> Result<String, Complaint> {
     const WANTED: &str = "an address and a port, as \"127.0.0.1:9815\" or \"[::1]:9815\"; \"\" turns it off";
@@ -114,7 +101,8 @@ pub(super) fn unsupported(written: &str, supported: &str) -> Complaint {
     Complaint::new(format!("= {written} is not supported by this version"), format!("write {supported}"))
 }
 
-fn wrong_kind(value: &DeValue, wanted: &str) -> Complaint {
+/// What is said of a value of another kind than `wanted`.
+pub(super) fn wrong_kind(value: &DeValue, wanted: &str) -> Complaint {
     let kind = match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",

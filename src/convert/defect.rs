@@ -15,23 +15,57 @@ pub struct Defect {
     pub byte: Option<u64>,
     /// The text around that byte, shortened and made safe to print.
     pub excerpt: Option<String>,
+    /// The column at fault, where the record is JSON and one of its values is wrong.
+    pub column: Option<String>,
     /// What to do next: a command or a setting.
     pub hint: String,
+    /// Whether the source only ends too early: it may just not be finished yet.
+    pub truncated: bool,
+    /// Whether lines that follow could complete the record: it ends between two tokens of an array or object.
+    pub(crate) goes_on: bool,
 }
 
 impl Defect {
     fn new(code: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, what: what.into(), line: None, byte: None, excerpt: None, hint: hint.into() }
+        let (what, hint) = (what.into(), hint.into());
+        let (line, byte, excerpt, column) = (None, None, None, None);
+        Self { code, what, line, byte, excerpt, column, hint, truncated: false, goes_on: false }
     }
 
-    /// The line is not JSON as Python's `json.loads` has it.
+    /// The record is not JSON as Python's `json.loads` has it.
     pub(crate) fn bad_json(what: impl Into<String>) -> Self {
         Self::new("bad_json", what, "correct the line, then retry the file")
     }
 
-    /// The line's bytes are not UTF-8.
-    pub(crate) fn bad_utf8() -> Self {
-        Self::new("bad_utf8", "these bytes are not UTF-8", "save the file as UTF-8, then retry it")
+    /// The bytes from `offset` of `line` on are not UTF-8. One alone among plain letters is likely to be of an 8-bit
+    /// encoding, which is then named.
+    pub(crate) fn bad_utf8(line: &[u8], offset: usize) -> Self {
+        let what = "these bytes are not UTF-8";
+        let defect = if stands_alone(line, offset) {
+            let what = format!("{what}; 0x{:02x} alone may be Windows-1252 or Latin-1", line[offset]);
+            Self::new("bad_utf8", what, "convert it, for example with `iconv -f WINDOWS-1252 -t UTF-8`, then retry it")
+        } else {
+            Self::new("bad_utf8", what, "save the file as UTF-8, then retry it")
+        };
+        defect.at_byte(line, offset)
+    }
+
+    /// A compressed stream that its decoder refuses, or that something else follows.
+    pub(crate) fn bad_compression(what: impl Into<String>) -> Self {
+        Self::new("bad_compression", what, "transfer or compress the file again, then retry it")
+    }
+
+    /// A compressed source over `limits.decompression_ratio`.
+    pub(crate) fn expands_too_much(ratio: u64) -> Self {
+        let what = format!("expands more than {ratio}:1");
+        Self::limit("limit_decompression_ratio", what, "limits.decompression_ratio")
+    }
+
+    /// The source ends before what it holds does.
+    pub(crate) fn ends_too_early(what: impl Into<String>) -> Self {
+        let what = format!("the file ends too early: {}", what.into());
+        let hint = "wait until it is whole, or deliver it again; then retry it";
+        Self { truncated: true, ..Self::new("truncated", what, hint) }
     }
 
     /// The file is in another encoding, or compressed.
@@ -42,24 +76,51 @@ impl Defect {
     /// The file is one document spread over lines.
     pub(crate) fn one_document() -> Self {
         let what = "looks like one JSON document spread over lines, not JSON lines (one whole record a line)";
-        Self::new(
-            "not_json_lines",
-            what,
-            "write one record a line, for example with `jq -c '.[]' FILE` or `jq -c . FILE`",
-        )
+        Self::new("not_json_lines", what, "set `records.input` to \"auto\" or \"document\", then retry the file")
     }
 
-    /// Lines of different kinds.
+    /// A document that is neither an array nor objects.
+    pub(crate) fn not_a_document(found: &str) -> Self {
+        let what = format!("expected an array or an object, found {found}");
+        Self::new("bad_json", what, "correct the file, or set `records.input` to \"lines\"; then retry it")
+    }
+
+    /// Records of different kinds.
     pub(crate) fn mixed_lines(line: u64, expected: super::frame::LineKind, found: super::frame::LineKind) -> Self {
-        let what = format!("expected {} as on the first line, found {}", expected.name(), found.name());
-        Self::new("mixed_lines", what, "make every line the same kind of record, then retry the file").at_line(line)
+        let what = format!("expected {} as in the first record, found {}", expected.name(), found.name());
+        Self::new("mixed_lines", what, "make all records of the same kind, then retry the file").at_line(line)
     }
 
     /// A lone surrogate in a text column or key.
     pub(crate) fn lone_surrogate(line: u64, column: &str) -> Self {
-        let column = escape(column.as_bytes(), 60);
-        let what = format!("text in column `{column}` holds half of a surrogate pair (\\ud800 to \\udfff), no Unicode");
-        Self::new("lone_surrogate", what, "correct the escape sequence, then retry the file").at_line(line)
+        let shown = escape(column.as_bytes(), 60);
+        let what = format!("text in column `{shown}` holds half of a surrogate pair (\\ud800 to \\udfff), no Unicode");
+        let hint = "correct the escape sequence, then retry the file";
+        Self::new("lone_surrogate", what, hint).at_line(line).in_column(column)
+    }
+
+    /// A value that is not of the dtype which `records.types` gives its column.
+    pub(crate) fn misfit(line: u64, column: &str, why: &str) -> Self {
+        let what = format!("column `{}`: {why}", escape(column.as_bytes(), 60));
+        let hint = "correct the value, or change `records.types`, then retry the file";
+        Self::new("type_misfit", what, hint).at_line(line).in_column(column)
+    }
+
+    /// Two columns whose flattened names are the same.
+    pub(crate) fn label_clash(line: u64, label: &str) -> Self {
+        let what = format!("two different members are flattened to the column `{}`", escape(label.as_bytes(), 60));
+        let hint = "rename one of the keys, or set `records.nested` to \"object\" or \"json\"";
+        Self::new("label_clash", what, hint).at_line(line).in_column(label)
+    }
+
+    /// The program contradicts itself.
+    pub(crate) fn internal(what: &str) -> Self {
+        Self::new("internal", format!("internal error: {what}"), "please report it, with the source")
+    }
+
+    /// Every record is bad: there is nothing to convert.
+    pub(crate) fn nothing_good(self) -> Self {
+        Self { what: format!("no record can be read; the first: {}", self.what), ..self }
     }
 
     /// Two labels that HDF5 cannot tell apart.
@@ -90,6 +151,13 @@ impl Defect {
         Self::limit("limit_file_bytes", what, "limits.file_bytes")
     }
 
+    /// Records that need more than `limits.memory_bytes` allows.
+    pub(crate) fn too_much_memory(line: u64, bytes: u64) -> Self {
+        let what =
+            format!("the records from here on need {bytes} bytes of memory at once, more than one worker may take");
+        Self::limit("limit_memory_bytes", what, "limits.memory_bytes").at_line(line)
+    }
+
     /// A conversion over `limits.convert_secs`.
     pub(crate) fn too_slow(limit: u64) -> Self {
         Self::limit("limit_convert_secs", format!("conversion took longer than {limit} s"), "limits.convert_secs")
@@ -111,11 +179,42 @@ impl Defect {
         self
     }
 
+    #[must_use]
+    fn in_column(mut self, column: &str) -> Self {
+        self.column = Some(column.to_owned());
+        self
+    }
+
     /// The same defect, found at the zero-based `offset` in `line`.
     #[must_use]
     pub(crate) fn at_byte(mut self, line: &[u8], offset: usize) -> Self {
         self.byte = Some(offset as u64);
         self.excerpt = Some(excerpt(line, offset));
+        self
+    }
+
+    /// The same limit, which a line that begins with `text` may be over because it is an array of records.
+    #[must_use]
+    pub(crate) fn or_one_array(mut self, text: &[u8]) -> Self {
+        if text.trim_ascii_start().starts_with(b"[") {
+            self.hint.push_str("; if the file is one array of records, set `records.input` to \"document\" instead");
+        }
+        self
+    }
+
+    /// The same defect, which is only that the source ends too early.
+    #[must_use]
+    pub(crate) fn ended_too_early(self) -> Self {
+        let Self { line, byte, excerpt, what, .. } = self;
+        Self { line, byte, excerpt, ..Self::ends_too_early(what) }
+    }
+
+    /// The same defect of a source that had to be unpacked.
+    #[must_use]
+    pub(crate) fn in_unpacked_text(mut self) -> Self {
+        if self.line.is_some() {
+            self.hint.push_str(" (line and byte are those of the unpacked text)");
+        }
         self
     }
 
@@ -132,7 +231,8 @@ impl fmt::Display for Defect {
         match (self.line, self.byte) {
             (Some(line), Some(byte)) => write!(f, "line {line}, byte {byte}: ")?,
             (Some(line), None) => write!(f, "line {line}: ")?,
-            _ => {}
+            (None, Some(byte)) => write!(f, "byte {byte}: ")?,
+            (None, None) => {}
         }
         f.write_str(&self.what)?;
         match &self.excerpt {
@@ -143,6 +243,22 @@ impl fmt::Display for Defect {
 }
 
 impl std::error::Error for Defect {}
+
+/// What stands where something else was expected, in words; `None` is the end of the text.
+pub(crate) fn found(byte: Option<u8>) -> String {
+    match byte {
+        None => "the end of the line".to_owned(),
+        Some(0) => "NUL".to_owned(),
+        Some(byte @ 0x21..=0x7e) => format!("`{}`", byte as char),
+        Some(byte) => format!("byte 0x{byte:02x}"),
+    }
+}
+
+/// Whether the byte at `offset` has ASCII around it, as a letter of an 8-bit encoding in plain text has.
+fn stands_alone(line: &[u8], offset: usize) -> bool {
+    let before = offset.checked_sub(1).and_then(|at| line.get(at));
+    before.is_some_and(u8::is_ascii) && line.get(offset + 1).is_some_and(u8::is_ascii)
+}
 
 /// Up to 40 bytes before and 20 after `offset`, cut at characters.
 fn excerpt(line: &[u8], offset: usize) -> String {

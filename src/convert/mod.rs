@@ -1,83 +1,37 @@
 //! One source in, one output file out. Knows no agent and no ledger.
 //!
-//! The way of the bytes: [`input`] reads, hashes and cuts into batches at record ends; [`parse`] turns a batch into
+//! The way of the bytes: [`input`] reads, hashes, unpacks and cuts into batches at record ends; [`parse`] turns a batch into
 //! typed columns; [`frame`] joins the batches and decides the dtypes; [`output`] writes columns to a file and
 //! publishes it. Nothing is parsed or copied twice. What each stage costs is recorded, if somebody wants to know, by
 //! [`profile`].
 
+mod bad_records;
 mod defect;
 mod frame;
 mod input;
+mod memory;
+mod options;
 pub mod output;
 mod parse;
 pub mod profile;
+mod read;
 
 use std::fs::File;
 use std::io;
-
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use std::path::Path;
 
 pub use defect::Defect;
-use frame::Frame;
-use frame::part::Part;
-use input::{Batch, BatchReader, ReadLimits};
+pub use frame::{ColumnSchema, Warning};
+pub use input::{Compression, Shape, Taken};
+pub use options::{Options, Schema, Summary};
 use output::OutputError;
-use parse::ParseLimits;
-use profile::Stage;
+use output::hdf5::fixed::Provenance;
+use read::read;
 
-use crate::config::{Config, Limits};
 use crate::source::Identity;
 
 /// Sources of this size and more are parsed by all cores at once; smaller ones keep a worker busy each.
 const PARALLEL_BYTES: u64 = 32 << 20;
-
-/// How a source is converted.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Key of the frame in the HDF5 file, for example `/data`.
-    pub key: String,
-    /// Bytes of the longest record.
-    pub record_bytes: u64,
-    /// Bytes of the largest source; 0 for no limit.
-    pub file_bytes: u64,
-    /// Deepest nesting, the record itself being the first level.
-    pub depth: usize,
-    /// Most columns of a frame.
-    pub columns: usize,
-    /// Seconds that one conversion may take.
-    pub convert_secs: u64,
-    /// Whether to compute the content's hash.
-    pub hash: bool,
-    /// Whether the output is on disk (`fsync`) before [`to_file`] returns.
-    pub durable: bool,
-}
-
-impl Options {
-    /// As `config` says; without a hash.
-    #[must_use]
-    pub fn from_config(config: &Config) -> Self {
-        let Limits { record_bytes, file_bytes, depth, columns, convert_secs, .. } = config.limits;
-        let (key, durable) = (config.output.key.clone(), config.output.durable);
-        Self { key, record_bytes, file_bytes, depth, columns, convert_secs, hash: false, durable }
-    }
-}
-
-/// What a conversion gave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Records converted.
-    pub rows: u64,
-    /// Columns of the frame.
-    pub columns: u64,
-    /// Bytes of the source.
-    pub source_bytes: u64,
-    /// BLAKE3 of the source, if it was asked for.
-    pub source_hash: Option<[u8; 32]>,
-    /// Bytes of the output.
-    pub output_bytes: u64,
-    /// What the user should know although the conversion went well.
-    pub warnings: Vec<String>,
-}
 
 /// Why a conversion gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -94,81 +48,65 @@ pub enum ConvertError {
     /// The output could not be written. May pass.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// Columns could not be put aside in a temporary file, or not be read back. May pass.
+    #[error("cannot put columns aside in a temporary file beside the output: {0}")]
+    Spill(#[source] io::Error),
 }
 
-/// Converts `source`, which is open at its start and was `identity` then, into the new file `target`, which must not
-/// exist. On error `target` may exist in part; it is the caller's to remove.
+impl ConvertError {
+    /// The same error; a defect becomes what `change` makes of it.
+    fn map_defect(self, change: impl FnOnce(Defect) -> Defect) -> Self {
+        match self {
+            Self::Defect(defect) => Self::Defect(change(defect)),
+            other => other,
+        }
+    }
+}
+
+/// Where a conversion writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'p> {
+    /// The output, which must not exist.
+    pub output: &'p Path,
+    /// The file of bad records, made if there are any; an older one is overwritten.
+    pub bad_records: Option<&'p Path>,
+}
+
+/// Converts `source`, which is open at its start and was `identity` then, into the files of `target`. On error these may
+/// exist in part; they are the caller's to remove.
 pub fn to_file(
     source: &File,
     identity: Identity,
-    target: &std::path::Path,
+    target: Target<'_>,
     options: &Options,
 ) -> Result<Summary, ConvertError> {
-    let mut reader = BatchReader::new(source, read_limits(options), options.hash);
-    let parsed = parse_all(&mut reader, identity, options);
-    unchanged(source, identity)?;
-    let parts = parsed?;
-    if reader.bytes_read() != identity.size {
-        return Err(ConvertError::Changed);
-    }
-    let frame = Frame::join(parts, options.columns)?;
-    let output_bytes = output::hdf5::fixed::write(&frame, &options.key, target, options.durable)?;
+    let beside = target.output.parent().unwrap_or(Path::new("."));
+    let read = read(source, identity, target.bad_records, beside, options)?;
+    let frame = &read.frame;
+    let provenance = Provenance { bad_records: read.bad_records };
+    let output_bytes = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, options.durable)?;
     Ok(Summary {
+        input: read.taken,
         rows: frame.rows as u64,
         columns: frame.columns.len() as u64,
+        bad_records: read.bad_records,
+        bad_file: read.bad_file,
         source_bytes: identity.size,
-        source_hash: reader.hash(),
+        source_hash: read.hash,
         output_bytes,
-        warnings: frame.warnings(),
+        warnings: read.warnings,
     })
 }
 
-fn read_limits(options: &Options) -> ReadLimits {
-    let Options { record_bytes, file_bytes, convert_secs, .. } = *options;
-    ReadLimits { record_bytes, file_bytes, convert_secs }
-}
-
-fn parse_all(reader: &mut BatchReader<'_>, identity: Identity, options: &Options) -> Result<Vec<Part>, ConvertError> {
-    let limits = ParseLimits { depth: options.depth, columns: options.columns, record_bytes: options.record_bytes };
-    let mut parts = Vec::new();
-    if identity.size < PARALLEL_BYTES {
-        while let Some(batch) = reader.next_batch()? {
-            parts.push(parse::batch(batch, limits)?);
-        }
-        return Ok(parts);
-    }
-    loop {
-        let batches = some_batches(reader, 4 * rayon::current_num_threads())?;
-        if batches.is_empty() {
-            return Ok(parts);
-        }
-        let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
-        let parse = |batch| {
-            let _helps = here.help();
-            parse::batch(batch, limits)
-        };
-        let parsed: Vec<Result<Part, Defect>> = batches.into_par_iter().map(parse).collect();
-        for part in parsed {
-            parts.push(part?);
-        }
-    }
-}
-
-fn some_batches(reader: &mut BatchReader<'_>, most: usize) -> Result<Vec<Batch>, ConvertError> {
-    let mut batches = Vec::new();
-    while batches.len() < most {
-        match reader.next_batch()? {
-            Some(batch) => batches.push(batch),
-            None => break,
-        }
-    }
-    Ok(batches)
-}
-
-/// A source that grew, shrank or was written to while it was read would give a mixture of two versions, or a defect
-/// that is none.
-fn unchanged(source: &File, identity: Identity) -> Result<(), ConvertError> {
-    let now = Identity::of(&source.metadata().map_err(ConvertError::Read)?);
-    let same = now.size == identity.size && now.mtime_ns == identity.mtime_ns;
-    if same { Ok(()) } else { Err(ConvertError::Changed) }
+/// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.
+pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
+    let read = read(source, identity, None, &std::env::temp_dir(), options)?;
+    Ok(Schema {
+        input: read.taken.shape.as_str(),
+        compression: read.taken.compression.as_str(),
+        rows: read.frame.rows as u64,
+        bad_records: read.bad_records,
+        columns: read.frame.schema(),
+        warnings: read.warnings,
+    })
 }

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
+use crate::source::unpacked_name;
+
 /// Endings by which programs mark files they have not finished, and ours or others' marks of files in work. Names that
 /// begin with a dot (`.~lock.*`, `.nfs*`, `.syncthing.*`, rsync's temporary names) are refused as such.
 const UNFINISHED_ENDINGS: &[&[u8]] =
@@ -68,7 +70,13 @@ impl Patterns {
         Ok(Self { names: names.build()?, paths: paths.build()? })
     }
 
+    /// Whether the name matches, as it is or without the ending of a compressed file.
     fn match_any(&self, relative: &Path, name: &OsStr) -> bool {
+        let unpacked = unpacked_name(name);
+        self.matches(relative, name) || (unpacked != name && self.matches(&relative.with_file_name(unpacked), unpacked))
+    }
+
+    fn matches(&self, relative: &Path, name: &OsStr) -> bool {
         self.names.is_match(name) || self.paths.is_match(relative)
     }
 }
@@ -138,6 +146,17 @@ mod tests {
         let paths = filter(&["in/*.json", "/deep/**/*.json"], &["deep/old/**"]);
         assert!(wants(&paths, b"in/a.json") && wants(&paths, b"deep/x/y/a.json"));
         assert!(!wants(&paths, b"a.json") && !wants(&paths, b"in/x/a.json") && !wants(&paths, b"deep/old/a.json"));
+    }
+
+    #[test]
+    fn compressed_files_are_taken_and_left_like_plain_ones() {
+        let names = filter(&["*.json", "in/*.ndjson"], &["skip-*.json", "*.bz2"]);
+        for name in ["a.json.gz", "a.json.zst", "a.json.xz", "x/a.json.gz", "in/a.ndjson.xz"] {
+            assert!(wants(&names, name.as_bytes()), "{name}");
+        }
+        for name in ["a.json.bz2", "skip-a.json.gz", "a.gz", ".gz", "a.json.gz.gz", "a.json.zip", "a.ndjson.gz"] {
+            assert!(!wants(&names, name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

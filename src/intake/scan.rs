@@ -11,13 +11,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, StatxTimestamp,
-};
+use rustix::fs::{AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
 use super::filter::NameFilter;
-use crate::source::{Identity, Shown, kind_name};
+use crate::source::{Identity, Shown, kind_name, open_at};
 
 /// One thing a scan came across; paths are relative to the inbox.
 #[derive(Debug)]
@@ -209,8 +207,7 @@ fn open_root(inbox: &Path) -> Result<OwnedFd, Errno> {
 }
 
 fn open_folder(root: BorrowedFd<'_>, relative: &Path) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(root, relative, FOLDER | OFlags::NOFOLLOW, Mode::empty(), resolve)
+    open_at(root, relative, FOLDER)
 }
 
 fn status(folder: BorrowedFd<'_>, name: &CStr) -> Result<Statx, Errno> {

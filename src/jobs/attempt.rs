@@ -22,11 +22,12 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 
 use super::retry::{Backoff, Trouble, plain};
+use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, staging};
 use crate::convert::profile::{self, Stage};
-use crate::convert::{self, ConvertError, Options, Summary};
+use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, Ledger, LedgerError, State};
 use crate::source::{Shown, open_beneath};
 
@@ -50,8 +51,12 @@ pub struct Workshop {
     pub max_attempts: u32,
     /// How long to wait between attempts.
     pub backoff: Backoff,
+    /// Which sources end too early, and since when.
+    pub unfinished: Unfinished,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
+    /// Whether some process is known to have the file open for writing.
+    pub has_writer: fn(&File) -> bool,
 }
 
 /// How an attempt ended.
@@ -65,6 +70,8 @@ pub enum Outcome {
     Quarantined,
     /// The job is to be tried again at its `run_at`; if its output is decided, it only goes on with publishing.
     Failed(Box<Job>),
+    /// The source ends too early; it is to be tried again at its `run_at`, unless it has changed by then.
+    Deferred(Box<Job>),
     /// The source changed; it has to settle again.
     Changed,
     /// The source is not there any more.
@@ -87,14 +94,18 @@ impl Workshop {
         }
         let file = profile::file(&job.path, job.identity.size);
         let number = self.record(|ledger| ledger.begin(job.id))?;
-        match self.convert_or_duplicate(job) {
+        let outcome = match self.convert_or_duplicate(job) {
             Ok(Some(made)) => {
                 file.converted(made.summary.rows);
                 self.publish(job, made)
             }
             Ok(None) => self.finish_duplicate(job),
             Err(trouble) => self.conclude(job, trouble, number),
+        };
+        if !matches!(outcome, Ok(Outcome::Deferred(_))) {
+            self.unfinished.forget(job.id);
         }
+        outcome
     }
 
     /// Has the ledger take a step.
@@ -106,6 +117,7 @@ impl Workshop {
     /// Ends an attempt that did not succeed.
     pub(super) fn conclude(&self, job: &Job, trouble: Trouble, attempt: u32) -> Result<Outcome, LedgerError> {
         let _ = fs::remove_file(self.temporary(job));
+        let _ = fs::remove_file(self.temporary_bad_records(job));
         match trouble {
             Trouble::Changed => {
                 self.record(|ledger| ledger.gone(job.id))?;
@@ -117,6 +129,7 @@ impl Workshop {
                 log::info!(event = "file.gone", job = job.id.0, path:% = Shown(&job.path); "The source is gone.");
                 Ok(Outcome::Gone)
             }
+            Trouble::Unfinished(failure) => self.defer(job, &failure),
             Trouble::Transient(failure) => self.fail(job, &failure, attempt),
             Trouble::Permanent(failure) => self.quarantine(job, &failure),
         }
@@ -125,10 +138,18 @@ impl Workshop {
     /// The attempt panicked: after as many attempts as allowed the source is set aside.
     pub(super) fn panicked(&self, job: &Job, message: &str) -> Result<Outcome, LedgerError> {
         let failure = plain("internal", &format!("internal error: {message}; please report it with the source"));
-        if job.attempts + 1 >= self.max_attempts {
-            return self.conclude(job, Trouble::Permanent(failure), job.attempts + 1);
+        match self.ledger.crashed(job.id)? {
+            // The output is decided: it stays where it is, and gets its name later.
+            (crashes, State::Publishing) => self.fail(&self.decided(job), &failure, crashes),
+            (crashes, _) if crashes >= self.max_attempts => self.conclude(job, Trouble::Permanent(failure), crashes),
+            (crashes, _) => self.conclude(job, Trouble::Transient(failure), crashes),
         }
-        self.conclude(job, Trouble::Transient(failure), job.attempts + 1)
+    }
+
+    /// The same job, once its output is decided.
+    pub(super) fn decided(&self, job: &Job) -> Job {
+        let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
+        Job { state: State::Publishing, temporary: Some(temporary), ..job.clone() }
     }
 
     /// The temporary name of a job's output: made of its number, never of the source's name.
@@ -149,7 +170,11 @@ impl Workshop {
         staging(&self.outbox).map_err(ConvertError::from)?;
         let temporary = self.temporary(job);
         remove_stale(&temporary).map_err(ConvertError::from)?;
-        let summary = convert::to_file(&file, identity, &temporary, &self.options)?;
+        let bad_records = self.collect_bad_records(job).map_err(ConvertError::from)?;
+        // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
+        let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
+        let target = Target { output: &temporary, bad_records: bad_records.as_deref() };
+        let summary = convert::to_file(&file, identity, target, &options)?;
         self.still_the_same(job)?;
         let waited = Timestamp::now().duration_since(job.run_at).as_secs_f64();
         let convert_s = begun.elapsed().as_secs_f64();
@@ -200,7 +225,7 @@ impl Workshop {
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             error_code:% = failure.code, error:% = failure.message; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
         );
-        Ok(Outcome::Failed(Box::new(Job { run_at, ..job.clone() })))
+        Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, ..job.clone() })))
     }
 }
 

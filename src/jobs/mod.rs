@@ -8,13 +8,16 @@ pub mod queue;
 
 // One attempt, in the order in which it goes.
 pub mod attempt;
+pub mod bad_records;
 pub mod naming;
 mod publishing;
+pub mod staging;
 
 // What becomes of the source.
 mod disposition;
 pub mod quarantine;
 pub mod retry;
+pub mod unfinished;
 
 // What an earlier run left.
 pub mod recovery;

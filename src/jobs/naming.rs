@@ -1,9 +1,14 @@
-//! What an output is called.
+//! What files are called that the agent makes or moves, so that every name fits into a folder.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::convert::output::publish::versioned;
 use crate::source::output_stem;
+
+/// Bytes of the longest name in a folder.
+const LONGEST: usize = 255;
 
 /// The output of `source` (relative to the inbox) in `outbox`: sub-folders are mirrored, `.json` and the like become
 /// `.h5`.
@@ -14,12 +19,61 @@ pub fn output_of(outbox: &Path, source: &Path) -> PathBuf {
     outbox.join(source.with_file_name(name))
 }
 
+/// The name number `number` for `path`: `NAME~2.json` for `NAME.json`, shortened where it would be too long for a name.
+pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
+    let name = versioned(path, number);
+    let excess = name.file_name().map_or(0, OsStr::len).saturating_sub(LONGEST);
+    if excess == 0 {
+        return name;
+    }
+    let stem = path.file_stem().unwrap_or_default().as_bytes();
+    let mut shorter = OsStr::from_bytes(&stem[..stem.len().saturating_sub(excess)]).to_owned();
+    if let Some(extension) = path.extension() {
+        shorter.push(".");
+        shorter.push(extension);
+    }
+    versioned(&path.with_file_name(shorter), number)
+}
+
+/// `path` with `ending` behind its whole name. Where that is too long for a name, a hash stands for the rest.
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let mut made = if name.len() + ending.len() <= LONGEST {
+        OsStr::from_bytes(name).to_owned()
+    } else {
+        let hash = blake3::hash(name).to_hex();
+        let mut short = OsStr::from_bytes(&name[..LONGEST - ending.len() - 17]).to_owned();
+        short.push("~");
+        short.push(&hash[..16]);
+        short
+    };
+    made.push(ending);
+    path.with_file_name(made)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn length(path: &Path) -> usize {
+        path.file_name().unwrap().len()
+    }
+
     #[test]
     fn folders_are_mirrored_and_the_ending_is_replaced() {
         assert_eq!(output_of(Path::new("/out"), Path::new("a/b.c.json")), Path::new("/out/a/b.c.h5"));
+    }
+
+    #[test]
+    fn every_name_fits_into_a_folder_and_stays_its_own() {
+        assert_eq!(numbered(Path::new("/q/a.json"), 2), Path::new("/q/a~2.json"));
+        assert_eq!(with_ending(Path::new("/q/a.json"), ".reason.txt"), Path::new("/q/a.json.reason.txt"));
+        let long = |end: &str| PathBuf::from(format!("/q/{}{end}.json", "x".repeat(249)));
+        for number in [1, 2, 10, 1000] {
+            assert_eq!(length(&numbered(&long("a"), number)), 255);
+        }
+        assert!(numbered(&long("a"), 12).to_str().unwrap().ends_with("x~12.json"));
+        let (a, b) = (with_ending(&long("a"), ".reason.txt"), with_ending(&long("b"), ".reason.txt"));
+        assert!(a != b && length(&a) == 255 && a.to_str().unwrap().ends_with(".reason.txt"));
     }
 }

@@ -49,7 +49,13 @@ impl Pool {
         Ok(Self { threads, busy })
     }
 
-    /// How many workers have a job in hand, at any moment.
+    /// How many workers have a job in hand now.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// The counter behind [`Pool::busy`].
     #[must_use]
     pub fn busy_counter(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.busy)
@@ -84,7 +90,9 @@ fn guarded(workshop: &Workshop, job: &Job) -> Result<Outcome, LedgerError> {
     }
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+#[must_use]
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no message").to_owned()
 }

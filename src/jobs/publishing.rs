@@ -3,7 +3,9 @@
 //! Once the ledger says `publishing`, the output is decided: after a failure or a crash the job goes on from here and
 //! is never converted again. The temporary file is the witness: as long as it exists, the output is not published.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,11 +13,11 @@ use super::attempt::{Made, Outcome, Workshop};
 use super::naming::output_of;
 use super::retry::plain;
 use crate::config::OnExisting;
-use crate::convert::Summary;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_over, rename_to_new, sync_folder, versioned};
 use crate::convert::profile::{self, Stage};
-use crate::ledger::{Job, LedgerError, Publication, State};
+use crate::convert::{Summary, Warning};
+use crate::ledger::{Failure, Job, LedgerError, Publication};
 use crate::source::Shown;
 
 impl Workshop {
@@ -29,33 +31,39 @@ impl Workshop {
             output_bytes: made.summary.output_bytes,
             rows: made.summary.rows,
             columns: made.summary.columns,
-            bad_records: 0,
+            bad_records: made.summary.bad_records,
+            warnings: warnings_json(&made.summary.warnings),
+            input: made.summary.input.shape.as_str().to_owned(),
+            compression: made.summary.input.compression.as_str().to_owned(),
             wait_s: made.wait_s,
             convert_s: made.convert_s,
         };
         self.record(|ledger| ledger.publishing(job.id, &publication))?;
-        for warning in &made.summary.warnings {
-            log::warn!(event = "file.warning", job = job.id.0, path:% = Shown(&job.path); "{warning}");
-        }
-        self.publish_decided(job, &publication.temporary, output, &made.summary)
+        log_warnings(job, &made.summary.warnings);
+        self.publish_decided(job, &publication.temporary, output, Some(&made.summary))
     }
 
-    /// From here on the output is decided: it is only given its name, also after a crash.
+    /// From here on the output is decided: it is only given its name, also after a crash, when the ledger alone knows
+    /// what is in it.
     fn publish_decided(
         &self,
         job: &Job,
         temporary: &Path,
         output: PathBuf,
-        made: &Summary,
+        made: Option<&Summary>,
     ) -> Result<Outcome, LedgerError> {
         let begun = Instant::now();
-        match self.give_name(job, temporary, output)? {
+        let named = self.give_name(job, temporary, output)?;
+        match named.and_then(|output| self.publish_bad_records(job).map(|()| output)) {
             Ok(output) => {
                 let publish_s = begun.elapsed().as_secs_f64();
                 self.finish_published(job, publish_s)?;
                 log::info!(
                     event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output),
-                    rows = made.rows, columns = made.columns, size_bytes = job.identity.size, publish_s = publish_s;
+                    rows = made.map(|made| made.rows), columns = made.map(|made| made.columns),
+                    bad_records = made.map(|made| made.bad_records), input = made.map(|made| made.input.shape.as_str()),
+                    compression = made.map(|made| made.input.compression.as_str()),
+                    size_bytes = job.identity.size, publish_s = publish_s;
                     "Published."
                 );
                 Ok(Outcome::Done)
@@ -63,29 +71,39 @@ impl Workshop {
             Err(OutputError::Exists(taken)) => {
                 let message =
                     format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(&taken));
-                // The ledger first: a job that says publishing without its temporary file would count as done.
-                let outcome = self.quarantine(job, &plain("output_exists", &message))?;
-                let _ = fs::remove_file(temporary);
-                Ok(outcome)
+                self.give_up(job, temporary, &plain("output_exists", &message))
             }
-            Err(error) => {
-                let decided = Job { state: State::Publishing, temporary: Some(temporary.into()), ..job.clone() };
-                self.fail(&decided, &plain("publish_error", &error), job.attempts + 1)
+            Err(OutputError::Io { source: e, .. }) if e.kind() == io::ErrorKind::InvalidFilename => {
+                let length = self.first_name(&job.path).file_name().map_or(0, OsStr::len);
+                let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
+                self.give_up(job, temporary, &plain("name_too_long", &message))
             }
+            Err(error) => self.fail(&self.decided(job), &plain("publish_error", &error), job.attempts + 1),
         }
+    }
+
+    /// The output is given up, because it can never have its name.
+    fn give_up(&self, job: &Job, temporary: &Path, failure: &Failure) -> Result<Outcome, LedgerError> {
+        // The ledger first: a job that says publishing without its temporary file would count as done.
+        let outcome = self.quarantine(job, failure)?;
+        let _ = fs::remove_file(temporary);
+        let _ = fs::remove_file(self.temporary_bad_records(job));
+        Ok(outcome)
     }
 
     /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
     pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
         let output = job.output.clone().unwrap_or_else(|| output_of(&self.outbox, &job.path));
         let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
-        if temporary.exists() {
-            let made = Summary { source_hash: job.hash, ..Summary::default() };
-            return self.publish_decided(job, &temporary, output, &made);
+        match temporary.try_exists() {
+            Ok(true) => return self.publish_decided(job, &temporary, output, None),
+            Ok(false) => {}
+            // What cannot be looked at is no witness.
+            Err(error) => return self.fail(&self.decided(job), &plain("publish_error", &error), job.attempts + 1),
         }
         // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
-        if let Err(error) = self.sync_names(&output) {
-            return self.fail(job, &plain("publish_error", &error), job.attempts);
+        if let Err(error) = self.sync_names(&output).and_then(|()| self.publish_bad_records(job)) {
+            return self.fail(job, &plain("publish_error", &error), job.attempts + 1);
         }
         self.finish_published(job, 0.0)?;
         log::info!(event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output); "Found published by an earlier run.");
@@ -94,6 +112,7 @@ impl Workshop {
 
     fn finish_published(&self, job: &Job, publish_s: f64) -> Result<(), LedgerError> {
         self.record(|ledger| ledger.done(job.id, publish_s, self.planned()))?;
+        self.withdraw_report(job);
         self.dispose(job)
     }
 
@@ -136,6 +155,26 @@ impl Workshop {
         }
         sync_folder(output.parent().unwrap_or(&self.outbox))
     }
+}
+
+/// So many warnings of one file are told one by one; a file of thousands of odd columns must not fill log and ledger.
+const TOLD: usize = 20;
+
+fn log_warnings(job: &Job, warnings: &[Warning]) {
+    for Warning { code, column, line, message } in warnings.iter().take(TOLD) {
+        log::warn!(
+            event = "file.warning", job = job.id.0, path:% = Shown(&job.path), code = *code, column:% = column.escape_debug(),
+            line = *line; "{message}"
+        );
+    }
+    if let Some(more) = warnings.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        log::warn!(event = "file.warning", job = job.id.0, path:% = Shown(&job.path); "And {more} more; see `h5inbox schema`.");
+    }
+}
+
+fn warnings_json(warnings: &[Warning]) -> Option<String> {
+    let told = &warnings[..warnings.len().min(TOLD)];
+    if told.is_empty() { None } else { serde_json::to_string(told).ok() }
 }
 
 fn next_free(first: &Path) -> PathBuf {

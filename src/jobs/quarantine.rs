@@ -6,73 +6,102 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::attempt::{Outcome, Workshop};
-use super::disposition::{Disposed, move_source};
+use super::disposition::Disposed;
+use super::naming::{numbered, with_ending};
 use crate::config::After;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::rename_to_new;
-use crate::ledger::{Failure, Job, LedgerError};
-use crate::source::Shown;
+use crate::ledger::{Failure, Job, JobId, LedgerError};
+use crate::source::{Quoted, Shown};
 
 /// Ending of a report's name, behind the whole name of the source.
 const ENDING: &str = ".reason.txt";
 
+/// What stands in a report before the number of the job.
+const JOB: &str = "job:";
+
+/// Names that one source may have had in the quarantine at a time.
+const NAMES: u32 = 1000;
+
 impl Workshop {
     /// Records that the source needs a person, writes the report, and moves the source unless sources are kept.
     pub(super) fn quarantine(&self, job: &Job, failure: &Failure) -> Result<Outcome, LedgerError> {
+        if self.after == After::Keep {
+            // Before the record: after it, nobody would come back to write the report.
+            self.report_kept(job, failure);
+        }
         self.record(|ledger| ledger.quarantined(job.id, failure, self.planned()))?;
         log::warn!(
             event = "file.quarantined", job = job.id.0, path:% = Shown(&job.path), error_code:% = failure.code,
             error:% = failure.message, line = failure.line, byte = failure.byte; "Cannot be converted."
         );
-        self.set_aside(job, failure)?;
+        if self.after != After::Keep {
+            self.set_aside(job, failure)?;
+        }
         Ok(Outcome::Quarantined)
     }
 
-    /// Puts a quarantined source aside, unless sources are kept, and writes its report.
+    /// Moves a quarantined source out of the inbox, and writes its report.
     pub(super) fn set_aside(&self, job: &Job, failure: &Failure) -> Result<(), LedgerError> {
-        if self.after != After::Keep {
-            return self.note_disposed(job, self.move_aside(job, failure));
+        if self.after == After::Keep {
+            return self.dispose(job);
         }
+        self.note_disposed(job, self.move_aside(job, failure))
+    }
+
+    /// A source that stayed in the inbox is converted now: what a report said of an earlier version is past.
+    pub(super) fn withdraw_report(&self, job: &Job) {
+        let resting = self.quarantine.join(&job.path);
+        if self.after == After::Keep && fs::symlink_metadata(&resting).is_err() {
+            let _ = fs::remove_file(report_of(&resting));
+        }
+    }
+
+    fn report_kept(&self, job: &Job, failure: &Failure) {
         let report = report_of(&self.quarantine.join(&job.path));
         if let Err(error) = write_report(&report, job, failure, &self.inbox.join(&job.path)) {
             log::error!(event = "file.report", job = job.id.0, path:% = Shown(&job.path), error:% = error;
                 "The report could not be written; `h5inbox history` has it.");
         }
-        Ok(())
     }
 
-    fn move_aside(&self, job: &Job, failure: &Failure) -> Result<String, OutputError> {
-        let what = move_source(&self.inbox, &job.path, &job.identity, &self.quarantine)?;
+    fn move_aside(&self, job: &Job, failure: &Failure) -> Result<Disposed, OutputError> {
+        let what = self.leaving(job).move_to(&self.quarantine)?;
         let resting = match &what {
             Disposed::Moved(path) => path.clone(),
-            // Moved by an earlier run that did not come to write the report.
+            // Perhaps moved by an earlier run that did not come to write the report.
             _ => self.quarantine.join(&job.path),
         };
         let report = report_of(&resting);
-        write_report(&report, job, failure, &resting).map_err(OutputError::io("write the report", report))?;
-        Ok(format!("{what:?}"))
-    }
-}
-
-/// Moves `source` (relative to the inbox) from `quarantine` back to `inbox` and removes its report. A source that was
-/// kept in the inbox stays there.
-pub fn put_back(inbox: &Path, quarantine: &Path, source: &Path) -> io::Result<()> {
-    let (from, to) = (quarantine.join(source), inbox.join(source));
-    if fs::symlink_metadata(&from).is_ok() {
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder)?;
+        if fs::symlink_metadata(&resting).is_ok() && (what != Disposed::NotThere || !report.exists()) {
+            write_report(&report, job, failure, &resting).map_err(OutputError::io("write the report", report))?;
         }
-        move_back(&from, &to)?;
-    } else if fs::symlink_metadata(&to).is_err() {
-        let what = format!("is neither in {} nor in {}", Shown(quarantine), Shown(inbox));
-        return Err(io::Error::new(io::ErrorKind::NotFound, what));
+        Ok(what)
     }
-    remove_report(&report_of(&from))
 }
 
-fn move_back(from: &Path, to: &Path) -> io::Result<()> {
-    match rename_to_new(from, to) {
-        Ok(()) => Ok(()),
+/// Where the source of job `id`, which came in as `source`, rests in the quarantine; none if no report there is of it.
+#[must_use]
+pub fn resting_place(quarantine: &Path, source: &Path, id: JobId) -> Option<PathBuf> {
+    let names = (1..NAMES).map(|number| numbered(&quarantine.join(source), number));
+    names.into_iter().find(|name| reported_job(name) == Some(id))
+}
+
+/// The job that the report beside `resting` is of.
+#[must_use]
+pub fn reported_job(resting: &Path) -> Option<JobId> {
+    let report = fs::read(report_of(resting)).ok()?;
+    let mut lines = report.split(|byte| *byte == b'\n').rev().filter_map(|line| std::str::from_utf8(line).ok());
+    lines.find_map(|line| line.strip_prefix(JOB))?.trim().parse().ok().map(JobId)
+}
+
+/// Moves the file at `resting` in the quarantine to `to` in the inbox, and removes its report.
+pub fn put_back(resting: &Path, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match rename_to_new(resting, to) {
+        Ok(()) => remove_report(&report_of(resting)),
         Err(OutputError::Io { source, .. }) => Err(source),
         Err(_) => {
             let what = format!("{} is there already; the one in the quarantine stays", Shown(to));
@@ -83,9 +112,7 @@ fn move_back(from: &Path, to: &Path) -> io::Result<()> {
 
 /// The report that belongs to a source in the quarantine.
 fn report_of(resting: &Path) -> PathBuf {
-    let mut name = resting.as_os_str().to_owned();
-    name.push(ENDING);
-    name.into()
+    with_ending(resting, ENDING)
 }
 
 /// Writes the report of `job`, replacing an older one in one step. `resting` is where the source is.
@@ -121,7 +148,7 @@ fn text(job: &Job, failure: &Failure, resting: &Path) -> String {
     if let Some(byte) = failure.byte {
         say("byte:", &byte);
     }
-    say("job:", &job.id);
-    say("then:", &format!("h5inbox retry '{}'", Shown(&job.path)));
+    say(JOB, &job.id);
+    say("then:", &format!("h5inbox retry {}", Quoted(resting)));
     out
 }

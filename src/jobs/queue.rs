@@ -24,7 +24,8 @@ pub struct Queue {
     later: BTreeMap<(Timestamp, JobId), Job>,
     behind: HashMap<PathBuf, Vec<Job>>,
     in_hand: HashSet<PathBuf>,
-    known: HashSet<JobId>,
+    /// Every job that is here, and the time it was to start at.
+    known: HashMap<JobId, Timestamp>,
     sender: Option<Sender<Job>>,
     /// The workers' end, to take back what no worker has begun.
     receiver: Receiver<Job>,
@@ -41,18 +42,21 @@ impl Queue {
             later: BTreeMap::new(),
             behind: HashMap::new(),
             in_hand: HashSet::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             sender: Some(sender),
             receiver: receiver.clone(),
         };
         (queue, receiver)
     }
 
-    /// Adds `job`, to start at its `run_at`, unless it is here already.
+    /// Adds `job`, to start at its `run_at`. If it is here already and waits for a later time, that time is moved up:
+    /// somebody has asked for it.
     pub fn add(&mut self, job: Job, now: Timestamp) {
-        if !self.known.insert(job.id) {
+        let known = self.known.get(&job.id).copied();
+        if known.is_some_and(|time| !self.comes_sooner(&job, time)) {
             return;
         }
+        self.known.insert(job.id, job.run_at);
         if job.run_at > now {
             self.later.insert((job.run_at, job.id), job);
         } else {
@@ -122,6 +126,11 @@ impl Queue {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.waiting() == 0 && self.in_hand.is_empty()
+    }
+
+    /// Whether `job` waits here for a time later than its own; then it is taken out.
+    fn comes_sooner(&mut self, job: &Job, time: Timestamp) -> bool {
+        time > job.run_at && self.later.remove(&(time, job.id)).is_some()
     }
 
     fn enter(&mut self, job: Job) {
@@ -213,6 +222,18 @@ mod tests {
         assert_eq!(queue.in_hand(), 1);
         queue.finished(&begun);
         assert!(queue.in_hand() == 0 && taken.recv().is_err());
+    }
+
+    #[test]
+    fn a_job_that_waits_for_its_time_comes_sooner_when_somebody_asks_for_it() {
+        let (mut queue, taken) = Queue::new(Order::Name, 1);
+        let later = EARLY + jiff::SignedDuration::from_secs(500);
+        queue.add(Job { run_at: later, ..job(1, "a", 1) }, EARLY);
+        queue.add(Job { run_at: later, ..job(1, "a", 1) }, EARLY);
+        assert_eq!(queue.retrying(), 1);
+        queue.add(job(1, "a", 1), EARLY);
+        queue.feed(EARLY);
+        assert_eq!((taken.len(), queue.retrying(), queue.waiting()), (1, 0, 0));
     }
 
     #[test]

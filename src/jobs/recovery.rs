@@ -12,9 +12,11 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
 use super::attempt::Workshop;
 use super::retry::plain;
+use super::staging::is_agents;
 use crate::convert::output::publish::STAGING;
 use crate::ledger::{Disposition, Failure, Job, LedgerError, State};
 use crate::source::Shown;
@@ -38,6 +40,9 @@ impl Workshop {
         let mut found = Recovered::default();
         let unfinished = self.ledger.unfinished()?;
         let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).collect();
+        let publishing = unfinished.iter().filter(|job| job.state == State::Publishing);
+        let kept_bad =
+            publishing.filter_map(|job| Some(self.temporary_bad_records(job).file_name()?.to_owned())).collect();
         for job in &unfinished {
             match job.state {
                 State::Running => {
@@ -54,7 +59,7 @@ impl Workshop {
                 }
             }
         }
-        found.removed = self.remove_strays(&kept);
+        found.removed = remove_strays(&self.outbox, &kept) + remove_strays(&self.quarantine, &kept_bad);
         Ok(found)
     }
 
@@ -67,14 +72,16 @@ impl Workshop {
 
     fn recover_cut_off(&self, job: &Job) -> Result<(), LedgerError> {
         let _ = fs::remove_file(self.temporary(job));
-        if job.attempts < self.max_attempts {
+        // Attempts that failed are not counted: a full disk and one kill behind it are no fault of the source.
+        let (crashes, _) = self.ledger.crashed(job.id)?;
+        if crashes < self.max_attempts {
             log::warn!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
                 "An earlier run stopped while it had this source in hand; it is tried again.");
             return self.ledger.release(job.id);
         }
         let message = format!(
-            "the agent stopped {} times while it had this source in hand; look at the source and the log, then retry it",
-            job.attempts
+            "the agent stopped {crashes} times while it had this source in hand; look at the source and the log, then \
+             retry it"
         );
         self.quarantine(job, &plain("crash_loop", &message)).map(drop)
     }
@@ -92,15 +99,114 @@ impl Workshop {
         }
         self.dispose(job)
     }
+}
 
-    fn remove_strays(&self, kept: &HashSet<OsString>) -> usize {
-        let Ok(entries) = fs::read_dir(self.outbox.join(STAGING)) else { return 0 };
-        let strays = entries.flatten().filter(|entry| !kept.contains(&entry.file_name()));
-        strays.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
-    }
+/// Removes from the staging folder inside `folder` what is the agent's, but for the files in `kept`.
+fn remove_strays(folder: &Path, kept: &HashSet<OsString>) -> usize {
+    let Ok(entries) = fs::read_dir(folder.join(STAGING)) else { return 0 };
+    let is_stray = |name: OsString| is_agents(&name) && !kept.contains(&name);
+    let strays = entries.flatten().filter(|entry| is_stray(entry.file_name()));
+    strays.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }
 
 fn publishing_name(job: &Job) -> Option<OsString> {
     let publishing = job.state == State::Publishing;
     job.temporary.as_ref().filter(|_| publishing)?.file_name().map(OsString::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::{After, Config, OnExisting};
+    use crate::convert::Options;
+    use crate::jobs::attempt::Outcome;
+    use crate::jobs::retry::Backoff;
+    use crate::ledger::{Admission, Arrival, Publication, SqliteLedger};
+    use crate::source::{Identity, open_beneath};
+
+    fn workshop(root: &Path) -> Workshop {
+        let at = |name: &str| root.join(name);
+        let config = Config::new(at("inbox"), at("outbox"));
+        let second = std::time::Duration::from_secs(1);
+        Workshop {
+            inbox: at("inbox"),
+            outbox: at("outbox"),
+            archive: at("archive"),
+            quarantine: at("quarantine"),
+            after: After::Archive,
+            on_existing: OnExisting::Version,
+            options: Options { hash: true, ..Options::from_config(&config, 1) },
+            max_attempts: 2,
+            backoff: Backoff { first: second, longest: second },
+            unfinished: crate::jobs::unfinished::Unfinished::new(std::time::Duration::ZERO),
+            ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
+            has_writer: |_| false,
+        }
+    }
+
+    /// A workshop with one source that is a job.
+    fn with_a_job(root: &Path) -> (Workshop, Job) {
+        fs::create_dir(root.join("inbox")).unwrap();
+        fs::write(root.join("inbox/a.json"), "{\"a\": 1}\n").unwrap();
+        let workshop = workshop(root);
+        let identity: Identity = open_beneath(&workshop.inbox, Path::new("a.json")).unwrap().1;
+        let arrival = Arrival { path: "a.json".into(), identity };
+        let Admission::New(job) = workshop.ledger.arrive(&[arrival]).unwrap().remove(0) else { panic!("known") };
+        (workshop, job)
+    }
+
+    fn state(workshop: &Workshop) -> State {
+        workshop.ledger.find(Path::new("a.json")).unwrap().unwrap().state
+    }
+
+    #[test]
+    fn only_attempts_that_brought_the_agent_down_count_against_a_source() {
+        let root = tempfile::tempdir().unwrap();
+        let (workshop, job) = with_a_job(root.path());
+        for _ in 0..10 {
+            workshop.ledger.begin(job.id).unwrap();
+            workshop.fail(&job, &plain("output_error", &"the disk is full"), 1).unwrap();
+        }
+        workshop.ledger.begin(job.id).unwrap();
+        workshop.recover().unwrap();
+        assert_eq!(state(&workshop), State::Ready, "one kill after ten failures");
+        workshop.ledger.begin(job.id).unwrap();
+        workshop.recover().unwrap();
+        assert_eq!(state(&workshop), State::Quarantined, "the second kill");
+        assert!(root.path().join("quarantine/a.json").exists());
+    }
+
+    #[test]
+    fn a_panic_counts_as_being_brought_down_and_never_undoes_a_decided_output() {
+        let root = tempfile::tempdir().unwrap();
+        let (workshop, job) = with_a_job(root.path());
+        workshop.ledger.begin(job.id).unwrap();
+        workshop.panicked(&job, "first").unwrap();
+        assert_eq!(state(&workshop), State::Failed);
+        workshop.ledger.begin(job.id).unwrap();
+        let temporary = workshop.temporary(&job);
+        fs::create_dir_all(temporary.parent().unwrap()).unwrap();
+        fs::write(&temporary, "the output").unwrap();
+        let publication = Publication {
+            hash: [0; 32],
+            temporary: temporary.clone(),
+            output: root.path().join("outbox/a.h5"),
+            output_bytes: 10,
+            rows: 1,
+            columns: 1,
+            bad_records: 0,
+            warnings: None,
+            input: "lines".to_owned(),
+            compression: "none".to_owned(),
+            wait_s: 0.0,
+            convert_s: 0.0,
+        };
+        workshop.ledger.publishing(job.id, &publication).unwrap();
+        let Outcome::Failed(again) = workshop.panicked(&job, "second").unwrap() else { panic!("not tried again") };
+        assert!(temporary.exists() && state(&workshop) == State::Publishing);
+        assert_eq!(workshop.attempt(&again).unwrap(), Outcome::Done);
+        assert_eq!(fs::read_to_string(root.path().join("outbox/a.h5")).unwrap(), "the output");
+    }
 }

@@ -13,6 +13,8 @@ pub enum Trouble {
     Permanent(Failure),
     /// The world around us is at fault: the same source is tried again, for as long as it takes.
     Transient(Failure),
+    /// The source ends too early: perhaps it is not finished yet, and has a while to become so.
+    Unfinished(Failure),
     /// The source changed while it was read, or is another version than the job's: it settles again.
     Changed,
     /// The source is not there any more.
@@ -45,10 +47,11 @@ impl Backoff {
 impl From<ConvertError> for Trouble {
     fn from(error: ConvertError) -> Self {
         match error {
+            ConvertError::Defect(defect) if defect.truncated => Self::Unfinished(failure_of(&defect)),
             ConvertError::Defect(defect) => Self::Permanent(failure_of(&defect)),
             ConvertError::Changed => Self::Changed,
             ConvertError::Read(_) => Self::Transient(plain("read_error", &error)),
-            ConvertError::Output(_) => Self::Transient(plain("output_error", &error)),
+            ConvertError::Output(_) | ConvertError::Spill(_) => Self::Transient(plain("output_error", &error)),
         }
     }
 }

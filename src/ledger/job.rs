@@ -180,6 +180,13 @@ pub struct Publication {
     pub columns: u64,
     /// Records that were left out.
     pub bad_records: u64,
+    /// What the conversion warned of: a JSON list of objects with `code`, `column`, `line` and `message`; `None` for
+    /// nothing.
+    pub warnings: Option<String>,
+    /// How the records stood in the source: lines, array, object or objects.
+    pub input: String,
+    /// How the source was compressed, or `none`.
+    pub compression: String,
     /// Seconds from ready to the start of the attempt.
     pub wait_s: f64,
     /// Seconds of reading and converting.
@@ -197,15 +204,6 @@ pub struct Failure {
     pub line: Option<u64>,
     /// Byte of the source, from 0.
     pub byte: Option<u64>,
-}
-
-/// What `retry` puts back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// Everything failed or quarantined.
-    Failed,
-    /// These sources, relative to the inbox.
-    Paths(Vec<PathBuf>),
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use crate::source::Identity;
 
 pub use error::LedgerError;
-pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, Selection, State};
+pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, State};
 pub use record::{HistoryFilter, Record, Totals};
 pub use sqlite::SqliteLedger;
 
@@ -68,8 +68,15 @@ pub trait Ledger: Send + Sync {
     /// (it goes on with the rename, it never starts again) and only notes the error and the time.
     fn failed(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError>;
 
+    /// The running attempt found that the source is not finished: failed until `run_at`, the attempt not counted.
+    fn deferred(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError>;
+
     /// Durable: no further attempt until a person says so. An output that was being published is given up.
     fn quarantined(&self, id: JobId, failure: &Failure, disposition: Disposition) -> Result<(), LedgerError>;
+
+    /// The attempt ended without a decision: the process died, or the worker panicked. Answers how often that has
+    /// happened to this version (failures that were decided do not count) and the state it left, which stays.
+    fn crashed(&self, id: JobId) -> Result<(u32, State), LedgerError>;
 
     /// The running attempt was given up for no fault of the source: ready again, its attempts stay counted.
     fn release(&self, id: JobId) -> Result<(), LedgerError>;
@@ -77,10 +84,10 @@ pub trait Ledger: Send + Sync {
     /// The source vanished, or was replaced, before it was read: nothing is left to do.
     fn gone(&self, id: JobId) -> Result<(), LedgerError>;
 
-    /// Durable: failed and quarantined jobs are ready again, with no attempt counted; where a newer version of the source
-    /// is known already, the old job is gone instead. Answers all of them. They keep their identity: a source that has
-    /// to be moved back first arrives as a new version, perhaps before this is called.
-    fn requeue(&self, selection: &Selection) -> Result<Vec<Job>, LedgerError>;
+    /// Durable: those of these jobs that failed or are quarantined are ready again, with no attempt counted; where a
+    /// newer version of the source is known already, the old job is gone instead. Answers all of them. They keep their
+    /// identity: a source that has to be moved back first arrives as a new version, perhaps before this is called.
+    fn requeue(&self, ids: &[JobId]) -> Result<Vec<Job>, LedgerError>;
 
     /// What [`Ledger::requeue`] put back, in any process, since this was asked last. A job may be in hand already.
     fn requeued(&self) -> Result<Vec<Job>, LedgerError>;

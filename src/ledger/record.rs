@@ -29,7 +29,7 @@ pub struct Record {
     pub columns: Option<u64>,
     /// Records that were left out.
     pub bad_records: Option<u64>,
-    /// Length of the source.
+    /// Length of the source, as it lies on disk.
     pub source_bytes: u64,
     /// BLAKE3 of the source, in hexadecimal.
     #[serde(serialize_with = "hash")]
@@ -71,6 +71,13 @@ pub struct Record {
     pub run_at: Timestamp,
     /// The job that converted the same bytes.
     pub duplicate_of: Option<JobId>,
+    /// What the conversion warned of: a list of objects with `code`, `column`, `line` and `message`.
+    #[serde(serialize_with = "json_text")]
+    pub warnings: Option<String>,
+    /// How the records stood in the source: lines, array, object or objects.
+    pub input: Option<String>,
+    /// How the source was compressed, or `none`.
+    pub compression: Option<String>,
 }
 
 /// Which jobs `history` shows; the default is all of them.
@@ -84,6 +91,8 @@ pub struct HistoryFilter {
     pub limit: Option<usize>,
     /// Versions of this path, relative to the inbox.
     pub path: Option<PathBuf>,
+    /// The job of this number.
+    pub id: Option<JobId>,
 }
 
 /// The ledger in a few numbers.
@@ -143,6 +152,13 @@ fn hash<S: Serializer>(hash: &Option<[u8; 32]>, to: S) -> Result<S::Ok, S::Error
     hash.as_ref().map(digits).serialize(to)
 }
 
+/// JSON that is text in the ledger is JSON again.
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+fn json_text<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    let value = text.as_ref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    value.unwrap_or(serde_json::Value::Array(Vec::new())).serialize(to)
+}
+
 fn time<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&written(*time))
 }
@@ -188,6 +204,9 @@ mod tests {
             disposition: Disposition::Pending,
             run_at: at("2026-01-02T03:04:05Z"),
             duplicate_of: None,
+            warnings: Some(r#"[{"code":"all_null"}]"#.to_owned()),
+            input: Some("lines".to_owned()),
+            compression: Some("none".to_owned()),
         };
         let expected = format!(
             concat!(
@@ -196,7 +215,7 @@ mod tests {
                 r#""seen_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.000Z","finished_at":null,"#,
                 r#""wait_s":0.5,"convert_s":null,"publish_s":null,"error_code":null,"error":null,"line":null,"#,
                 r#""byte":null,"host":"here","disposition":"pending","run_at":"2026-01-02T03:04:05.000Z","#,
-                r#""duplicate_of":null}}"#
+                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none"}}"#
             ),
             "ab".repeat(32)
         );

@@ -3,9 +3,10 @@
 //! Both only ever answer: one connection at a time, a second for each, nothing read from the Unix socket and one
 //! kilobyte at most from the other. `/status` is the status as JSON, `/healthz` says that the agent is alive.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +34,12 @@ pub fn serve_socket(path: &Path, answer: Answer) -> io::Result<()> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let listener = with_short_path(path, |short| UnixListener::bind(short))?;
+    let listener = with_short_path(path, |short| {
+        let listener = UnixListener::bind(short)?;
+        // Whoever may enter the folder may ask, whatever the umask is: only to connect takes the right to write.
+        fs::set_permissions(short, Permissions::from_mode(0o666))?;
+        Ok(listener)
+    })?;
     let serve = move || {
         for mut stream in listener.incoming().flatten() {
             let _ = stream.set_write_timeout(Some(PATIENCE));

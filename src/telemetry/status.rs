@@ -85,8 +85,8 @@ pub struct Live {
     pub settling: AtomicU64,
     /// Sources that wait for a worker.
     pub ready: AtomicU64,
-    /// Sources in a worker's hand.
-    pub running: AtomicU64,
+    /// Sources handed to the workers, who have begun some of them.
+    pub handed_over: AtomicU64,
     /// Sources that wait for another attempt.
     pub retrying: AtomicU64,
     /// Overflows of the kernel's event queue.
@@ -96,14 +96,16 @@ pub struct Live {
 }
 
 impl Live {
-    /// The backlog now.
+    /// The backlog now, with so many workers busy.
     #[must_use]
-    pub fn backlog(&self) -> Backlog {
+    pub fn backlog(&self, busy: u64) -> Backlog {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        // A worker may be done with a source that is still counted as handed over: at most one each.
+        let running = busy.min(load(&self.handed_over));
         Backlog {
             settling: load(&self.settling),
-            ready: load(&self.ready),
-            running: load(&self.running),
+            ready: load(&self.ready) + load(&self.handed_over) - running,
+            running,
             retrying: load(&self.retrying),
         }
     }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -213,6 +214,54 @@ fn once_converts_what_is_there_and_tells_of_failures() {
     assert_eq!(site.once().status.code(), Some(1));
     assert_eq!(site.once().status.code(), Some(0));
     assert_eq!(site.names("outbox"), ["a.h5"]);
+}
+
+/// systemd's `RestrictSUIDSGID=` answers `openat2` so, and our unit has it.
+#[test]
+fn the_agent_works_where_openat2_does_not() {
+    let mut site = Site::new("inbox.recursive = true\nsource.after = \"archive\"");
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=openat2", "-e", "inject=openat2:error=ENOSYS"]);
+    traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+    site.drop_in("a.json", GOOD);
+    site.drop_in("sub/folder/b.json", GOOD);
+    site.spawn(traced);
+    wait_until("both are archived", || {
+        site.path("archive/sub/folder/b.json").exists() && site.path("archive/a.json").exists()
+    });
+    site.kill_if_running();
+}
+
+#[test]
+fn once_says_so_when_the_inbox_cannot_be_listed() {
+    let site = Site::new("");
+    site.drop_in("a.json", GOOD);
+    site.open_to_everybody();
+    fs::set_permissions(site.path("inbox"), fs::Permissions::from_mode(0o300)).unwrap();
+    let mut command = site.as_somebody_else();
+    let refused = command.args(["run", "--once", "--config"]).arg(site.config()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(78));
+    assert!(super::harness::said(&refused).contains("cannot list the inbox"), "{}", super::harness::said(&refused));
+}
+
+#[test]
+fn a_second_agent_on_the_same_outbox_is_refused_and_a_conversion_into_it_is_not() {
+    let (mut site, other) = (Site::new(""), Site::new(""));
+    let config = fs::read_to_string(other.config()).unwrap();
+    let outbox = |site: &Site| site.path("outbox").to_str().unwrap().to_owned();
+    fs::write(other.config(), config.replace(&outbox(&other), &outbox(&site))).unwrap();
+    site.start();
+    let second = other.once();
+    assert_eq!(second.status.code(), Some(78));
+    assert!(super::harness::said(&second).contains("in use by another agent"));
+    fs::write(other.path("b.json"), GOOD).unwrap();
+    let done = super::harness::run(&["convert", other.path("b.json").to_str().unwrap(), "--outdir", &outbox(&site)]);
+    assert!(done.status.success(), "{}", super::harness::said(&done));
+    site.drop_in("a.json", GOOD);
+    site.wait_for("done", 1);
+    assert_eq!(site.names("outbox"), ["a.h5", "b.h5"]);
+    site.stop();
+    assert!(other.once().status.success());
 }
 
 #[test]

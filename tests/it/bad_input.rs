@@ -15,13 +15,14 @@ fn refused() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     vec![
         ("malformed.json", b"{\"a\": 1}\n{\"a\" 2}\n".to_vec(), "bad_json", "expected `:` after the key"),
         ("utf8.json", b"{\"a\": \"\xff\"}\n".to_vec(), "bad_utf8", "not UTF-8"),
-        ("truncated.json", b"{\"a\": 1}\n{\"a\": 2".to_vec(), "bad_json", "expected `,` or `}`"),
-        ("list-after.json", b"{\"a\": 1}\n[1]\n".to_vec(), "mixed_lines", "expected an object as on the first line"),
+        ("truncated.json", b"{\"a\": 1}\n{\"a\": 2".to_vec(), "truncated", "ends too early: expected `,` or `}`"),
+        ("list-after.json", b"{\"a\": 1}\n[1]\n".to_vec(), "mixed_lines", "expected an object as in the first record"),
         ("number-after.json", b"{\"a\": 1}\n1\n".to_vec(), "mixed_lines", "found a single value"),
         ("surrogate.json", b"{\"a\": \"x\"}\n{\"a\": \"\\ud800\"}\n".to_vec(), "lone_surrogate", "column `a`"),
-        ("pretty.json", b"{\n  \"a\": 1\n}\n".to_vec(), "not_json_lines", "one JSON document"),
+        ("array.json", b"[\n{\"a\": 1},\n]\n".to_vec(), "bad_json", "expected a JSON value, found `]`"),
+        ("latin1.json", b"{\"a\": \"caf\xe9\"}\n".to_vec(), "bad_utf8", "Windows-1252"),
         ("utf16.json", b"\xff\xfe{\0}\0".to_vec(), "not_json_text", "UTF-16"),
-        ("gzip.json", b"\x1f\x8b\x08\0".to_vec(), "not_json_text", "gzip"),
+        ("utf32.json", b"\0\0\0{\0\0\0}".to_vec(), "not_json_text", "UTF-32"),
         ("nul.json", vec![0; 5_000_000], "bad_json", "found NUL"),
         ("deep.json", deep, "limit_depth", "deeper than 512"),
         ("deep-closed.json", closed, "limit_depth", "deeper than 512"),
@@ -77,6 +78,22 @@ fn a_kept_source_that_failed_is_not_tried_again_until_it_changes() {
     assert_eq!(site.states("a.json"), ["quarantined"]);
     site.drop_in("a.json", GOOD);
     site.wait_for("done", 2);
+    wait_until("what the report said is past", || site.names("quarantine").is_empty());
+}
+
+#[test]
+fn the_longest_name_has_a_report_too() {
+    for after in ["keep", "archive"] {
+        let mut site = Site::new(&format!("source.after = \"{after}\""));
+        site.start();
+        let name = format!("{}.json", "x".repeat(250));
+        site.drop_in(&name, b"nonsense\n");
+        let reports = || site.names("quarantine").into_iter().filter(|name| name.ends_with(".reason.txt")).count();
+        wait_until("the report is there", || reports() == 1);
+        site.stop();
+        assert!(!site.log().contains("ERROR"), "{after}");
+        assert_eq!(site.once().status.code(), Some(0), "{after}: nothing is left to do");
+    }
 }
 
 #[test]
@@ -119,14 +136,8 @@ fn links_pipes_and_folders_are_left_alone_and_told_of() {
 #[test]
 fn an_unreadable_file_waits_until_it_can_be_read() {
     let mut site = Site::new("");
-    // Root reads everything; so the agent runs as somebody else.
-    for folder in ["", "inbox", "outbox"] {
-        fs::set_permissions(site.path(folder), fs::Permissions::from_mode(0o777)).unwrap();
-    }
-    let program = site.path("h5inbox");
-    fs::copy(env!("CARGO_BIN_EXE_h5inbox"), &program).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+    site.open_to_everybody();
+    let command = site.as_somebody_else();
     site.drop_in("locked.json", GOOD);
     fs::set_permissions(site.path("inbox/locked.json"), fs::Permissions::from_mode(0o0)).unwrap();
     site.drop_in("good.json", b"{\"b\": 2}\n");

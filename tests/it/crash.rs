@@ -92,6 +92,23 @@ fn a_stop_finishes_what_is_in_hand_and_leaves_no_debris() {
 }
 
 #[test]
+fn an_output_that_can_get_its_name_neither_before_nor_after_a_crash_gets_it_later() {
+    let mut site = Site::new("inbox.recursive = true\nretry.backoff_max_secs = 1");
+    fs::write(site.path("outbox/sub"), "no folder can be here").unwrap();
+    site.start();
+    site.drop_in("sub/f0.json", &records(0));
+    wait_until("it is hindered", || site.history().iter().any(|job| job["error_code"] == "publish_error"));
+    site.kill();
+    let again = site.once();
+    assert_eq!(again.status.code(), Some(1), "{}", super::harness::said(&again));
+    site.start();
+    fs::remove_file(site.path("outbox/sub")).unwrap();
+    site.wait_for("done", 1);
+    assert!(site.path("outbox/sub/f0.h5").exists());
+    assert_eq!((site.unfinished(), &site.history()[0]["attempts"]), (0, &1.into()), "it was converted once");
+}
+
+#[test]
 fn a_full_disk_fails_no_file_and_is_over_when_there_is_space() {
     let mut site = Site::new("retry.backoff_max_secs = 1");
     let outbox = site.path("outbox");

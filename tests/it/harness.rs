@@ -1,6 +1,7 @@
 //! What the tests share: the program, an agent with folders of its own, and patience.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -62,8 +63,10 @@ impl Site {
     /// Writes the configuration anew. `more` may set keys of any table as `table.key = value` lines.
     pub(crate) fn configure(&self, more: &str) {
         let root = self.root.path().display();
+        // Damaged sources are decided at once, unless a test is about the time that they have.
+        let grace = if more.contains("truncated_grace_secs") { "" } else { "inbox.truncated_grace_secs = 0" };
         let text = format!(
-            "{more}\ninbox.path = \"{root}/inbox\"\ninbox.settle_ms = 100\noutput.path = \"{root}/outbox\"\n\
+            "{more}\n{grace}\ninbox.path = \"{root}/inbox\"\ninbox.settle_ms = 100\noutput.path = \"{root}/outbox\"\n\
              ledger.url = \"sqlite:{root}/state/ledger.sqlite\"\nstatus.listen = \"\"\nworkers = 2\n\
              log.level = \"debug\"\nretry.backoff_secs = 1\n"
         );
@@ -94,6 +97,23 @@ impl Site {
     /// Runs the agent once, as cron would, and returns how it ended.
     pub(crate) fn once(&self) -> Output {
         h5inbox().args(["run", "--once", "--config"]).arg(self.config()).output().unwrap()
+    }
+
+    /// Lets any user work with the folders.
+    pub(crate) fn open_to_everybody(&self) {
+        for folder in ["", "inbox", "outbox"] {
+            fs::set_permissions(self.path(folder), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+    }
+
+    /// The program as another user: root may do everything. Needs [`Site::open_to_everybody`].
+    pub(crate) fn as_somebody_else(&self) -> Command {
+        let program = self.path("h5inbox");
+        fs::copy(env!("CARGO_BIN_EXE_h5inbox"), &program).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        command.env_remove("H5INBOX_CONFIG");
+        command
     }
 
     pub(crate) fn pid(&self) -> i32 {

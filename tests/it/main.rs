@@ -4,10 +4,13 @@
 
 mod agent;
 mod bad_input;
+mod bench;
+mod compressed;
 mod convert;
 mod crash;
 mod harness;
 mod house;
 mod profile;
 mod readback;
+mod shapes;
 mod verbs;

@@ -84,7 +84,7 @@ fn a_source_that_was_faster_back_than_retry_is_quarantined_no_more() {
     let mut site = Site::new("source.after = \"archive\"");
     site.start();
     site.drop_in("sub.json", b"oops\n");
-    site.wait_for("quarantined", 1);
+    super::harness::wait_until("it is set aside", || site.path("quarantine/sub.json.reason.txt").exists());
     site.drop_in("sub.json", GOOD);
     site.wait_for("done", 1);
     super::harness::wait_until("it is archived", || site.path("archive/sub.json").exists());
@@ -108,6 +108,69 @@ fn retry_tries_a_kept_source_again_at_once() {
     assert!(site.verb("retry", &["--failed"]).status.success());
     super::harness::wait_until("it was tried again", || attempts() == 2);
     assert_eq!(site.verb("retry", &["nothing.json"]).status.code(), Some(1));
+}
+
+#[test]
+fn of_sources_that_came_under_one_name_the_latest_is_retried_and_any_by_its_path() {
+    let mut site = Site::new("source.after = \"archive\"");
+    site.start();
+    for (content, number) in [(&b"first\n"[..], 1), (b"second\n", 2)] {
+        site.drop_in("a.json", content);
+        site.wait_for("quarantined", number);
+        super::harness::wait_until("it is reported", || site.names("quarantine").len() == 2 * number);
+    }
+    let report = fs::read_to_string(site.path("quarantine/a~2.json.reason.txt")).unwrap();
+    let second = site.path("quarantine/a~2.json");
+    assert!(report.contains(&format!("h5inbox retry {}\n", second.display())), "{report}");
+    fs::write(&second, GOOD).unwrap();
+    assert!(site.verb("retry", &["a.json"]).status.success());
+    site.wait_for("done", 1);
+    super::harness::wait_until("it has left the inbox", || site.names("inbox").is_empty());
+    assert_eq!(site.names("quarantine"), ["a.json", "a.json.reason.txt"]);
+    fs::write(site.path("quarantine/a.json"), b"{\"b\": 1}\n").unwrap();
+    assert!(site.verb("retry", &["--failed"]).status.success());
+    site.wait_for("done", 2);
+    assert_eq!(site.names("outbox"), ["a.h5", "a~2.h5"]);
+    super::harness::wait_until("nothing is quarantined", || site.status()["files"]["quarantined"] == 0);
+    assert!(site.names("quarantine").is_empty());
+}
+
+#[test]
+fn retry_touches_nothing_outside_inbox_and_quarantine() {
+    let site = Site::new("");
+    site.once();
+    for path in ["../config.toml", "/etc/passwd", site.config().to_str().unwrap()] {
+        let refused = site.verb("retry", &[path]);
+        assert_eq!(refused.status.code(), Some(1), "{path}");
+        assert!(said(&refused).contains("is neither in"), "{}", said(&refused));
+    }
+    assert!(site.config().exists());
+}
+
+#[test]
+fn retry_does_not_wait_for_the_time_of_the_next_attempt() {
+    let mut site = Site::new("");
+    let text = fs::read_to_string(site.config()).unwrap();
+    fs::write(site.config(), text.replace("backoff_secs = 1", "backoff_secs = 600")).unwrap();
+    site.start();
+    // Where unfinished outputs should go, nothing can be written.
+    fs::remove_dir(site.path("outbox/.h5inbox")).unwrap();
+    fs::write(site.path("outbox/.h5inbox"), "").unwrap();
+    site.drop_in("a.json", GOOD);
+    site.wait_for("failed", 1);
+    assert_eq!(site.status()["backlog"]["retrying"], 1);
+    fs::remove_file(site.path("outbox/.h5inbox")).unwrap();
+    assert!(site.verb("retry", &["--failed"]).status.success());
+    site.wait_for("done", 1);
+}
+
+#[test]
+fn an_agent_that_cannot_be_asked_is_running_all_the_same() {
+    let mut site = Site::new("");
+    site.start();
+    fs::remove_file(site.path("state/ledger.sqlite.sock")).unwrap();
+    let status = site.status();
+    assert_eq!((&status["running"], &status["pid"]), (&true.into(), &site.pid().into()));
 }
 
 #[test]

@@ -6,8 +6,8 @@ import struct
 
 import pandas as pd
 
-# The rules are those of pandas 3. Where older ones make something else of the same lines, `difference` says what.
-OLD_PANDAS = int(pd.__version__.split(".")[0]) < 3
+# The rules are those of pandas 3.1. Where older ones make something else of the same lines, it says so below.
+PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
 
 
 def shown(value):
@@ -45,8 +45,8 @@ def value_difference(expected, ours):
 
 
 def same_dtype(expected, ours):
-    """Whether two indexes have the same dtype; older pandas gives an empty one any."""
-    return expected.dtype == ours.dtype or (OLD_PANDAS and len(expected) == 0)
+    """Whether two indexes have the same dtype; pandas before 3 gives an empty one any."""
+    return expected.dtype == ours.dtype or (PANDAS < (3, 0) and len(expected) == 0)
 
 
 def labels_difference(candidates, ours):
@@ -68,6 +68,21 @@ def exact_integers(expected, position):
         values = expected.data
     found = any(type(x) is int and not -(2**63) <= x < 2**63 for x in values)
     return pd.Series(values, dtype=object) if found else None
+
+
+def columns_by_the_rules(expected, ours):
+    """The reference's columns as pandas 3.1 has them. Before, integers beyond 64 bits were rounded to floats when a null
+    came before them; columns of nulls only are then without an object column beside them, and pandas 3.0 reads text."""
+    columns = [expected.frame.iloc[:, position] for position in range(expected.frame.shape[1])]
+    if PANDAS >= (3, 1):
+        return columns
+    suspects = [p for p, theirs in enumerate(columns) if theirs.dtype == float and ours.iloc[:, p].dtype == object]
+    exact = {p: values for p in suspects if (values := exact_integers(expected, p)) is not None}
+    nulls = pd.Series([None] * len(expected.frame), dtype=object)
+    return [
+        exact.get(p, nulls if exact and theirs.dtype == "str" and theirs.isna().all() else theirs)
+        for p, theirs in enumerate(columns)
+    ]
 
 
 def column_difference(expected, ours):
@@ -95,13 +110,8 @@ def difference(expected, ours):
         return different
     if not same_dtype(frame.index, ours.index) or list(frame.index) != list(ours.index):
         return f"index {frame.index!r} != {ours.index!r}"
-    for position in range(frame.shape[1]):
-        theirs, mine = frame.iloc[:, position], ours.iloc[:, position]
-        # Older pandas rounds integers beyond 64 bits to floats when a null comes before them; now it keeps them always.
-        if OLD_PANDAS and theirs.dtype == float and mine.dtype == object:
-            exact = exact_integers(expected, position)
-            theirs = theirs if exact is None else exact
-        different = column_difference(theirs, mine)
+    for position, theirs in enumerate(columns_by_the_rules(expected, ours)):
+        different = column_difference(theirs, ours.iloc[:, position])
         if different:
             return f"column {shown(frame.columns[position])}: {different}"
     return None

@@ -1,10 +1,26 @@
 """Where we deliberately do otherwise than the reference: the rules, and the sidecars that tell reference.py.
 
 A blank line is skipped and a byte order mark at the start is stripped, so that a file of white space is an empty frame.
-Records that are not one a line may be refused or taken. What the reference takes by accident only may be refused.
+A compressed source is what it unpacks to. A source whose first line is no record may be one document: an array of
+records, or objects one behind the other. What the reference takes by accident only may be refused.
 """
+import bz2
+import gzip
 import json
+import lzma
 import re
+import zlib
+
+PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
+
+
+SPACE, DECODE = re.compile(r"[ \t\r\n]*"), json.JSONDecoder().raw_decode
+
+
+def lines_of(text):
+    """The lines of a text as a file opened as text has them, without their ends."""
+    lines = re.split("\r\n|\r|\n", text)
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def is_record(line):
@@ -15,24 +31,54 @@ def is_record(line):
     return True
 
 
-def documents(text):
-    """The records of a text that are not one a line (pretty-printed, concatenated, one array of objects), each put on a
-    line; None when it is not that either."""
-    decode, space, records = json.JSONDecoder().raw_decode, re.compile(r"[ \t\r\n]*"), []
-    array = re.match(r"[ \t\r\n]*\[[ \t\r\n]*(?=\{)", text)
+def unpacked(raw):
+    """What a compressed source holds, or None when it is not one, or one that is damaged or cut short."""
+    for magic, decompress in PACKED.items():
+        if raw.startswith(magic):
+            try:
+                return decompress(raw)
+            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
+                return None
+    return None
+
+
+def value_at(text, at):
+    """The JSON value that begins there, put on one line, and where what follows it begins."""
+    _, end = DECODE(text, at)
+    return re.sub("[\r\n]", " ", text[at:end]), SPACE.match(text, end).end()
+
+
+def items(text):
+    """The items of a text that is one array, else None."""
+    at, found = SPACE.match(text).end(), []
+    if text[at:at + 1] != "[":
+        return None
+    at = SPACE.match(text, at + 1).end()
+    while text[at:at + 1] != "]" or found:
+        item, at = value_at(text, at)
+        found.append(item)
+        if text[at:at + 1] != ",":
+            break
+        at = SPACE.match(text, at + 1).end()
+    return found if text[at:].strip(" \t\r\n") == "]" else None
+
+
+def objects(text):
+    """The objects of which a text consists, else None."""
+    at, found = SPACE.match(text).end(), []
+    while text[at:at + 1] == "{":
+        record, at = value_at(text, at)
+        found.append(record)
+    return found if at == len(text) else None
+
+
+def document(text):
+    """The records of a text that is one array or objects one behind the other, each put on a line; else None."""
     try:
-        at = array.end() if array else space.match(text).end()
-        while at < len(text):
-            _, end = decode(text, at)
-            records.append(re.sub("[\r\n]", " ", text[at:end]))
-            at = space.match(text, end).end()
-            if array and text[at:at + 1] == ",":
-                at = space.match(text, at + 1).end()
-            elif array:
-                return records if text[at:at + 1] == "]" and not text[at + 1:].strip(" \t\r\n") else None
+        found = items(text)
+        return objects(text) if found is None else found
     except (ValueError, RecursionError):
         return None
-    return None if array else records
 
 
 def judgement(lines):
@@ -46,22 +92,49 @@ def judgement(lines):
     return None
 
 
-def exception(raw):
-    """What we deliberately do otherwise than the reference with this input: a sidecar for reference.py, or None."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
+def of_document(text):
+    """The rule for a text whose first line is no record, or None when it is no document either."""
+    found = document(text)
+    if found is None:
         return None
-    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
-    records = [line for line in lines if line.strip(" \t")]
+    why = judgement(found)
+    accept = ["refuse", "like"] if why else ["like"]
+    return {"accept": accept, "like": found, "why": why or "a document, by its first line"}
+
+
+def of_lines(text):
+    """The rule for a text, or None when the reference's verdict holds."""
+    plain = text.removeprefix("\ufeff")
+    records = [line for line in lines_of(plain) if line.strip(" \t")]
     if not all(map(is_record, records)):
-        found = documents(text.removeprefix("\ufeff"))
-        return found and {"accept": ["refuse", "like"], "like": found, "why": "records that are not one a line"}
+        return None if is_record(records[0]) else of_document(plain)
     why = judgement(records)
-    if text.startswith("\ufeff") or records != (lines[:-1] if lines[-1] == "" else lines):
+    if text.startswith("\ufeff") or records != lines_of(plain):
         accept = ["refuse", "like"] if why else ["like"]
         return {"accept": accept, "like": records, "why": why or "a byte order mark or blank lines"}
     return why and {"accept": ["refuse", "reference"], "why": why}
+
+
+def of_packed(content):
+    """The rule for a compressed source that holds `content`."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    rule = {"accept": ["like"], "like": lines_of(text), **(of_lines(text) or {})}
+    accept = dict.fromkeys(outcome.replace("reference", "like") for outcome in rule["accept"])
+    return {"accept": list(accept), "like": rule["like"], "why": "a compressed source"}
+
+
+def exception(raw):
+    """What we deliberately do otherwise than the reference with this input: a sidecar for reference.py, or None."""
+    content = unpacked(raw)
+    if content is not None:
+        return of_packed(content)
+    try:
+        return of_lines(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        return None
 
 
 def write(folder, name, content):

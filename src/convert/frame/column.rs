@@ -28,9 +28,16 @@ pub(crate) enum Tag {
     BigInt,
     /// List or object; the heap holds its pickle.
     Nested,
+    /// A point in time without a zone, made by a hint: the word is its nanoseconds since 1970.
+    Time,
+    /// A point in time with a zone: the same, in UTC.
+    TimeUtc,
 }
 
-const TAGS: [Tag; 10] = [
+/// Number of tags.
+pub(crate) const TAG_COUNT: usize = 12;
+
+const TAGS: [Tag; TAG_COUNT] = [
     Tag::Missing,
     Tag::Null,
     Tag::Bool,
@@ -41,9 +48,16 @@ const TAGS: [Tag; 10] = [
     Tag::WildText,
     Tag::BigInt,
     Tag::Nested,
+    Tag::Time,
+    Tag::TimeUtc,
 ];
 
 impl Tag {
+    /// The tag with this number; the first for a number that no tag has.
+    pub(crate) fn of_number(number: u8) -> Self {
+        TAGS.get(usize::from(number)).copied().unwrap_or(Self::Missing)
+    }
+
     fn in_heap(self) -> bool {
         matches!(self, Self::Text | Self::WildText | Self::BigInt | Self::Nested)
     }
@@ -84,6 +98,11 @@ impl KindSet {
         self.0 & Self::of(tag).0 != 0
     }
 
+    /// The kinds that occur.
+    pub(crate) fn tags(self) -> impl Iterator<Item = Tag> {
+        TAGS.into_iter().filter(move |tag| self.has(*tag))
+    }
+
     /// Returns true if and only if a negative integer occurs.
     pub(crate) fn has_negative(self) -> bool {
         self.0 & Self::NEGATIVE != 0
@@ -120,18 +139,40 @@ pub(crate) enum Cell<'a> {
 }
 
 /// The cells of one column in one batch.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
+    /// The one tag of all cells so far; `None` without cells, or if there are several.
+    uniform: Option<Tag>,
     /// One tag a cell, or empty as long as all cells have the tag `uniform`.
     tags: Vec<Tag>,
-    uniform: Option<Tag>,
     /// One word a cell: the value's bits, or where the cell's bytes end in `heap`.
     words: Vec<u64>,
     heap: Vec<u8>,
 }
 
 impl Column {
+    /// An empty column with room for `cells`.
+    pub(crate) fn with_capacity(cells: usize) -> Self {
+        Self { words: Vec::with_capacity(cells), ..Self::default() }
+    }
+
+    /// A column made of what [`Column::raw`] and [`Column::uniform`] told of another.
+    pub(crate) fn from_raw(uniform: Option<Tag>, words: Vec<u64>, tags: Vec<Tag>, heap: Vec<u8>) -> Self {
+        Self { uniform, tags, words, heap }
+    }
+
+    /// The words, the tags (none if they are all the same) and the heap.
+    pub(crate) fn raw(&self) -> (&[u64], &[Tag], &[u8]) {
+        (&self.words, &self.tags, &self.heap)
+    }
+
+    /// The one tag of all stored cells, if they have one.
+    pub(crate) fn uniform(&self) -> Option<Tag> {
+        self.uniform
+    }
+
     /// Number of cells so far; cells of later rows are absent.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.words.len()
     }
@@ -145,16 +186,23 @@ impl Column {
 
     /// Appends a cell whose pickle `write` puts at the end of the heap.
     #[inline]
-    pub(crate) fn push_heap(&mut self, tag: Tag, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push_heap<R>(&mut self, tag: Tag, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         self.push_tag(tag);
-        write(&mut self.heap);
+        let result = write(&mut self.heap);
         self.words.push(self.heap.len() as u64);
+        result
     }
 
     /// Appends `absent` cells until there are `rows`.
     pub(crate) fn pad(&mut self, rows: usize, absent: Tag) {
-        while self.words.len() < rows {
-            self.push_word(absent, 0);
+        let missing = rows.saturating_sub(self.words.len());
+        if missing == 0 {
+            return;
+        }
+        self.push_tag(absent);
+        self.words.resize(rows, 0);
+        if self.uniform.is_none() {
+            self.tags.resize(rows, absent);
         }
     }
 
@@ -180,37 +228,41 @@ impl Column {
 
     /// The words themselves, if every one of `rows` cells has the tag `tag`.
     pub(crate) fn uniform_words(&self, tag: Tag, rows: usize) -> Option<&[u64]> {
-        (self.tags.is_empty() && self.uniform == Some(tag) && self.len() == rows).then_some(&self.words)
+        (self.uniform == Some(tag) && self.len() == rows).then_some(&self.words)
     }
 
     /// The heap bytes of the rows `from..to`, if every stored cell is text.
     pub(crate) fn uniform_text(&self, from: usize, to: usize) -> Option<&[u8]> {
-        (self.tags.is_empty() && self.uniform == Some(Tag::Text) && to <= self.len())
+        (self.uniform == Some(Tag::Text) && to <= self.len())
             .then(|| &self.heap[self.heap_start(from)..self.heap_start(to)])
     }
 
-    /// The cell in `row`; `absent` says what a row after the last stored one holds.
-    pub(crate) fn cell(&self, row: usize, absent: Tag) -> Cell<'_> {
-        let Some(&word) = self.words.get(row) else {
-            return if absent == Tag::Null { Cell::Null } else { Cell::Missing };
-        };
-        match self.tag(row) {
-            Tag::Missing => Cell::Missing,
-            Tag::Null => Cell::Null,
-            Tag::Bool => Cell::Bool(word != 0),
-            Tag::Int => Cell::Int(word.cast_signed()),
-            Tag::Uint => Cell::Uint(word),
-            Tag::Float => Cell::Float(f64::from_bits(word)),
-            Tag::Text | Tag::WildText | Tag::BigInt | Tag::Nested => {
-                Cell::Pickled(&self.heap[self.heap_start(row)..self.heap_start(row + 1)])
+    /// The cells of `rows`, in order; `absent` says what the rows after the last stored one hold.
+    pub(crate) fn cells(&self, rows: std::ops::Range<usize>, absent: Tag) -> impl Iterator<Item = Cell<'_>> {
+        let mut heap_at = self.heap_start(rows.start);
+        rows.map(move |row| {
+            let Some(&word) = self.words.get(row) else { return Cell::absent(absent) };
+            let tag = self.tag(row);
+            if !tag.in_heap() {
+                return Cell::of_word(tag, word);
             }
+            let from = std::mem::replace(&mut heap_at, offset(word));
+            Cell::Pickled(&self.heap[from..heap_at])
+        })
+    }
+
+    /// The tag of the cell in `row`, which is stored.
+    #[inline]
+    pub(crate) fn tag(&self, row: usize) -> Tag {
+        match self.uniform {
+            Some(tag) => tag,
+            None => self.tags[row],
         }
     }
 
-    /// Returns true if and only if a stored cell is an integer within 64 bits.
-    pub(crate) fn has_integers(&self) -> bool {
-        let kinds = self.stored_kinds();
-        kinds.has(Tag::Int) || kinds.has(Tag::Uint)
+    /// Bytes of memory that the cells take.
+    pub(crate) fn memory(&self) -> usize {
+        self.words.capacity() * size_of::<u64>() + self.tags.capacity() + self.heap.capacity()
     }
 
     /// Bytes in the heap.
@@ -218,50 +270,38 @@ impl Column {
         self.heap.len()
     }
 
-    /// The first row whose text holds a lone surrogate.
-    pub(crate) fn first_wild(&self) -> Option<usize> {
-        (0..self.len()).find(|row| self.tag(*row) == Tag::WildText)
-    }
-
     #[inline]
     fn push_tag(&mut self, tag: Tag) {
-        if self.uniform == Some(tag) && self.tags.is_empty() {
+        if self.uniform != Some(tag) {
+            self.push_other_tag(tag);
+        }
+    }
+
+    fn push_other_tag(&mut self, tag: Tag) {
+        if self.words.is_empty() {
+            self.uniform = Some(tag);
             return;
         }
-        self.push_other_tag(tag);
-    }
-
-    #[cold]
-    fn push_other_tag(&mut self, tag: Tag) {
-        match self.uniform {
-            None => self.uniform = Some(tag),
-            Some(uniform) => {
-                if self.tags.is_empty() {
-                    self.tags.resize(self.words.len(), uniform);
-                }
-                self.tags.push(tag);
-            }
+        if let Some(uniform) = self.uniform.take() {
+            self.tags.reserve(self.words.capacity());
+            self.tags.resize(self.words.len(), uniform);
         }
+        self.tags.push(tag);
     }
 
-    /// Where the heap bytes of `row` begin: where those of the nearest heap cell before it end. Rows are read in order,
-    /// so that each gap is walked once.
+    /// Where the heap bytes of `row` begin: where those of the nearest heap cell before it end.
     fn heap_start(&self, row: usize) -> usize {
-        (0..row)
-            .rev()
-            .find(|r| self.tag(*r).in_heap())
-            .map_or(0, |r| usize::try_from(self.words[r]).unwrap_or(usize::MAX))
-    }
-
-    fn tag(&self, row: usize) -> Tag {
-        self.tags.get(row).copied().or(self.uniform).unwrap_or(Tag::Missing)
+        if self.heap.is_empty() {
+            return 0;
+        }
+        let before = self.words[..row.min(self.words.len())].iter().enumerate().rev();
+        before.clone().find(|(r, _)| self.tag(*r).in_heap()).map_or(0, |(_, word)| offset(*word))
     }
 
     fn stored_kinds(&self) -> KindSet {
-        match (self.tags.is_empty(), self.uniform) {
-            (true, None) => KindSet::default(),
-            (true, Some(tag)) => KindSet::of(tag),
-            (false, _) => {
+        match self.uniform {
+            Some(tag) => KindSet::of(tag),
+            None => {
                 let mut seen = [false; TAGS.len()];
                 self.tags.iter().for_each(|tag| seen[*tag as usize] = true);
                 let present = TAGS.into_iter().filter(|tag| seen[*tag as usize]);
@@ -272,11 +312,33 @@ impl Column {
 
     fn has_negative_int(&self) -> bool {
         let negative = |word: &u64| word.cast_signed() < 0;
-        if self.tags.is_empty() {
+        if self.uniform.is_some() {
             return self.words.iter().any(negative);
         }
         self.words.iter().zip(&self.tags).any(|(word, tag)| *tag == Tag::Int && negative(word))
     }
+}
+
+impl Cell<'_> {
+    /// What an absent cell is.
+    pub(crate) fn absent(tag: Tag) -> Self {
+        if tag == Tag::Null { Self::Null } else { Self::Missing }
+    }
+
+    fn of_word(tag: Tag, word: u64) -> Self {
+        match tag {
+            Tag::Null => Self::Null,
+            Tag::Bool => Self::Bool(word != 0),
+            Tag::Int | Tag::Time | Tag::TimeUtc => Self::Int(word.cast_signed()),
+            Tag::Uint => Self::Uint(word),
+            Tag::Float => Self::Float(f64::from_bits(word)),
+            Tag::Missing | Tag::Text | Tag::WildText | Tag::BigInt | Tag::Nested => Self::Missing,
+        }
+    }
+}
+
+fn offset(word: u64) -> usize {
+    usize::try_from(word).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -304,7 +366,7 @@ mod tests {
         column.push_word(Tag::Null, 0);
         text(&mut column, b"c");
         column.pad(5, Tag::Missing);
-        let cells: Vec<Cell<'_>> = (0..6).map(|row| column.cell(row, Tag::Missing)).collect();
+        let cells: Vec<Cell<'_>> = column.cells(0..6, Tag::Missing).collect();
         let expected =
             [Cell::Pickled(b"ab"), Cell::Int(7), Cell::Null, Cell::Pickled(b"c"), Cell::Missing, Cell::Missing];
         assert_eq!(cells, expected);
@@ -320,7 +382,7 @@ mod tests {
         column.pop();
         column.push_word(Tag::Int, 2);
         assert_eq!(column.kinds(2, Tag::Missing), KindSet::of(Tag::Int));
-        assert_eq!(column.cell(1, Tag::Missing), Cell::Int(2));
+        assert_eq!(column.cells(1..2, Tag::Missing).next(), Some(Cell::Int(2)));
         assert!(column.heap.is_empty());
     }
 }

@@ -15,6 +15,7 @@
 //! | any other mix, any list or object | object | object |
 
 use super::column::{KindSet, Tag};
+use crate::config::TypeHint;
 
 /// What a column is in pandas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +32,43 @@ pub(crate) enum Dtype {
     Str,
     /// `object`: Python values as they are, `None` for null, `NaN` for missing
     Object,
+    /// `datetime64[ns]`, null and missing as NaT; only by a hint
+    Datetime,
+    /// `datetime64[ns, UTC]`; only by a hint
+    DatetimeUtc,
+    /// `Int64` in pandas 2.3 and later, `object` of `int` and `None` before; only by a hint
+    NullableInt,
+}
+
+impl Dtype {
+    /// The dtype's name in pandas 3.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int64 => "int64",
+            Self::Uint64 => "uint64",
+            Self::Float64 => "float64",
+            Self::Str => "str",
+            Self::Object => "object",
+            Self::Datetime => "datetime64[ns]",
+            Self::DatetimeUtc => "datetime64[ns, UTC]",
+            Self::NullableInt => "Int64",
+        }
+    }
+}
+
+/// The dtype of a column that has a hint, and whose cells are those that the hint allows.
+pub(crate) fn hinted(hint: &TypeHint, kinds: KindSet) -> Dtype {
+    match hint {
+        TypeHint::Int64 => Dtype::Int64,
+        TypeHint::Uint64 => Dtype::Uint64,
+        TypeHint::Float64 => Dtype::Float64,
+        TypeHint::Bool => Dtype::Bool,
+        TypeHint::String => Dtype::Str,
+        TypeHint::NullableInt => Dtype::NullableInt,
+        TypeHint::Datetime(_) if kinds.has(Tag::TimeUtc) => Dtype::DatetimeUtc,
+        TypeHint::Datetime(_) => Dtype::Datetime,
+    }
 }
 
 /// The dtype of a column in which exactly `kinds` occur.

@@ -6,15 +6,26 @@
 
 pub(crate) mod column;
 pub(crate) mod dtype;
+pub(crate) mod hints;
 pub(crate) mod part;
 pub(crate) mod pickled;
+mod schema;
+pub(crate) mod spill;
+mod summary;
 mod warnings;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::io;
 
-use column::{Column, KindSet};
+use column::{Column, KindSet, Tag};
 use dtype::Dtype;
-use part::Part;
+use hints::Hints;
+use part::{MEMBER, Part, label_of};
+pub use schema::ColumnSchema;
+use spill::SpillFile;
+use summary::ColumnSummary;
+pub use warnings::Warning;
 
 use super::defect::Defect;
 use super::profile::{self, Stage};
@@ -72,36 +83,92 @@ pub(crate) struct Frame {
     pub(crate) columns: Vec<ColumnPlan>,
     /// Number of records.
     pub(crate) rows: usize,
+    /// Where the cells are of the parts that do not hold them.
+    spill: Option<SpillFile>,
+}
+
+/// The cells of one part of a frame.
+pub(crate) struct PartCells<'f> {
+    frame: &'f Frame,
+    index: usize,
+    /// The part.
+    pub(crate) part: &'f Part,
+    cells: Cow<'f, [Column]>,
+}
+
+impl PartCells<'_> {
+    /// The cells of the frame's column `index`; `None` if the part never saw it (all absent here).
+    pub(crate) fn column(&self, index: usize) -> Option<&Column> {
+        self.frame.columns[index].places[self.index].map(|place| &self.cells[place])
+    }
+}
+
+/// Why parts do not make a frame.
+#[derive(Debug)]
+pub(crate) enum JoinError {
+    /// The source is refused.
+    Defect(Defect),
+    /// Records are bad for a reason that is known only now: they are left out when the source is read again.
+    Again(BadColumns),
+}
+
+impl From<Defect> for JoinError {
+    fn from(defect: Defect) -> Self {
+        Self::Defect(defect)
+    }
+}
+
+/// Columns, by label, that make records bad.
+#[derive(Debug, Default)]
+pub(crate) struct BadColumns {
+    /// Columns of text: a lone surrogate makes a record bad.
+    pub(crate) text: Vec<Vec<u8>>,
+    /// Columns without which a record is bad, and why.
+    pub(crate) needed: Vec<(Vec<u8>, String)>,
 }
 
 impl Frame {
-    /// Joins `parts` (in order) and decides every column's dtype. Refuses lines of different kinds, more than
-    /// `column_limit` columns, labels HDF5 cannot keep apart, and text that is not Unicode in a text column.
-    pub(crate) fn join(mut parts: Vec<Part>, column_limit: usize) -> Result<Self, Defect> {
+    /// Joins `parts` (in order), whose cells may be in `spill`, and decides every column's dtype, by `hints` or by its
+    /// values. Refuses more than
+    /// `column_limit` columns, labels HDF5 cannot keep apart, and what makes a single record bad; with `skip_bad` the
+    /// latter is [`JoinError::Again`].
+    pub(crate) fn join(
+        mut parts: Vec<Part>,
+        spill: Option<SpillFile>,
+        column_limit: usize,
+        hints: &Hints,
+        skip_bad: bool,
+    ) -> Result<Self, JoinError> {
         let _frame = profile::span(Stage::Frame);
         parts.retain(|part| part.rows() > 0);
-        let kind = same_kind(&parts)?;
+        let kind = parts.first().and_then(Part::kind);
         let (labels, places) = match kind {
             None => (Labels::None, Vec::new()),
             Some(LineKind::Object) => join_keys(&parts, column_limit)?,
             Some(LineKind::List | LineKind::Scalar) => join_positions(&parts),
         };
         let rows = parts.iter().map(Part::rows).sum();
-        let mut frame = Self { parts, labels, columns: Vec::new(), rows };
-        frame.columns = places.into_iter().map(|places| frame.plan(places)).collect();
-        frame.refuse_wild_text()?;
+        let mut frame = Self { parts, labels, columns: Vec::new(), rows, spill };
+        frame.columns = places.into_iter().map(|places| ColumnPlan { dtype: Dtype::Object, places }).collect();
+        frame.decide(hints)?;
+        if skip_bad {
+            frame.bad_columns(hints)?
+        } else {
+            frame.refuse_bad_columns(hints)?
+        }
         Ok(frame)
     }
 
-    /// The cells of column `index` in every part; `None` where the part never saw the column (all missing there).
-    pub(crate) fn cells(&self, index: usize) -> impl Iterator<Item = (&Part, Option<&Column>)> {
+    /// What is known of column `index` in every part; `None` where the part never saw the column.
+    pub(crate) fn summaries(&self, index: usize) -> impl Iterator<Item = (&Part, Option<&ColumnSummary>)> {
         let places = &self.columns[index].places;
-        self.parts.iter().zip(places).map(|(part, place)| (part, place.map(|p| part.column(p))))
+        self.parts.iter().zip(places).map(|(part, place)| (part, place.map(|place| part.summary(place))))
     }
 
-    /// The cells of column `index` in part number `part`; `None` where the part never saw the column.
-    pub(crate) fn cells_in(&self, index: usize, part: usize) -> Option<&Column> {
-        self.columns[index].places[part].map(|place| self.parts[part].column(place))
+    /// The cells of all columns in part number `part`, read back if they were written away.
+    pub(crate) fn cells_of(&self, part: usize) -> io::Result<PartCells<'_>> {
+        let cells = self.parts[part].columns(self.spill.as_ref())?;
+        Ok(PartCells { frame: self, index: part, part: &self.parts[part], cells })
     }
 
     /// Returns true if and only if the label of column `index` ends in a NUL, which HDF5 loses.
@@ -111,51 +178,91 @@ impl Frame {
 
     /// The label of column `index`, as people may read it.
     pub(crate) fn label(&self, index: usize) -> String {
+        String::from_utf8_lossy(&self.label_bytes(index)).into_owned()
+    }
+
+    fn label_bytes(&self, index: usize) -> Vec<u8> {
         match &self.labels {
-            Labels::Keys(keys) => String::from_utf8_lossy(&keys[index]).into_owned(),
-            _ => index.to_string(),
+            Labels::Keys(keys) => keys[index].clone(),
+            _ => index.to_string().into_bytes(),
         }
     }
 
-    fn plan(&self, places: Vec<Option<usize>>) -> ColumnPlan {
-        let mut kinds = KindSet::default();
-        for (part, place) in self.parts.iter().zip(&places) {
-            kinds = kinds.union(match place {
-                Some(p) => part.column(*p).kinds(part.rows(), part.absent()),
-                None => KindSet::of(part.absent()),
-            });
-        }
-        ColumnPlan { dtype: dtype::decide(kinds), places }
-    }
-
-    /// A lone surrogate is no Unicode text: pandas refuses it in a text column, so do we, naming the line.
-    fn refuse_wild_text(&self) -> Result<(), Defect> {
-        for (index, column) in self.columns.iter().enumerate() {
-            if column.dtype != Dtype::Str {
-                continue;
+    /// Sets every column's dtype.
+    fn decide(&mut self, hints: &Hints) -> Result<(), Defect> {
+        for index in 0..self.columns.len() {
+            let kinds = self.kinds(index);
+            let hint = hints.of(&self.label_bytes(index));
+            if hint.is_some() && kinds.has(Tag::Time) && kinds.has(Tag::TimeUtc) {
+                return Err(self.mixed_zones(index));
             }
-            for (part, cells) in self.cells(index) {
-                if let Some(row) = cells.and_then(Column::first_wild) {
-                    return Err(Defect::lone_surrogate(part.line_of(row), &self.label(index)));
-                }
+            self.columns[index].dtype = hint.map_or_else(|| dtype::decide(kinds), |hint| dtype::hinted(hint, kinds));
+        }
+        Ok(())
+    }
+
+    fn kinds(&self, index: usize) -> KindSet {
+        self.summaries(index).fold(KindSet::default(), |kinds, (part, summary)| {
+            kinds.union(summary.map_or(KindSet::of(part.absent()), |summary| summary.kinds))
+        })
+    }
+
+    /// Within a part the first point in time decides; this is about parts that decided differently.
+    fn mixed_zones(&self, index: usize) -> Defect {
+        let of = |tag| self.first_line(index, |summary| summary.first(tag));
+        let line = of(Tag::Time).max(of(Tag::TimeUtc)).unwrap_or_default();
+        Defect::misfit(line, &self.label(index), "some points in time have a zone, and some have none")
+    }
+
+    /// The line of the first row that `find` knows of in the summaries of column `index`.
+    fn first_line(&self, index: usize, find: impl Fn(&ColumnSummary) -> Option<usize>) -> Option<u64> {
+        self.summaries(index).find_map(|(part, summary)| Some(part.line_of(find(summary?)?)))
+    }
+
+    /// Refuses what makes a record bad, naming its line: a lone surrogate is no text to pandas, so neither to us; and a
+    /// column may have to be there.
+    fn refuse_bad_columns(&self, hints: &Hints) -> Result<(), Defect> {
+        for index in 0..self.columns.len() {
+            if let Some(line) = self.first_wild(index) {
+                return Err(Defect::lone_surrogate(line, &self.label(index)));
+            }
+            if let (Some(part), Some(why)) = (self.first_part_without(index), hints.absence(&self.label_bytes(index))) {
+                return Err(Defect::misfit(part.line_of(0), &self.label(index), &why));
             }
         }
         Ok(())
     }
-}
 
-fn same_kind(parts: &[Part]) -> Result<Option<LineKind>, Defect> {
-    let Some(first) = parts.first() else { return Ok(None) };
-    match parts.iter().find(|part| part.kind() != first.kind()) {
-        Some(odd) => Err(Defect::mixed_lines(odd.line_of(0), first.kind(), odd.kind())),
-        None => Ok(Some(first.kind())),
+    fn bad_columns(&self, hints: &Hints) -> Result<(), JoinError> {
+        let mut bad = BadColumns::default();
+        for index in 0..self.columns.len() {
+            let label = self.label_bytes(index);
+            if self.first_part_without(index).is_some()
+                && let Some(why) = hints.absence(&label)
+            {
+                bad.needed.push((label.clone(), why));
+            }
+            if self.first_wild(index).is_some() {
+                bad.text.push(label);
+            }
+        }
+        if bad.text.is_empty() && bad.needed.is_empty() { Ok(()) } else { Err(JoinError::Again(bad)) }
+    }
+
+    fn first_wild(&self, index: usize) -> Option<u64> {
+        let text = self.columns[index].dtype == Dtype::Str;
+        text.then(|| self.first_line(index, |summary| summary.first(Tag::WildText))).flatten()
+    }
+
+    fn first_part_without(&self, index: usize) -> Option<&Part> {
+        self.summaries(index).find(|(_, summary)| summary.is_none()).map(|(part, _)| part)
     }
 }
 
 type Places = Vec<Vec<Option<usize>>>;
 
 fn join_keys(parts: &[Part], column_limit: usize) -> Result<(Labels, Places), Defect> {
-    let mut known: HashMap<&[u8], usize> = HashMap::new();
+    let mut known: HashMap<&[u8], usize, foldhash::fast::RandomState> = HashMap::default();
     let mut places: Places = Vec::new();
     for (part_index, part) in parts.iter().enumerate() {
         for (index, key) in part.keys().enumerate() {
@@ -173,8 +280,30 @@ fn join_keys(parts: &[Part], column_limit: usize) -> Result<(Labels, Places), De
     for (key, column) in known {
         keys[column] = key.to_vec();
     }
-    refuse_labels_that_collide(&keys)?;
-    Ok((Labels::Keys(keys), places))
+    let labels: Vec<Vec<u8>> = keys.iter().map(|key| label_of(key)).collect();
+    refuse_labels_that_clash(parts, &keys, &labels, &places)?;
+    refuse_labels_that_collide(&labels)?;
+    Ok((Labels::Keys(labels), places))
+}
+
+/// Flattened keys that are different and have one label.
+fn refuse_labels_that_clash(
+    parts: &[Part],
+    keys: &[Vec<u8>],
+    labels: &[Vec<u8>],
+    places: &Places,
+) -> Result<(), Defect> {
+    if !keys.iter().any(|key| key.contains(&MEMBER)) {
+        return Ok(());
+    }
+    let mut seen = HashSet::new();
+    let Some(second) = labels.iter().position(|label| !seen.insert(label)) else { return Ok(()) };
+    let line = places[second].iter().zip(parts).find_map(|(place, part)| {
+        let summary = part.summary((*place)?);
+        let valued = summary.kinds.tags().filter(|tag| *tag != Tag::Missing);
+        Some(part.line_of(valued.filter_map(|tag| summary.first(tag)).min().unwrap_or(0)))
+    });
+    Err(Defect::label_clash(line.unwrap_or(1), &String::from_utf8_lossy(&labels[second])))
 }
 
 fn join_positions(parts: &[Part]) -> (Labels, Places) {

@@ -1,40 +1,75 @@
 //! The columns of one batch, filled record by record.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
 
+use super::super::bad_records::BadRecord;
 use super::LineKind;
 use super::column::{Column, Tag};
+use super::spill::{SpillFile, Spilled};
+use super::summary::ColumnSummary;
+
+/// Stands between the names of a flattened key in a part, where a label has a dot; no UTF-8 holds this byte.
+pub(crate) const MEMBER: u8 = 0xff;
 
 /// The records of one batch, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     kind: Option<LineKind>,
+    /// The kind that earlier batches have decided.
+    given: Option<LineKind>,
     rows: usize,
     keys: Vec<Box<[u8]>>,
     columns: Vec<Column>,
-    index: HashMap<Box<[u8]>, usize>,
-    /// The column expected next: records tend to repeat their keys in order.
-    expected: usize,
-    /// One-based line in the source at which the batch begins.
+    index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
+    /// The record begun last: which columns have a cell of it, and how many columns there were before it.
+    touched: Vec<usize>,
+    width_before: usize,
+    /// The first key that occurred twice in a record: its column and row.
+    duplicate: Option<(usize, usize)>,
+    /// One-based line in the source of the first record.
     first_line: u64,
+    /// Lines from one record to the next: 1 where each line is a record, and in most documents some number.
+    line_step: u64,
+    /// The line of each record where they follow no step.
+    lines: Vec<u64>,
     /// Lines without a record, each as the number of records before it.
     blanks: Vec<usize>,
+    /// Records that were left out.
+    bad: Vec<BadRecord>,
+    /// Where hints cost digits: the column and the first row.
+    rounded: Vec<(usize, usize)>,
+    /// What is known of each column, once all records are there.
+    summaries: Vec<ColumnSummary>,
+    /// Where the columns are, if they are not here any more.
+    spilled: Option<Spilled>,
 }
 
 impl Part {
-    /// An empty part whose first line is line `first_line` of the source (counted from 1).
-    pub(crate) fn new(first_line: u64) -> Self {
-        Self { first_line, ..Self::default() }
+    /// An empty part whose first line is line `first_line` of the source (counted from 1); `given` is the kind of the
+    /// lines before it.
+    pub(crate) fn new(first_line: u64, given: Option<LineKind>) -> Self {
+        Self { kind: given, given, first_line, line_step: 1, ..Self::default() }
+    }
+
+    /// An empty part for records of a document that begin in `lines` of the source; `given` is the kind of those before.
+    pub(crate) fn of_records(lines: Vec<u64>, given: Option<LineKind>) -> Self {
+        let first_line = lines.first().copied().unwrap_or(1);
+        let line_step = lines.get(1).map_or(1, |second| second - first_line);
+        let regular = lines.iter().zip(0..).all(|(line, index)| *line == first_line + index * line_step);
+        Self { line_step, lines: if regular { Vec::new() } else { lines }, ..Self::new(first_line, given) }
     }
 
     /// Number of records.
+    #[inline]
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The kind of the lines; a part without records says objects, and is left out of every frame.
-    pub(crate) fn kind(&self) -> LineKind {
-        self.kind.unwrap_or(LineKind::Object)
+    /// The kind of the lines, if there was one.
+    pub(crate) fn kind(&self) -> Option<LineKind> {
+        self.kind
     }
 
     /// Keys of the columns, in order of first appearance.
@@ -43,8 +78,9 @@ impl Part {
     }
 
     /// Number of columns.
+    #[inline]
     pub(crate) fn width(&self) -> usize {
-        self.columns.len()
+        self.columns.len().max(self.summaries.len())
     }
 
     /// The cells of column `index`.
@@ -53,14 +89,56 @@ impl Part {
     }
 
     /// What a cell without a value holds: NaN where a key is absent, None where a list is short.
+    #[inline]
     pub(crate) fn absent(&self) -> Tag {
         if self.kind == Some(LineKind::List) { Tag::Null } else { Tag::Missing }
+    }
+
+    /// Ends the part: all records are there, and every cell is what it is to be.
+    pub(crate) fn finish(&mut self) {
+        let (rows, absent) = (self.rows, self.absent());
+        self.summaries = self.columns.iter().map(|column| ColumnSummary::of(column, rows, absent)).collect();
+        // What helped to fill the columns takes memory, and is not needed any more.
+        self.index = HashMap::default();
+        self.touched = Vec::new();
+    }
+
+    /// What is known of column `index`.
+    pub(crate) fn summary(&self, index: usize) -> &ColumnSummary {
+        &self.summaries[index]
+    }
+
+    /// Writes the columns away to `file`; the summaries stay.
+    pub(crate) fn spill(&mut self, file: &SpillFile) -> io::Result<()> {
+        if self.spilled.is_none() {
+            self.spilled = Some(file.write(&self.columns)?);
+            self.columns = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// The columns, read back from `file` if they were written away to it.
+    pub(crate) fn columns(&self, file: Option<&SpillFile>) -> io::Result<Cow<'_, [Column]>> {
+        match (&self.spilled, file) {
+            (Some(spilled), Some(file)) => file.read(spilled).map(Cow::Owned),
+            _ => Ok(Cow::Borrowed(&self.columns)),
+        }
+    }
+
+    /// The first key that occurred twice in one record: its column and row.
+    pub(crate) fn duplicate(&self) -> Option<(usize, usize)> {
+        self.duplicate
+    }
+
+    /// Bytes of memory that the cells take.
+    pub(crate) fn memory(&self) -> usize {
+        self.columns.iter().map(Column::memory).sum()
     }
 
     /// The line of the source (counted from 1) that record `row` stands in.
     pub(crate) fn line_of(&self, row: usize) -> u64 {
         let blanks = self.blanks.iter().filter(|before| **before <= row).count();
-        self.first_line + (row + blanks) as u64
+        self.line_at(row + blanks)
     }
 
     /// Notes a line without a record.
@@ -70,13 +148,19 @@ impl Part {
 
     /// The line of the source that comes next.
     pub(crate) fn next_line(&self) -> u64 {
-        self.first_line + (self.rows + self.blanks.len()) as u64
+        self.line_at(self.rows + self.blanks.len())
+    }
+
+    /// The line of record number `index`, those that were skipped counted, too.
+    fn line_at(&self, index: usize) -> u64 {
+        let known = self.lines.get(index).or(self.lines.last());
+        known.copied().unwrap_or(self.first_line + index as u64 * self.line_step)
     }
 
     /// Begins a record of `kind`. The first record decides; one of another kind is not begun, and the kind that was
     /// expected is returned.
+    #[inline]
     pub(crate) fn begin(&mut self, kind: LineKind) -> Result<(), LineKind> {
-        self.expected = 0;
         match *self.kind.get_or_insert(kind) {
             expected if expected == kind => Ok(()),
             expected => Err(expected),
@@ -84,50 +168,121 @@ impl Part {
     }
 
     /// Ends the record begun last.
+    #[inline]
     pub(crate) fn end(&mut self) {
         self.rows += 1;
+        self.touched.clear();
+        self.width_before = self.columns.len();
     }
 
-    /// The column of `key`, ready for this record's value; a value it already has in this record is taken back.
-    #[inline]
-    pub(crate) fn keyed(&mut self, key: &[u8]) -> &mut Column {
-        let index = match self.keys.get(self.expected) {
-            Some(known) if **known == *key => self.expected,
-            _ => self.look_up(key),
-        };
-        self.expected = index + 1;
-        self.ready(index)
+    /// Leaves the record at hand out: it is `bad`, and its line has no row.
+    pub(crate) fn leave_out(&mut self, bad: BadRecord) {
+        self.abandon();
+        self.bad.push(bad);
+        self.skip_line();
     }
 
-    /// The column at `position` of a list (0 for a single value), ready for this record's value.
-    pub(crate) fn positioned(&mut self, position: usize) -> &mut Column {
-        while self.columns.len() <= position {
-            self.columns.push(Column::default());
+    /// Takes out the records that were left out.
+    pub(crate) fn take_bad(&mut self) -> Vec<BadRecord> {
+        std::mem::take(&mut self.bad)
+    }
+
+    /// Number of lines: records, bad ones, and blank ones.
+    pub(crate) fn lines(&self) -> usize {
+        self.rows + self.blanks.len()
+    }
+
+    /// The label of column `index`: its key with dots between the names of members, or its position.
+    pub(crate) fn label(&self, index: usize) -> Vec<u8> {
+        match self.keys.get(index) {
+            Some(key) => label_of(key),
+            None => index.to_string().into_bytes(),
         }
-        self.ready(position)
     }
 
-    fn ready(&mut self, index: usize) -> &mut Column {
-        let absent = self.absent();
-        let column = &mut self.columns[index];
-        if column.len() > self.rows {
-            column.pop();
-        } else if column.len() < self.rows {
-            column.pad(self.rows, absent);
+    /// Puts `column` in the place of column `index`; it has the same rows. `rounded` is the first of them that lost
+    /// digits.
+    pub(crate) fn replace(&mut self, index: usize, column: Column, rounded: Option<usize>) {
+        self.columns[index] = column;
+        self.rounded.extend(rounded.map(|row| (index, row)));
+    }
+
+    /// The first row of column `index` whose integer lost digits when a hint made it a float.
+    pub(crate) fn rounded(&self, index: usize) -> Option<usize> {
+        self.rounded.iter().find(|(column, _)| *column == index).map(|(_, row)| *row)
+    }
+
+    /// Takes the record begun last back, as if it had never been. Returns true if and only if columns went with it.
+    pub(crate) fn abandon(&mut self) -> bool {
+        let grown = self.columns.len() > self.width_before;
+        for index in self.touched.drain(..) {
+            if self.columns[index].len() > self.rows {
+                self.columns[index].pop();
+            }
         }
-        column
+        self.columns.truncate(self.width_before);
+        for key in self.keys.drain(self.width_before.min(self.keys.len())..) {
+            self.index.remove(&key);
+        }
+        if self.duplicate.is_some_and(|(_, row)| row == self.rows) {
+            self.duplicate = None;
+        }
+        if self.rows == 0 {
+            self.kind = self.given;
+        }
+        grown
     }
 
-    fn look_up(&mut self, key: &[u8]) -> usize {
+    /// The number of the column of `key`, new if the key is.
+    pub(crate) fn column_of(&mut self, key: &[u8]) -> usize {
         if let Some(index) = self.index.get(key) {
             return *index;
         }
-        let index = self.columns.len();
+        let index = self.add_column();
         self.keys.push(key.into());
         self.index.insert(key.into(), index);
-        self.columns.push(Column::default());
         index
     }
+
+    /// The number of the column at `position` of a list (0 for a single value).
+    pub(crate) fn column_at(&mut self, position: usize) -> usize {
+        while self.columns.len() <= position {
+            self.add_column();
+        }
+        position
+    }
+
+    /// Column `index`, ready for this record's value; a value it already has in this record is taken back.
+    #[inline]
+    pub(crate) fn ready(&mut self, index: usize) -> &mut Column {
+        self.touched.push(index);
+        let rows = self.rows;
+        if self.columns[index].len() != rows {
+            self.make_ready(index);
+        }
+        &mut self.columns[index]
+    }
+
+    fn make_ready(&mut self, index: usize) {
+        let (rows, absent) = (self.rows, self.absent());
+        let column = &mut self.columns[index];
+        if column.len() > rows {
+            column.pop();
+            self.duplicate = self.duplicate.or(Some((index, rows)));
+        } else {
+            column.pad(rows, absent);
+        }
+    }
+
+    fn add_column(&mut self) -> usize {
+        self.columns.push(Column::default());
+        self.columns.len() - 1
+    }
+}
+
+/// A key as a label: with dots between the names of members.
+pub(crate) fn label_of(key: &[u8]) -> Vec<u8> {
+    key.iter().map(|byte| if *byte == MEMBER { b'.' } else { *byte }).collect()
 }
 
 #[cfg(test)]
@@ -138,26 +293,57 @@ mod tests {
     fn record(part: &mut Part, members: &[(&str, u64)]) {
         part.begin(LineKind::Object).unwrap();
         for (key, value) in members {
-            part.keyed(key.as_bytes()).push_word(Tag::Int, *value);
+            let column = part.column_of(key.as_bytes());
+            part.ready(column).push_word(Tag::Int, *value);
         }
         part.end();
     }
 
     #[test]
     fn columns_come_in_order_of_first_appearance_and_the_last_of_two_equal_keys_wins() {
-        let mut part = Part::new(1);
+        let mut part = Part::new(1, None);
         record(&mut part, &[("b", 1), ("a", 2)]);
         record(&mut part, &[("a", 3), ("c", 4), ("a", 5)]);
         assert_eq!(part.keys().collect::<Vec<_>>(), [b"b", b"a", b"c"]);
-        let column = |index: usize| (0..2).map(|row| part.column(index).cell(row, Tag::Missing)).collect::<Vec<_>>();
+        let column = |index: usize| {
+            (0..2).map(|row| part.column(index).cells(row..row + 1, Tag::Missing).next().unwrap()).collect::<Vec<_>>()
+        };
         assert_eq!(column(0), [Cell::Int(1), Cell::Missing]);
         assert_eq!(column(1), [Cell::Int(2), Cell::Int(5)]);
         assert_eq!(column(2), [Cell::Missing, Cell::Int(4)]);
     }
 
     #[test]
+    fn a_record_that_is_abandoned_leaves_no_trace() {
+        let mut part = Part::new(1, None);
+        record(&mut part, &[("a", 1)]);
+        part.begin(LineKind::Object).unwrap();
+        for (key, value) in [("b", 2), ("a", 3), ("a", 4)] {
+            let column = part.column_of(key.as_bytes());
+            part.ready(column).push_word(Tag::Float, value);
+        }
+        part.abandon();
+        record(&mut part, &[("c", 5), ("a", 6)]);
+        assert_eq!(part.keys().collect::<Vec<_>>(), [b"a", b"c"]);
+        let a: Vec<_> = part.column(0).cells(0..2, Tag::Missing).collect();
+        assert_eq!(a, [Cell::Int(1), Cell::Int(6)]);
+        assert_eq!((part.column(1).cells(1..2, Tag::Missing).next(), part.duplicate()), (Some(Cell::Int(5)), None));
+    }
+
+    #[test]
+    fn a_record_of_a_document_knows_its_line_whether_they_follow_a_step_or_not() {
+        for lines in [vec![3, 3, 3, 3], vec![2, 5, 8, 11], vec![1, 1, 7, 8]] {
+            let mut part = Part::of_records(lines.clone(), None);
+            record(&mut part, &[("a", 1)]);
+            part.skip_line();
+            record(&mut part, &[("a", 2)]);
+            assert_eq!((part.line_of(0), part.line_of(1), part.next_line()), (lines[0], lines[2], lines[3]));
+        }
+    }
+
+    #[test]
     fn a_record_knows_its_line_past_blank_ones() {
-        let mut part = Part::new(10);
+        let mut part = Part::new(10, None);
         part.skip_line();
         record(&mut part, &[("a", 1)]);
         part.skip_line();

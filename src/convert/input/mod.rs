@@ -1,210 +1,257 @@
-//! Bytes of a source, hashed and cut into batches at record ends.
+//! Bytes of a source, hashed, unpacked and cut into batches at record ends.
 //!
-//! A batch is about a mebibyte of whole lines. Where a line is longer, the batch grows until it holds it, up to the
-//! limit for a record. Memory is one batch, whatever the size of the file.
+//! The way of the bytes: `source` reads and hashes what lies on disk; `unpack` undoes gzip, zstd, xz and bzip2, known by
+//! their first bytes (`taken`, `codec`); `text` is what comes out. `sniff` refuses what is no JSON in UTF-8. `first_line`
+//! decides whether each line is a record or all of it is one document, whose records `document` finds by their
+//! `structure`. A [`Batch`] is about a mebibyte of whole records; where a record is longer, the batch grows until it
+//! holds it, up to the limit for a record. Memory is one batch, whatever the size of the file.
 
+mod batch;
+mod codec;
+mod document;
+mod first_line;
+mod lines;
 mod sniff;
+mod source;
+mod structure;
+mod taken;
+mod text;
+mod unpack;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
-use std::io::{self, Read};
 use std::time::{Duration, Instant};
+
+pub(crate) use batch::{Batch, Ending, Place, RecordSpan};
+pub(crate) use lines::{break_length, count_lines, first_line_end};
+pub use taken::{Compression, Shape, Taken};
 
 use super::ConvertError;
 use super::defect::Defect;
 use super::profile::{self, Stage};
+use crate::config::Input;
+use document::Document;
+use first_line::Kind;
+use lines::last_line_end;
+use text::Text;
 
 /// Bytes that a batch aims at.
-const BATCH_BYTES: usize = 1 << 20;
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
 
-/// Whole lines of the source. `bytes[..end]` are the lines; behind them is room that the parser needs as padding.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    /// The lines and the padding.
-    pub(crate) bytes: Vec<u8>,
-    /// Where the lines end.
-    pub(crate) end: usize,
-    /// The line of the source at which the batch begins, counted from 1.
-    pub(crate) first_line: u64,
-    /// The byte of the source at which the batch begins, counted from 0.
-    pub(crate) offset: u64,
-}
-
-/// Limits that the reader holds.
+/// How a source is read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadLimits {
-    /// Bytes of a record.
+pub(crate) struct ReadOptions {
+    /// What the text is said to be.
+    pub(crate) input: Input,
+    /// Bytes that a batch aims at.
+    pub(crate) batch_bytes: usize,
+    /// Limit: bytes of a record.
     pub(crate) record_bytes: u64,
-    /// Bytes of the file; 0 for no limit.
+    /// Limit: bytes of the file, as it lies on disk; 0 for none.
     pub(crate) file_bytes: u64,
-    /// Seconds of the conversion.
+    /// Limit: levels of nesting in a record.
+    pub(crate) depth: usize,
+    /// Limit: bytes of text for each byte of a compressed file.
+    pub(crate) decompression_ratio: u64,
+    /// Limit: seconds of the conversion.
     pub(crate) convert_secs: u64,
 }
 
 /// Reads a source batch by batch.
 pub(crate) struct BatchReader<'a> {
-    file: &'a File,
-    /// Bytes read that belong to the next batch.
+    text: Text<'a>,
+    options: ReadOptions,
+    state: State,
+    /// Text read that belongs to the next batch.
     carry: Vec<u8>,
-    next_line: u64,
-    limits: ReadLimits,
-    hasher: Option<blake3::Hasher>,
-    bytes_read: u64,
-    begun: Instant,
+    /// The byte of the text, and the line of the source, at which `carry` begins.
+    offset: u64,
+    line: u64,
+    /// Whether all of the text has been read.
     ended: bool,
+    begun: Instant,
+}
+
+enum State {
+    /// Nothing has been read.
+    Fresh,
+    /// The first line that is not blank has not been seen.
+    Undecided,
+    Lines,
+    Document(Document),
+    /// The document has a defect behind the records that were handed out.
+    Defect(Defect),
 }
 
 impl<'a> BatchReader<'a> {
-    /// A reader of `file` from where it stands; with `hash`, the content's hash is computed on the way.
-    pub(crate) fn new(file: &'a File, limits: ReadLimits, hash: bool) -> Self {
+    /// A reader of `file` from where it stands; with `hash`, the hash of its bytes is computed on the way.
+    pub(crate) fn new(file: &'a File, options: ReadOptions, hash: bool) -> Self {
         Self {
-            file,
+            text: Text::new(file, options.file_bytes, options.decompression_ratio, hash),
+            options,
+            state: State::Fresh,
             carry: Vec::new(),
-            next_line: 1,
-            limits,
-            hasher: hash.then(blake3::Hasher::new),
-            bytes_read: 0,
-            begun: Instant::now(),
+            offset: 0,
+            line: 1,
             ended: false,
+            begun: Instant::now(),
         }
     }
 
     /// The next batch, or `None` at the end of the file.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, ConvertError> {
         let _split = profile::span(Stage::Split);
-        let mut bytes = std::mem::take(&mut self.carry);
-        let mut cut = 0;
-        while cut == 0 && !self.ended {
-            let wanted = bytes.len().max(BATCH_BYTES);
-            self.fill(&mut bytes, wanted)?;
-            self.check_limits()?;
-            if self.next_line == 1 {
-                sniff::check(&mut bytes, self.bytes_read)?;
-            }
-            cut = if self.ended { bytes.len() } else { last_line_end(&bytes) };
-            if cut == 0 && bytes.len() as u64 > self.limits.record_bytes {
-                return Err(Defect::record_too_long(self.next_line, self.limits.record_bytes).into());
+        loop {
+            match std::mem::replace(&mut self.state, State::Lines) {
+                State::Fresh => self.state = self.begin()?,
+                State::Undecided => self.state = self.decide()?,
+                State::Lines => return self.next_lines(),
+                State::Document(document) => return self.next_records(document),
+                State::Defect(defect) => return Err(defect.into()),
             }
         }
-        if bytes.is_empty() {
+    }
+
+    /// Number of bytes of the file read so far, as they lie on disk.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.text.source().bytes_read()
+    }
+
+    /// Hash of these bytes, if it was asked for.
+    pub(crate) fn hash(&self) -> Option<[u8; 32]> {
+        self.text.source().hash()
+    }
+
+    /// What the source turned out to be.
+    pub(crate) fn taken(&self) -> Taken {
+        let shape = match &self.state {
+            State::Document(document) => document.shape(),
+            _ => Shape::Lines,
+        };
+        Taken { shape, compression: self.text.compression() }
+    }
+
+    /// Reads the first piece and sees to it that it is JSON text.
+    fn begin(&mut self) -> Result<State, ConvertError> {
+        self.fill(self.options.batch_bytes.max(sniff::ENOUGH))?;
+        let mark = sniff::check(&self.carry, self.text.compression())?;
+        self.drop_front(mark);
+        Ok(match self.options.input {
+            Input::Auto => State::Undecided,
+            Input::Lines => State::Lines,
+            Input::Document => self.document(),
+        })
+    }
+
+    fn decide(&mut self) -> Result<State, ConvertError> {
+        loop {
+            match first_line::kind(&self.carry, self.ended, self.options.depth) {
+                Some(Kind::Lines) => return Ok(State::Lines),
+                Some(Kind::Document) => return Ok(self.document()),
+                None => {}
+            }
+            self.drop_blank_lines();
+            self.check_record(self.carry.len(), self.line).map_err(|defect| defect.or_one_array(&self.carry))?;
+            self.fill(self.carry.len())?;
+        }
+    }
+
+    fn document(&self) -> State {
+        State::Document(Document::new(self.line, self.options.depth))
+    }
+
+    /// The next whole lines.
+    fn next_lines(&mut self) -> Result<Option<Batch>, ConvertError> {
+        let mut cut = last_line_end(&self.carry);
+        while cut == 0 && !self.ended {
+            self.check_record(self.carry.len(), self.line)?;
+            self.fill(self.carry.len())?;
+            cut = last_line_end(&self.carry);
+        }
+        if self.ended {
+            cut = self.carry.len();
+        }
+        if cut == 0 {
             return Ok(None);
         }
-        Ok(Some(self.batch(bytes, cut)))
+        let batch = self.batch(cut, None);
+        self.line += count_lines(&batch.bytes[..cut]);
+        Ok(Some(batch))
     }
 
-    /// Number of bytes read so far.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.bytes_read
+    /// The next whole records of a document.
+    fn next_records(&mut self, mut document: Document) -> Result<Option<Batch>, ConvertError> {
+        let mut records = Vec::new();
+        loop {
+            let read = document.read(&self.carry, self.ended, &mut records);
+            let defect = read.err().map(|defect| defect.offset_by(self.offset));
+            if let Some(last) = records.last() {
+                let batch = self.batch(last.end, Some(records));
+                document.forget(batch.end);
+                self.state = defect.map_or(State::Document(document), State::Defect);
+                return Ok(Some(batch));
+            }
+            if let Some(defect) = defect {
+                return Err(defect.into());
+            }
+            if let Some((start, line)) = document.unfinished() {
+                self.check_record(self.carry.len() - start, line)?;
+            }
+            let passed = document.passed();
+            self.drop_front(passed);
+            document.forget(passed);
+            if self.ended {
+                self.state = State::Document(document);
+                return Ok(None);
+            }
+            self.fill(self.carry.len())?;
+        }
     }
 
-    /// Hash of all bytes read so far, if it was asked for.
-    pub(crate) fn hash(&self) -> Option<[u8; 32]> {
-        self.hasher.as_ref().map(|hasher| *hasher.finalize().as_bytes())
+    /// A batch of the first `end` bytes read; the others wait for the next.
+    fn batch(&mut self, end: usize, records: Option<Vec<RecordSpan>>) -> Batch {
+        let rest = self.carry[end..].to_vec();
+        let mut bytes = std::mem::replace(&mut self.carry, rest);
+        bytes.truncate(end);
+        bytes.resize(end + simd_json::INPUT_PADDING, 0);
+        let first = records.as_ref().and_then(|records| records.first());
+        let (first_line, offset) = (first.map_or(self.line, |record| record.line), self.offset);
+        self.offset += end as u64;
+        Batch { bytes, end, first_line, offset, records }
     }
 
-    fn batch(&mut self, mut bytes: Vec<u8>, cut: usize) -> Batch {
-        self.carry.extend_from_slice(&bytes[cut..]);
-        bytes.truncate(cut);
-        bytes.resize(cut + simd_json::INPUT_PADDING, 0);
-        let first_line = self.next_line;
-        let offset = self.bytes_read - (cut + self.carry.len()) as u64;
-        self.next_line += count_lines(&bytes[..cut]);
-        Batch { bytes, end: cut, first_line, offset }
-    }
-
-    /// Reads up to `wanted` more bytes; fewer only at the end of the file.
-    fn fill(&mut self, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), ConvertError> {
-        let _read = profile::span(Stage::Read);
-        let from = bytes.len();
+    /// Reads at least `wanted` bytes and a batch more; fewer only at the end of the text.
+    fn fill(&mut self, wanted: usize) -> Result<(), ConvertError> {
+        let wanted = wanted.max(self.options.batch_bytes);
         // Room for the padding too, so that the batch is not moved for it.
-        bytes.reserve(wanted + simd_json::INPUT_PADDING);
-        let read =
-            io::Read::by_ref(&mut self.file).take(wanted as u64).read_to_end(bytes).map_err(ConvertError::Read)?;
-        self.ended = read < wanted;
-        self.bytes_read += read as u64;
-        if let Some(hasher) = &mut self.hasher {
-            let _hash = profile::span(Stage::Hash);
-            hasher.update(&bytes[from..]);
+        self.carry.reserve(wanted + simd_json::INPUT_PADDING);
+        self.ended = self.text.read_into(&mut self.carry, wanted)?;
+        let limit = self.options.convert_secs;
+        if self.begun.elapsed() > Duration::from_secs(limit) {
+            return Err(Defect::too_slow(limit).into());
         }
         Ok(())
     }
 
-    fn check_limits(&self) -> Result<(), ConvertError> {
-        let ReadLimits { file_bytes, convert_secs, .. } = self.limits;
-        if file_bytes > 0 && self.bytes_read > file_bytes {
-            return Err(Defect::file_too_long(self.bytes_read, file_bytes).into());
-        }
-        if self.begun.elapsed() > Duration::from_secs(convert_secs) {
-            return Err(Defect::too_slow(convert_secs).into());
-        }
-        Ok(())
-    }
-}
-
-/// Where the last whole line ends, its line break included; 0 if there is none. A carriage return at the very end may
-/// be half of CR LF, and does not count.
-fn last_line_end(bytes: &[u8]) -> usize {
-    if bytes.last() == Some(&b'\n') {
-        return bytes.len();
-    }
-    let inner = bytes.len().saturating_sub(1);
-    memchr::memrchr2(b'\n', b'\r', &bytes[..inner]).map_or(0, |at| at + 1)
-}
-
-/// Line breaks in `bytes`: LF, CR LF and lone CR each count once.
-fn count_lines(bytes: &[u8]) -> u64 {
-    let feeds = memchr::memchr_iter(b'\n', bytes).count();
-    let lone = memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) != Some(&b'\n')).count();
-    (feeds + lone) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Seek, Write};
-
-    use super::*;
-
-    fn limits(record_bytes: u64) -> ReadLimits {
-        ReadLimits { record_bytes, file_bytes: 0, convert_secs: 3600 }
+    /// Blank lines before the first record say nothing; their number counts.
+    fn drop_blank_lines(&mut self) {
+        let record = self.carry.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        let blank = record.map_or(self.carry.len(), |first| first + 1);
+        let end = last_line_end(&self.carry[..blank]);
+        self.line += count_lines(&self.carry[..end]);
+        self.drop_front(end);
     }
 
-    fn file_of(content: &[u8]) -> File {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(content).unwrap();
-        file.rewind().unwrap();
-        file
+    fn drop_front(&mut self, bytes: usize) {
+        self.carry.drain(..bytes);
+        self.offset += bytes as u64;
     }
 
-    #[test]
-    fn batches_end_at_line_ends_and_together_are_the_file() {
-        let line = [b"\"", "x".repeat(999).as_bytes(), b"\"\r\n"].concat();
-        let content = line.repeat(3000);
-        let file = file_of(&content);
-        let mut reader = BatchReader::new(&file, limits(1 << 28), true);
-        let (mut whole, mut lines) = (Vec::new(), 0);
-        while let Some(batch) = reader.next_batch().unwrap() {
-            assert_eq!(batch.first_line, lines + 1);
-            assert!(batch.bytes[..batch.end].ends_with(b"\r\n"));
-            lines += count_lines(&batch.bytes[..batch.end]);
-            whole.extend_from_slice(&batch.bytes[..batch.end]);
-        }
-        assert_eq!((whole == content, lines), (true, 3000));
-        assert_eq!(reader.hash(), Some(*blake3::hash(&content).as_bytes()));
-    }
-
-    #[test]
-    fn a_line_longer_than_a_batch_is_read_whole_and_one_over_the_limit_is_refused() {
-        let file = file_of(&b"1".repeat(3 << 20));
-        let batch = BatchReader::new(&file, limits(1 << 28), false).next_batch().unwrap().unwrap();
-        assert_eq!(batch.end, 3 << 20);
-        let file = file_of(&b"1".repeat(3 << 20));
-        let refused = BatchReader::new(&file, limits(1 << 20), false).next_batch();
-        assert!(matches!(refused, Err(ConvertError::Defect(d)) if d.code == "limit_record_bytes" && d.line == Some(1)));
-    }
-
-    #[test]
-    fn a_carriage_return_at_the_end_of_what_was_read_waits_for_its_line_feed() {
-        assert_eq!(last_line_end(b"1\n2\r"), 2);
-        assert_eq!(last_line_end(b"1\r2\r3"), 4);
-        assert_eq!(last_line_end(b"12"), 0);
+    /// Refuses an unfinished record of so many bytes if that is too many.
+    fn check_record(&self, bytes: usize, line: u64) -> Result<(), Defect> {
+        let limit = self.options.record_bytes;
+        if bytes as u64 > limit { Err(Defect::record_too_long(line, limit)) } else { Ok(()) }
     }
 }

@@ -4,7 +4,7 @@
 //! `NaN`, `Infinity` and `-Infinity`, integers of any size up to 4300 digits, and lone surrogates. Everything that
 //! simd-json refuses comes here, valid or not. It uses no recursion.
 
-use super::super::defect::Defect;
+use super::super::defect::{Defect, found};
 use super::tape::{Node, Tape};
 
 /// Python's limit on the digits of an integer (`sys.int_info.default_max_str_digits`).
@@ -46,12 +46,16 @@ impl Tape for ExactTape {
 /// Parses `line`, which holds one value and perhaps white space around it.
 pub(crate) fn parse(line: &[u8], depth_limit: usize) -> Result<ExactTape, Defect> {
     if let Err(e) = std::str::from_utf8(line) {
-        return Err(Defect::bad_utf8().at_byte(line, e.valid_up_to()));
+        let truncated = e.error_len().is_none();
+        return Err(Defect { truncated, ..Defect::bad_utf8(line, e.valid_up_to()) });
     }
-    let mut parser = Parser { line, at: 0, tape: ExactTape::default(), open: Vec::new(), depth_limit };
+    let mut parser = Parser::new(line, depth_limit);
     match parser.document() {
         Ok(()) => Ok(parser.tape),
-        Err(Stop { defect, at }) => Err(defect.at_byte(line, at)),
+        Err(Stop { defect, at }) => {
+            let goes_on = parser.ran_out && !parser.inside_token && !parser.open.is_empty();
+            Err(Defect { truncated: parser.ran_out, goes_on, ..defect.at_byte(line, at) })
+        }
     }
 }
 
@@ -73,9 +77,18 @@ struct Parser<'a> {
     tape: ExactTape,
     open: Vec<Open>,
     depth_limit: usize,
+    /// The text ended where more was needed: up to there it may be the beginning of a record.
+    ran_out: bool,
+    /// It did so in the middle of a text, number or word.
+    inside_token: bool,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(line: &'a [u8], depth_limit: usize) -> Self {
+        let (tape, open) = (ExactTape::default(), Vec::new());
+        Self { line, at: 0, tape, open, depth_limit, ran_out: false, inside_token: false }
+    }
+
     fn document(&mut self) -> Result<(), Stop> {
         self.skip_space();
         loop {
@@ -87,7 +100,7 @@ impl Parser<'_> {
             }
         }
         self.skip_space();
-        if self.at < self.line.len() { self.stop("expected the end of the line after the record") } else { Ok(()) }
+        if self.at < self.line.len() { self.stop("expected the end of the record") } else { Ok(()) }
     }
 
     /// Reads a value or opens a container; true when a value is complete.
@@ -178,7 +191,11 @@ impl Parser<'_> {
                 return Ok(());
             }
         }
-        let found = self.found();
+        let rest = &self.line[self.at..];
+        if !rest.is_empty() && words.iter().any(|(word, _)| word.starts_with(rest)) {
+            self.ran_out_inside();
+        }
+        let found = found(self.peek());
         self.stop(&format!("expected a JSON value, found {found}"))
     }
 
@@ -193,7 +210,12 @@ impl Parser<'_> {
         match self.peek() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.skip_digits(),
-            _ => return self.stop("expected a digit after `-`"),
+            _ => {
+                if b"-Infinity".starts_with(&self.line[start..]) {
+                    self.ran_out_inside();
+                }
+                return self.stop("expected a digit after `-`");
+            }
         }
         let whole_end = self.at;
         self.fraction_and_exponent();
@@ -203,16 +225,22 @@ impl Parser<'_> {
 
     /// As in Python, a `.` or `e` that no digit follows ends the number before it.
     fn fraction_and_exponent(&mut self) {
-        if self.peek() == Some(b'.') && self.digit_at(self.at + 1) {
-            self.at += 1;
-            self.skip_digits();
+        if self.peek() == Some(b'.') {
+            self.digits_behind(1);
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
             let sign = usize::from(matches!(self.line.get(self.at + 1), Some(b'+' | b'-')));
-            if self.digit_at(self.at + 1 + sign) {
-                self.at += 1 + sign;
-                self.skip_digits();
-            }
+            self.digits_behind(1 + sign);
+        }
+    }
+
+    /// Goes past the digits that stand `behind` bytes from here, if there are any.
+    fn digits_behind(&mut self, behind: usize) {
+        if self.digit_at(self.at + behind) {
+            self.at += behind;
+            self.skip_digits();
+        } else if self.at + behind == self.line.len() {
+            self.ran_out_inside();
         }
     }
 
@@ -259,7 +287,10 @@ impl Parser<'_> {
                 Some(b'"') => break,
                 Some(b'\\') => wild |= self.escape()?,
                 Some(_) => return self.stop("control character in text; it must be escaped"),
-                None => return self.stop("text without its closing quote"),
+                None => {
+                    self.ran_out_inside();
+                    return self.stop("text without its closing quote");
+                }
             }
         }
         self.at += 1;
@@ -277,7 +308,11 @@ impl Parser<'_> {
             Some(b'b') => 0x08,
             Some(b'f') => 0x0c,
             Some(same @ (b'"' | b'\\' | b'/')) => *same,
-            _ => return self.stop("unknown escape sequence").map(|()| false),
+            Some(_) => return self.stop("unknown escape sequence").map(|()| false),
+            None => {
+                self.ran_out_inside();
+                return self.stop("text without its closing quote").map(|()| false);
+            }
         };
         self.tape.texts.push(byte);
         self.at += 2;
@@ -286,6 +321,10 @@ impl Parser<'_> {
 
     fn unicode_escape(&mut self) -> Result<bool, Stop> {
         let Some(first) = self.hex_at(self.at + 2) else {
+            let digits = &self.line[self.at + 2..];
+            if digits.len() < 4 && digits.iter().all(u8::is_ascii_hexdigit) {
+                self.ran_out_inside();
+            }
             return self.stop("expected four hexadecimal digits after `\\u`").map(|()| false);
         };
         self.at += 6;
@@ -338,16 +377,12 @@ impl Parser<'_> {
         }
     }
 
-    fn found(&self) -> String {
-        match self.peek() {
-            None => "the end of the line".to_owned(),
-            Some(0) => "NUL".to_owned(),
-            Some(byte @ 0x21..=0x7e) => format!("`{}`", byte as char),
-            Some(byte) => format!("byte 0x{byte:02x}"),
-        }
+    fn ran_out_inside(&mut self) {
+        (self.ran_out, self.inside_token) = (true, true);
     }
 
-    fn stop(&self, what: &str) -> Result<(), Stop> {
+    fn stop(&mut self, what: &str) -> Result<(), Stop> {
+        self.ran_out |= self.at == self.line.len();
         Err(Stop { defect: Defect::bad_json(what), at: self.at })
     }
 }

@@ -5,8 +5,10 @@
 use super::super::defect::Defect;
 use super::super::frame::LineKind;
 use super::super::frame::column::{Column, Tag};
-use super::super::frame::part::Part;
+use super::super::frame::part::{MEMBER, Part};
 use super::super::frame::pickled;
+use super::canonical;
+use crate::config::Nested;
 
 /// One node of a tape.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,25 +42,25 @@ pub(crate) trait Tape {
 }
 
 /// Puts the record on `tape` into `part`.
-pub(crate) fn record(tape: &impl Tape, part: &mut Part, depth_limit: usize) -> Result<(), Defect> {
-    let mut walk = Walk { tape, at: 0, depth_limit };
+pub(crate) fn record(tape: &impl Tape, part: &mut Part, depth_limit: usize, nested: Nested) -> Result<(), Defect> {
+    let mut walk = Walk { tape, at: 0, depth_limit, nested };
     match walk.next() {
         Node::Object(members) => {
             begin(part, LineKind::Object)?;
-            for _ in 0..members {
-                walk.member(part)?;
-            }
+            walk.object(members, part)?;
         }
         Node::List(items) => {
             begin(part, LineKind::List)?;
             for position in 0..items {
-                walk.value(part.positioned(position)).map_err(|e| e.at_line(part.next_line()))?;
+                let column = part.column_at(position);
+                walk.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
             }
         }
         _ => {
             begin(part, LineKind::Scalar)?;
             walk.at = 0;
-            walk.value(part.positioned(0)).map_err(|e| e.at_line(part.next_line()))?;
+            let column = part.column_at(0);
+            walk.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
         }
     }
     part.end();
@@ -73,6 +75,7 @@ struct Walk<'t, T> {
     tape: &'t T,
     at: usize,
     depth_limit: usize,
+    nested: Nested,
 }
 
 impl<'t, T: Tape> Walk<'t, T> {
@@ -82,13 +85,51 @@ impl<'t, T: Tape> Walk<'t, T> {
         self.tape.node(self.at - 1)
     }
 
-    #[inline]
-    fn member(&mut self, part: &mut Part) -> Result<(), Defect> {
+    fn object(&mut self, members: usize, part: &mut Part) -> Result<(), Defect> {
+        if self.nested == Nested::Flatten {
+            return self.flatten(members, part);
+        }
+        for _ in 0..members {
+            let column = part.column_of(self.key(part)?);
+            self.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, part: &Part) -> Result<&'t [u8], Defect> {
         match self.next() {
-            Node::Text(key) => self.value(part.keyed(key)).map_err(|e| e.at_line(part.next_line())),
+            Node::Text(key) => Ok(key),
             Node::WildText(key) => Err(Defect::lone_surrogate(part.next_line(), &String::from_utf8_lossy(key))),
             other => unreachable!("a tape has a key here, not {other:?}"),
         }
+    }
+
+    /// The members of objects within objects become columns of their own, whose keys are the names on the way to them.
+    fn flatten(&mut self, members: usize, part: &mut Part) -> Result<(), Defect> {
+        let mut key = Vec::new();
+        // For each open object: how many members are to come, and how long the key of the object itself is.
+        let mut open = vec![(members, 0)];
+        while let Some((left, prefix)) = open.last_mut() {
+            if *left == 0 {
+                open.pop();
+                continue;
+            }
+            *left -= 1;
+            key.truncate(*prefix);
+            key.extend_from_slice(self.key(part)?);
+            if let Node::Object(members) = self.tape.node(self.at) {
+                self.at += 1;
+                if open.len() + 1 > self.depth_limit {
+                    return Err(Defect::too_deep(self.depth_limit).at_line(part.next_line()));
+                }
+                key.push(MEMBER);
+                open.push((members, key.len()));
+                continue;
+            }
+            let column = part.column_of(&key);
+            self.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
+        }
+        Ok(())
     }
 
     #[inline]
@@ -103,14 +144,21 @@ impl<'t, T: Tape> Walk<'t, T> {
             Node::Uint(value) => column.push_word(Tag::Uint, value),
             Node::WildText(wtf8) => column.push_heap(Tag::WildText, |heap| pickled::text(heap, wtf8)),
             Node::BigInt(decimal) => column.push_heap(Tag::BigInt, |heap| pickled::big_int(heap, decimal)),
-            Node::List(_) | Node::Object(_) => {
-                self.at -= 1;
-                let mut result = Ok(());
-                column.push_heap(Tag::Nested, |heap| result = self.nested(heap));
-                return result;
-            }
+            Node::List(_) | Node::Object(_) => return self.container(column),
         }
         Ok(())
+    }
+
+    /// The container whose node was read last.
+    fn container(&mut self, column: &mut Column) -> Result<(), Defect> {
+        self.at -= 1;
+        if self.nested == Nested::Json {
+            let (text, end) = canonical::text(self.tape, self.at, self.depth_limit)?;
+            self.at = end;
+            column.push_heap(Tag::Text, |heap| pickled::text(heap, &text));
+            return Ok(());
+        }
+        column.push_heap(Tag::Nested, |heap| self.nested(heap))
     }
 
     /// Pickles the container at hand with an explicit stack: the depth of the input never becomes depth of ours.

@@ -129,6 +129,12 @@ pub fn here() -> Here {
 }
 
 impl Here {
+    /// Does `work` for the file, on whatever thread this is.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _helps = self.help();
+        work()
+    }
+
     /// The thread that calls this helps with the file as long as the guard lives.
     pub fn help(&self) -> Helping {
         let Some((profile, file)) = &self.0 else {

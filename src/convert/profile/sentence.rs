@@ -99,10 +99,12 @@ fn lead(stage: Stage, share: &str) -> String {
 fn gerund(stage: Stage) -> &'static str {
     match stage {
         Stage::Read => "reading",
+        Stage::Unpack => "undoing the compression",
         Stage::Split => "finding where records end",
         Stage::Hash => "hashing",
         Stage::Parse => "parsing",
         Stage::Frame => "joining batches",
+        Stage::Spill => "putting columns aside",
         Stage::Encode => "encoding",
         Stage::LockWait => "waiting for the HDF5 lock",
         Stage::Hdf5 => "calling the HDF5 library",
@@ -119,9 +121,10 @@ fn gerund(stage: Stage) -> &'static str {
 fn advice(stage: Stage) -> &'static str {
     match stage {
         Stage::Read => "faster storage for the sources, or memory that keeps them, helps most",
-        Stage::Split | Stage::Hash | Stage::Parse | Stage::Frame | Stage::Encode => {
+        Stage::Unpack | Stage::Split | Stage::Hash | Stage::Parse | Stage::Frame | Stage::Encode => {
             "this is work for the processor: more or faster cores help most"
         }
+        Stage::Spill => "more memory (`limits.memory_bytes`), or fewer workers that share it, helps most",
         Stage::LockWait => "HDF5 works for one thread at a time, so that more workers do not help",
         Stage::Hdf5 => "HDF5 works for one thread at a time, and each file costs it a little: fewer, larger files help",
         Stage::Write => "faster storage for the outputs helps most",

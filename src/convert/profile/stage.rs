@@ -7,6 +7,8 @@ use std::ops::AddAssign;
 pub enum Stage {
     /// Reading bytes of the source.
     Read,
+    /// Undoing the source's compression.
+    Unpack,
     /// Finding where records end: cutting into batches, scanning a document.
     Split,
     /// Hashing the source.
@@ -15,6 +17,8 @@ pub enum Stage {
     Parse,
     /// Joining the batches and deciding the dtypes.
     Frame,
+    /// Putting columns aside in a temporary file, and taking them back.
+    Spill,
     /// Values to the bytes of the output: pickles, tiles of numbers.
     Encode,
     /// Waiting for the lock of the HDF5 library.
@@ -39,15 +43,17 @@ pub enum Stage {
 
 impl Stage {
     /// How many stages there are.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 17;
 
     /// All of them, in order; `ALL[stage as usize] == stage`.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Read,
+        Self::Unpack,
         Self::Split,
         Self::Hash,
         Self::Parse,
         Self::Frame,
+        Self::Spill,
         Self::Encode,
         Self::LockWait,
         Self::Hdf5,
@@ -65,10 +71,12 @@ impl Stage {
     pub fn label(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Unpack => "unpack",
             Self::Split => "split",
             Self::Hash => "hash",
             Self::Parse => "parse",
             Self::Frame => "frame",
+            Self::Spill => "spill",
             Self::Encode => "encode",
             Self::LockWait => "lock wait",
             Self::Hdf5 => "hdf5",
@@ -86,10 +94,12 @@ impl Stage {
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Self::Read => "reading the source",
+            Self::Unpack => "undoing the compression",
             Self::Split => "finding where records end",
             Self::Hash => "hashing the source",
             Self::Parse => "text to values",
             Self::Frame => "joining batches, deciding dtypes",
+            Self::Spill => "columns beyond the memory, to a temporary file and back",
             Self::Encode => "values to the output's bytes",
             Self::LockWait => "waiting for the HDF5 lock",
             Self::Hdf5 => "calling the HDF5 library, holding its lock",
@@ -106,9 +116,9 @@ impl Stage {
     /// The part of the way that the stage belongs to.
     pub(super) fn group(self) -> &'static str {
         match self {
-            Self::Read | Self::Split | Self::Hash => "input",
+            Self::Read | Self::Unpack | Self::Split | Self::Hash => "input",
             Self::Parse => "parsing",
-            Self::Frame | Self::Encode => "columns",
+            Self::Frame | Self::Spill | Self::Encode => "columns",
             Self::LockWait | Self::Hdf5 | Self::Write | Self::Fsync => "output",
             Self::Publish | Self::Ledger | Self::Dispose | Self::Rest | Self::Helpers => "around it",
         }
@@ -156,6 +166,6 @@ mod tests {
         let mut times = Times::default();
         Stage::ALL.iter().for_each(|stage| times.add(*stage, 10));
         times += times;
-        assert_eq!((times.of(Stage::Parse), times.busy()), (20, 20 * 14));
+        assert_eq!((times.of(Stage::Parse), times.busy()), (20, 20 * 16));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::trace::{DETAIL, FileTrace};
 use super::*;
 use crate::config::Config;
-use crate::convert::{Options, to_file};
+use crate::convert::{Options, Target, to_file};
 use crate::source::Identity;
 
 fn kept(profile: &Profile) -> Vec<FileTrace> {
@@ -196,13 +196,15 @@ fn the_page_of_a_real_conversion_tells_what_it_did() {
     let folder = tempfile::tempdir().unwrap();
     let (source, target) = (folder.path().join("a.json"), folder.path().join("a.h5"));
     std::fs::write(&source, "{\"number\": 1.5, \"text\": \"x\"}\n".repeat(50_000)).unwrap();
-    let options = Options { hash: true, durable: true, ..Options::from_config(&Config::new("/i".into(), "/o".into())) };
+    let options =
+        Options { hash: true, durable: true, ..Options::from_config(&Config::new("/i".into(), "/o".into()), 1) };
+    let target = Target { output: &target, bad_records: None };
     let opened = Source::open(&source).unwrap();
     let identity = Identity::of(&opened.metadata().unwrap());
     let profile = Profile::whole(1);
     let attached = profile.worker(0);
     let recorded = file(&source, identity.size);
-    recorded.converted(to_file(&opened, identity, &target, &options).unwrap().rows);
+    recorded.converted(to_file(&opened, identity, target, &options).unwrap().rows);
     drop(recorded);
     drop(attached);
     let report = profile.report();
@@ -235,6 +237,12 @@ fn a_name_stays_text_in_the_page() {
     for mark in ["<!--style-->", "<!--script-->", "<!--data-->"] {
         assert!(!page.contains(mark), "{mark} is left");
     }
+}
+
+#[test]
+fn every_stage_has_a_colour_by_day_and_by_night() {
+    let style = include_str!("page/page.css");
+    (0..Stage::COUNT).for_each(|stage| assert_eq!(style.matches(&format!("--s{stage}: #")).count(), 2, "{stage}"));
 }
 
 #[test]

@@ -1,13 +1,11 @@
 //! Into the ledger, and out of it again: sources arrive, are put back, and are forgotten.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::rows::{self, Bytes, JOB, Time};
-use crate::ledger::{Admission, Arrival, Job, JobId, LedgerError, Selection};
-use crate::source::Shown;
+use crate::ledger::{Admission, Arrival, Job, JobId, LedgerError};
+use crate::source::{Identity, Shown};
 
 /// Records `arrivals`, in order.
 pub(super) fn arrive(c: &Connection, arrivals: &[Arrival], host: &str) -> Result<Vec<Admission>, LedgerError> {
@@ -27,8 +25,8 @@ fn insert(c: &Connection, arrival: &Arrival, host: &str, now: Timestamp) -> Resu
     let sql =
         "INSERT INTO job(path, path_text, device, inode, size, mtime_ns, ctime_ns, run_at, seen_at, changed_at, host)
         VALUES(:path, :path_text, :device, :inode, :size, :mtime_ns, :ctime_ns, :now, :now, :now, :host)
-        ON CONFLICT(path, size, mtime_ns, ctime_ns) DO UPDATE
-        SET state = 'ready', attempts = 0, device = excluded.device, inode = excluded.inode, run_at = excluded.run_at,
+        ON CONFLICT(path, size, mtime_ns, ctime_ns, inode) DO UPDATE
+        SET state = 'ready', attempts = 0, crashes = 0, device = excluded.device, run_at = excluded.run_at,
             seen_at = excluded.seen_at, changed_at = excluded.changed_at, finished_at = NULL, host = excluded.host
         WHERE job.state = 'gone' RETURNING id";
     let identity = arrival.identity;
@@ -46,13 +44,16 @@ fn insert(c: &Connection, arrival: &Arrival, host: &str, now: Timestamp) -> Resu
     Ok(c.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
 }
 
-/// The number of a known version. Its device may have another number since the machine has started again.
+/// The number of a known version. Its device may have another number since the machine has started again. The inode
+/// counts: where the clock of the file system is coarse, two files that took the same path within one of its ticks
+/// differ in nothing else.
 fn known(c: &Connection, Arrival { path, identity }: &Arrival) -> Result<JobId, LedgerError> {
-    let sql = "SELECT id FROM job WHERE path = ?1 AND size = ?2 AND mtime_ns = ?3 AND ctime_ns = ?4";
-    let values = params![Bytes(path.as_path()), identity.size.cast_signed(), identity.mtime_ns, identity.ctime_ns];
+    let Identity { device, inode, size, mtime_ns, ctime_ns } = *identity;
+    let sql = "SELECT id FROM job WHERE path = ?1 AND size = ?2 AND mtime_ns = ?3 AND ctime_ns = ?4 AND inode = ?5";
+    let values = params![Bytes(path.as_path()), size.cast_signed(), mtime_ns, ctime_ns, inode.cast_signed()];
     let id = c.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
-    let sql = "UPDATE job SET device = ?2, inode = ?3 WHERE id = ?1 AND (device, inode) <> (?2, ?3)";
-    c.prepare_cached(sql)?.execute(params![id, identity.device.cast_signed(), identity.inode.cast_signed()])?;
+    let sql = "UPDATE job SET device = ?2 WHERE id = ?1 AND device <> ?2";
+    c.prepare_cached(sql)?.execute(params![id, device.cast_signed()])?;
     Ok(id)
 }
 
@@ -60,43 +61,30 @@ fn job(c: &Connection, id: JobId) -> Result<Job, LedgerError> {
     Ok(c.prepare_cached(&format!("{JOB} WHERE j.id = ?1"))?.query_row([id], rows::job)?)
 }
 
-/// Puts back what `selection` names: the latest version of a source is ready again, older ones that still wait for a
-/// person are superseded by it and are gone.
-pub(super) fn requeue(c: &Connection, selection: &Selection) -> Result<Vec<Job>, LedgerError> {
-    let ids = match selection {
-        Selection::Failed => stranded(c)?,
-        Selection::Paths(paths) => {
-            let each: Vec<_> = paths.iter().map(|path| stranded_at(c, path)).collect::<Result<_, _>>()?;
-            each.into_iter().flatten().collect()
+/// Puts back those of the jobs that failed or need a person: the latest version of a source is ready again, an older one
+/// is superseded by it and is gone.
+pub(super) fn requeue(c: &Connection, ids: &[JobId]) -> Result<Vec<Job>, LedgerError> {
+    let mut back = Vec::new();
+    for &id in ids {
+        match is_latest(c, id)? {
+            Some(true) => back.push(put_back(c, id)?),
+            Some(false) => back.push(supersede(c, id)?),
+            None => {}
         }
-    };
-    ids.into_iter().map(|(id, latest)| if latest { put_back(c, id) } else { supersede(c, id) }).collect()
+    }
+    Ok(back)
 }
 
-/// Jobs that failed or need a person, each with whether it is the latest version of its source.
-fn stranded(c: &Connection) -> Result<Vec<(JobId, bool)>, LedgerError> {
-    let ids =
-        c.prepare_cached(&format!("{STRANDED} ORDER BY id"))?.query_map([], numbered)?.collect::<Result<_, _>>()?;
-    Ok(ids)
-}
-
-fn stranded_at(c: &Connection, path: &Path) -> Result<Vec<(JobId, bool)>, LedgerError> {
-    let sql = format!("{STRANDED} AND path = ?1 ORDER BY id");
-    let ids = c.prepare_cached(&sql)?.query_map([Bytes(path)], numbered)?.collect::<Result<_, _>>()?;
-    Ok(ids)
-}
-
-const STRANDED: &str = "SELECT id, NOT EXISTS (
-      SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id) AS latest
-    FROM job AS j WHERE state IN ('failed', 'quarantined')";
-
-fn numbered(row: &rusqlite::Row<'_>) -> rusqlite::Result<(JobId, bool)> {
-    Ok((row.get("id")?, row.get("latest")?))
+/// Whether a job that failed or needs a person is the latest version of its source; none if it is no such job.
+fn is_latest(c: &Connection, id: JobId) -> Result<Option<bool>, LedgerError> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id)
+        FROM job AS j WHERE id = ?1 AND state IN ('failed', 'quarantined')";
+    Ok(c.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?)
 }
 
 fn put_back(c: &Connection, id: JobId) -> Result<Job, LedgerError> {
-    let sql = "UPDATE job SET state = 'ready', attempts = 0, run_at = ?2, changed_at = ?2, finished_at = NULL,
-        disposition = 'none', requeued = 1 WHERE id = ?1";
+    let sql = "UPDATE job SET state = 'ready', attempts = 0, crashes = 0, run_at = ?2, changed_at = ?2,
+        finished_at = NULL, disposition = 'none', requeued = 1 WHERE id = ?1";
     c.prepare_cached(sql)?.execute(params![id, Time(Timestamp::now())])?;
     job(c, id)
 }

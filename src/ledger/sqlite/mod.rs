@@ -20,7 +20,7 @@ use rusqlite::Connection;
 
 use super::{
     Admission, Arrival, Disposition, Failure, HistoryFilter, Job, JobId, Ledger, LedgerError, Publication, Record,
-    Selection, Totals,
+    State, Totals,
 };
 use crate::source::Identity;
 use place::Lock;
@@ -143,9 +143,18 @@ impl Ledger for SqliteLedger {
         self.lazily(move |c| steps::failed(c, id, &failure, run_at))
     }
 
+    fn deferred(&self, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError> {
+        let failure = failure.clone();
+        self.lazily(move |c| steps::deferred(c, id, &failure, run_at))
+    }
+
     fn quarantined(&self, id: JobId, failure: &Failure, disposition: Disposition) -> Result<(), LedgerError> {
         let failure = failure.clone();
         self.durably(move |c| steps::quarantined(c, id, &failure, disposition))
+    }
+
+    fn crashed(&self, id: JobId) -> Result<(u32, State), LedgerError> {
+        self.lazily(move |c| steps::crashed(c, id))
     }
 
     fn release(&self, id: JobId) -> Result<(), LedgerError> {
@@ -156,9 +165,9 @@ impl Ledger for SqliteLedger {
         self.lazily(move |c| steps::gone(c, id))
     }
 
-    fn requeue(&self, selection: &Selection) -> Result<Vec<Job>, LedgerError> {
-        let selection = selection.clone();
-        self.durably(move |c| arrival::requeue(c, &selection))
+    fn requeue(&self, ids: &[JobId]) -> Result<Vec<Job>, LedgerError> {
+        let ids = ids.to_vec();
+        self.durably(move |c| arrival::requeue(c, &ids))
     }
 
     fn requeued(&self) -> Result<Vec<Job>, LedgerError> {

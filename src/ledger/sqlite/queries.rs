@@ -96,6 +96,10 @@ pub(super) fn history(
         sql += " AND path = :path";
         values.push((":path", path));
     }
+    if let Some(id) = &filter.id {
+        sql += " AND id = :id";
+        values.push((":id", id));
+    }
     let mut newest = c.prepare_cached(&(sql + " ORDER BY changed_at DESC, id DESC LIMIT :limit"))?;
     let mut found = newest.query(values.as_slice())?;
     while let Some(row) = found.next()? {
@@ -143,7 +147,7 @@ mod tests {
     #[test]
     fn no_frequent_question_reads_the_whole_table() {
         let c = Connection::open_in_memory().unwrap();
-        c.execute_batch(include_str!("migrations/0001_jobs.sql")).unwrap();
+        crate::ledger::sqlite::schema::MIGRATIONS.iter().for_each(|sql| c.execute_batch(sql).unwrap());
         let jobs = [UNFINISHED, WAITING].map(|which| format!("{JOB} WHERE {which}"));
         let others = [ANY_REQUEUED, LAST_SUCCESS, OLDEST_WAITING].map(str::to_owned);
         for sql in jobs.into_iter().chain(others) {

@@ -152,6 +152,9 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         disposition: row.get("disposition")?,
         run_at: row.get::<_, Time>("run_at")?.0,
         duplicate_of: row.get("duplicate_of")?,
+        warnings: row.get("warnings")?,
+        input: row.get("input")?,
+        compression: row.get("compression")?,
     })
 }
 

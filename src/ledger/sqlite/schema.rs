@@ -11,7 +11,11 @@ use crate::ledger::LedgerError;
 use crate::source::Shown;
 
 /// Each brings the schema from its index to the next number. Released ones never change.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_jobs.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_jobs.sql"),
+    include_str!("migrations/0002_input.sql"),
+    include_str!("migrations/0003_warnings.sql"),
+];
 
 /// "h5in": tells a ledger from any other database.
 const APPLICATION: i64 = 0x6835_696e;
@@ -42,7 +46,7 @@ pub(super) fn open_for_agent(path: &Path, after_unclean_stop: bool) -> Result<Co
 
 /// A connection that may write, beside a running agent; never creates or changes the schema.
 pub(super) fn open_beside_agent(path: &Path) -> Result<Connection, LedgerError> {
-    if !path.exists() {
+    if !path.try_exists().map_err(|e| fault::file("look at", path, e))? {
         return Err(LedgerError::Missing(path.to_owned()));
     }
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

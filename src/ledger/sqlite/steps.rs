@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
 use super::rows::{Bytes, Time};
-use crate::ledger::{Disposition, Failure, JobId, LedgerError, Publication};
+use crate::ledger::{Disposition, Failure, JobId, LedgerError, Publication, State};
 
 pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, LedgerError> {
     let sql = "UPDATE job SET state = 'running', attempts = attempts + 1, requeued = 0, host = ?3,
@@ -21,7 +21,8 @@ pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, Ledger
 pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -> Result<(), LedgerError> {
     let sql = "UPDATE job SET state = 'publishing', changed_at = :now, source_hash = :hash, temporary = :temporary,
         output = :output, output_bytes = :output_bytes, rows = :rows, columns = :columns, bad_records = :bad_records,
-        wait_s = :wait_s, convert_s = :convert_s WHERE id = :id AND state = 'running'";
+        input = :input, compression = :compression, wait_s = :wait_s, convert_s = :convert_s, warnings = :warnings
+        WHERE id = :id AND state = 'running'";
     let values = named_params! {
         ":id": id,
         ":now": Time(Timestamp::now()),
@@ -32,8 +33,11 @@ pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -
         ":rows": publication.rows.cast_signed(),
         ":columns": publication.columns.cast_signed(),
         ":bad_records": publication.bad_records.cast_signed(),
+        ":input": publication.input,
+        ":compression": publication.compression,
         ":wait_s": publication.wait_s,
         ":convert_s": publication.convert_s,
+        ":warnings": publication.warnings,
     };
     step(c, id, "publish", sql, values)
 }
@@ -69,6 +73,22 @@ pub(super) fn duplicate(
     step(c, id, "be a duplicate", sql, params![id, Time(Timestamp::now()), hash, of, disposition])
 }
 
+pub(super) fn deferred(c: &Connection, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError> {
+    let sql = "UPDATE job SET state = 'failed', attempts = attempts - 1, run_at = :run_at, finished_at = :now,
+        changed_at = :now, error_code = :code, error = :message, line = :line, byte = :byte
+        WHERE id = :id AND state = 'running'";
+    let values = named_params! {
+        ":id": id,
+        ":run_at": Time(run_at),
+        ":now": Time(Timestamp::now()),
+        ":code": failure.code,
+        ":message": failure.message,
+        ":line": failure.line.map(u64::cast_signed),
+        ":byte": failure.byte.map(u64::cast_signed),
+    };
+    step(c, id, "be deferred", sql, values)
+}
+
 pub(super) fn failed(c: &Connection, id: JobId, failure: &Failure, run_at: Timestamp) -> Result<(), LedgerError> {
     let sql = "UPDATE job SET state = iif(state = 'publishing', 'publishing', 'failed'), run_at = :run_at,
         finished_at = :now, changed_at = :now, error_code = :code, error = :message, line = :line, byte = :byte
@@ -94,7 +114,8 @@ pub(super) fn quarantined(
     // An output that was given up is no output: nothing of it stays in the record.
     let sql = "UPDATE job SET state = 'quarantined', disposition = :disposition, finished_at = :now,
         changed_at = :now, error_code = :code, error = :message, line = :line, byte = :byte, requeued = 0,
-        temporary = NULL, output = NULL, output_bytes = NULL, rows = NULL, columns = NULL, bad_records = NULL
+        temporary = NULL, output = NULL, output_bytes = NULL, rows = NULL, columns = NULL, bad_records = NULL,
+        input = NULL, compression = NULL, warnings = NULL
         WHERE id = :id AND state IN ('ready', 'running', 'failed', 'publishing')";
     let values = named_params! {
         ":id": id,
@@ -106,6 +127,13 @@ pub(super) fn quarantined(
         ":byte": failure.byte.map(u64::cast_signed),
     };
     step(c, id, "be quarantined", sql, values)
+}
+
+pub(super) fn crashed(c: &Connection, id: JobId) -> Result<(u32, State), LedgerError> {
+    let sql = "UPDATE job SET crashes = crashes + 1 WHERE id = ?1 AND state IN ('running', 'publishing')
+        RETURNING crashes, state";
+    let counted = c.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    counted.map_or_else(|| Err(conflict(c, id, "crash")), Ok)
 }
 
 pub(super) fn release(c: &Connection, id: JobId) -> Result<(), LedgerError> {

@@ -16,8 +16,8 @@ use crate::ledger::LedgerError;
 /// Steps in one transaction: bounds how long the first of them waits.
 const BATCH: usize = 256;
 
-/// Changed rows after which the log is written back into the database: some megabytes.
-const CHECKPOINT_ROWS: u64 = 8192;
+/// Changed rows after which the log is written back into the database: some ten megabytes of log.
+const CHECKPOINT_ROWS: u64 = 2048;
 
 /// What must be true before a step is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

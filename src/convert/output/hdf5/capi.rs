@@ -12,10 +12,11 @@ use std::ptr;
 
 use hdf5_sys::h5::{HADDR_UNDEF, hsize_t};
 use hdf5_sys::h5a::{H5Acreate2, H5Awrite};
-use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dcreate2, H5Dget_offset, H5Dwrite};
+use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dcreate2, H5Dget_offset, H5Dwrite, H5Dwrite_chunk};
 use hdf5_sys::h5f::{H5F_ACC_EXCL, H5F_libver_t, H5Fclose, H5Fcreate};
 use hdf5_sys::h5g::{H5Gcreate2, H5Gopen2};
 use hdf5_sys::h5i::{H5Idec_ref, H5Iinc_ref, hid_t};
+use hdf5_sys::h5l::H5Ldelete;
 use hdf5_sys::h5p::{
     H5P_CLS_DATASET_CREATE, H5P_CLS_FILE_ACCESS, H5P_CLS_FILE_CREATE, H5P_CLS_GROUP_CREATE, H5P_DEFAULT, H5Pcreate,
     H5Pset_alloc_time, H5Pset_chunk, H5Pset_fill_time, H5Pset_libver_bounds, H5Pset_obj_track_times,
@@ -61,6 +62,8 @@ pub(super) enum Element {
     Float64,
     /// One-byte booleans as PyTables has them: bit fields.
     Bool,
+    /// Plain bytes.
+    Byte,
     /// Fixed-length texts of so many bytes, padded with NUL.
     Text(usize),
 }
@@ -171,26 +174,57 @@ impl<'l> Handle<'l> {
         }
     }
 
-    /// Creates a dataset of one variable-length row holding the bytes of `content`. A row of `words` counts its length
-    /// in eight bytes, because the library keeps 32 bits of it; `content` must then be a multiple of eight long.
-    pub(super) fn row(&self, library: &'l Library, name: &str, content: &[u8], words: bool) -> Result<Self, Refused> {
-        let base = if words { Element::Uint64 } else { Element::Bool };
-        let length = if words { content.len() / 8 } else { content.len() };
-        if u32::try_from(length).is_err() {
+    /// Creates a dataset of one variable-length row holding the bytes of `content`.
+    pub(super) fn row(&self, library: &'l Library, name: &str, content: &[u8]) -> Result<Self, Refused> {
+        if u32::try_from(content.len()).is_err() {
             return Err(Refused { action: "write a row", detail: "it is too long for HDF5".to_owned() });
         }
-        // SAFETY: as in `create`; `value` points at `length` elements of the base type, which the library only reads.
+        let (dataset, kind) = self.variable_length(library, name, Element::Byte)?;
+        // SAFETY: as in `create`; `value` points at as many bytes as it says, which the library only reads.
         unsafe {
-            let base = if words { element_type(library, base)? } else { copied(library, *H5T_STD_U8LE)? };
+            let value = hvl_t { len: content.len(), p: content.as_ptr().cast_mut().cast() };
+            let source = ptr::from_ref(&value).cast::<c_void>();
+            check("write a row", H5Dwrite(dataset.id, kind.id, H5S_ALL, H5S_ALL, H5P_DEFAULT, source))?;
+        }
+        Ok(dataset)
+    }
+
+    /// Creates a dataset of one variable-length row of `base` elements, whose content is elsewhere in the file:
+    /// `reference` says where, in the form in which the library stores it.
+    pub(super) fn row_elsewhere(
+        &self,
+        library: &'l Library,
+        name: &str,
+        base: Element,
+        reference: &[u8; 16],
+    ) -> Result<Self, Refused> {
+        let (dataset, _) = self.variable_length(library, name, base)?;
+        let bytes = reference.as_ptr().cast::<c_void>();
+        // SAFETY: as in `create`; the dataset has one chunk of one element, which takes 16 bytes in the file.
+        unsafe {
+            let written = H5Dwrite_chunk(dataset.id, H5P_DEFAULT, 0, [0].as_ptr(), reference.len(), bytes);
+            check("refer to a row", written)?;
+        }
+        Ok(dataset)
+    }
+
+    /// Creates a dataset of one variable-length row of `base` elements, and tells its type.
+    fn variable_length(&self, library: &'l Library, name: &str, base: Element) -> Result<(Self, Self), Refused> {
+        // SAFETY: as in `create`.
+        unsafe {
+            let base = element_type(library, base)?;
             let kind = handle(library, "make a row type", H5Tvlen_create(base.id))?;
             let creation = dataset_creation(library)?;
             check("set the chunk size", H5Pset_chunk(creation.id, 1, [1].as_ptr()))?;
-            let dataset = self.dataset(library, name, &kind, &[1], &[H5S_UNLIMITED], &creation)?;
-            let value = hvl_t { len: length, p: content.as_ptr().cast_mut().cast() };
-            let source = ptr::from_ref(&value).cast::<c_void>();
-            check("write a row", H5Dwrite(dataset.id, kind.id, H5S_ALL, H5S_ALL, H5P_DEFAULT, source))?;
-            Ok(dataset)
+            Ok((self.dataset(library, name, &kind, &[1], &[H5S_UNLIMITED], &creation)?, kind))
         }
+    }
+
+    /// Removes the object `name` from this group. Its space in the file stays what it is until another object needs it.
+    pub(super) fn unlink(&self, name: &str) -> Result<(), Refused> {
+        let name = c_string(name)?;
+        // SAFETY: as in `create`; the handle proves the lock.
+        unsafe { check("remove an object", H5Ldelete(self.id, name.as_ptr(), H5P_DEFAULT)) }
     }
 
     /// Adds a text attribute.
@@ -278,7 +312,7 @@ impl<'l> Handle<'l> {
 fn size_of_element(element: Element) -> usize {
     match element {
         Element::Int64 | Element::Uint64 | Element::Float64 => 8,
-        Element::Bool => 1,
+        Element::Bool | Element::Byte => 1,
         Element::Text(bytes) => bytes,
     }
 }
@@ -293,6 +327,7 @@ unsafe fn element_type(library: &Library, element: Element) -> Result<Handle<'_>
             Element::Uint64 => copied(library, *H5T_STD_U64LE),
             Element::Float64 => copied(library, *H5T_IEEE_F64LE),
             Element::Bool => copied(library, *H5T_STD_B8LE),
+            Element::Byte => copied(library, *H5T_STD_U8LE),
             Element::Text(bytes) => string_type(library, bytes, H5T_cset_t::H5T_CSET_ASCII),
         }
     }

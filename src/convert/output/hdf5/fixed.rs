@@ -14,113 +14,120 @@
 
 use std::ffi::CString;
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::super::super::ConvertError;
-use super::super::super::defect::Defect;
 use super::super::super::frame::dtype::Dtype;
 use super::super::super::frame::{Frame, Labels};
 use super::super::super::profile::{self, Stage};
 use super::super::OutputError;
+use super::blocks::{self, Block, PickleSize};
 use super::capi::{self, Element, Handle, Library, Refused};
-use super::{pickle, raw};
+use super::fill::{self, Addresses};
+use super::pickle;
 
-/// A pickle of this many bytes and more is stored in eight-byte words, because HDF5 keeps 32 bits of a row's length.
-const WORDS_FROM: usize = u32::MAX as usize;
-/// The longest pickle that HDF5 can hold so.
-const LONGEST_PICKLE: usize = 8 * (u32::MAX as usize);
+/// A pickle of fewer bytes goes through the library, which keeps several in one place.
+const SMALL_PICKLE: u64 = 16 << 10;
 
 /// `None` as a pickle.
 const NONE: &[u8] = b"N.";
 
-/// Columns that are stored together.
-struct Block {
-    dtype: Dtype,
-    columns: Vec<usize>,
-    /// The block's pickle, for text and objects.
-    pickle: Option<Vec<u8>>,
-}
-
-/// A numeric block whose bytes are still to be written.
-struct Reserved<'b> {
-    address: u64,
-    /// `None` for the row numbers.
-    block: Option<&'b Block>,
+/// What an output tells of its source, as attributes of its root group that pandas does not look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Provenance {
+    /// Records that were left out (`h5inbox_bad_records`; beside it stands `h5inbox_rows`).
+    pub(crate) bad_records: u64,
 }
 
 /// Writes `frame` under `key` into the new file `path` and returns the file's size in bytes. With `durable` its bytes
 /// are on disk on return.
-pub(crate) fn write(frame: &Frame, key: &str, path: &Path, durable: bool) -> Result<u64, ConvertError> {
-    let blocks = blocks(frame)?;
+pub(crate) fn write(
+    frame: &Frame,
+    key: &str,
+    provenance: Provenance,
+    path: &Path,
+    durable: bool,
+) -> Result<u64, ConvertError> {
+    let blocks = blocks::of(frame)?;
+    let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let refused = |Refused { action, detail }| OutputError::Hdf5 { action, path: path.into(), detail };
-    let reserved = capi::locked(|library| lay_out(library, frame, &blocks, key, &name)).map_err(refused)?;
-    Ok(fill(frame, &reserved, path, durable)?)
+    let addresses = capi::locked(|library| {
+        let (file, root) = capi::create(library, &name)?;
+        root.int(library, "h5inbox_rows", i64::try_from(frame.rows).unwrap_or(i64::MAX))?;
+        root.int(library, "h5inbox_bad_records", provenance.bad_records.cast_signed())?;
+        let addresses = lay_out(library, root, frame, &blocks, &small, key)?;
+        file.close()?;
+        Ok(addresses)
+    })
+    .map_err(refused)?;
+    let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
+    fill::write(&file, frame, &blocks, &addresses).map_err(OutputError::io("write", path))?;
+    if durable {
+        let _sync = profile::span(Stage::Fsync);
+        file.sync_all().map_err(OutputError::io("sync", path))?;
+    }
+    Ok(file.metadata().map_err(OutputError::io("look at", path))?.len())
 }
 
-/// What does not need the library, done before its lock is taken.
-fn blocks(frame: &Frame) -> Result<Vec<Block>, Defect> {
-    let of = |dtype: Dtype| -> Vec<usize> {
-        (0..frame.columns.len()).filter(|index| frame.columns[*index].dtype == dtype).collect()
-    };
-    let mut blocks = Vec::new();
-    for dtype in [Dtype::Float64, Dtype::Int64, Dtype::Uint64, Dtype::Bool] {
-        blocks.push(Block { dtype, columns: of(dtype), pickle: None });
+/// For each block its whole pickle, if that is small.
+fn small_pickles(frame: &Frame, blocks: &[Block]) -> io::Result<Vec<Option<Vec<u8>>>> {
+    let size =
+        |block: &Block| block.pickle.as_ref().filter(|size| size.length < SMALL_PICKLE).map(|size| size.header.clone());
+    let mut pickles: Vec<Option<Vec<u8>>> = blocks.iter().map(size).collect();
+    if pickles.iter().all(Option::is_none) {
+        return Ok(pickles);
     }
-    for column in of(Dtype::Str) {
-        blocks.push(pickled_block(frame, Dtype::Str, vec![column])?);
-    }
-    if let objects @ [_, ..] = &of(Dtype::Object)[..] {
-        blocks.push(pickled_block(frame, Dtype::Object, objects.to_vec())?);
-    }
-    blocks.retain(|block| !block.columns.is_empty());
-    Ok(blocks)
-}
-
-fn pickled_block(frame: &Frame, dtype: Dtype, columns: Vec<usize>) -> Result<Block, Defect> {
     let _encode = profile::span(Stage::Encode);
-    let mut pickle = pickle::object_array(frame, &columns);
-    if pickle.len() >= WORDS_FROM {
-        // Bytes behind the end of a pickle are not read.
-        pickle.resize(pickle.len().next_multiple_of(8), 0);
+    for part in 0..frame.parts.len() {
+        let cells = frame.cells_of(part)?;
+        for (block, out) in blocks.iter().zip(&mut pickles) {
+            if let Some(out) = out {
+                pickle::write_piece(&cells, &block.columns, out, |_| Ok(()))?;
+            }
+        }
     }
-    if pickle.len() > LONGEST_PICKLE {
-        let what =
-            format!("column `{}` needs {} bytes, more than HDF5 can hold", frame.label(columns[0]), pickle.len());
-        return Err(Defect::too_large_for_format(what));
-    }
-    Ok(Block { dtype, columns, pickle: Some(pickle) })
+    pickles.iter_mut().flatten().for_each(|out| out.extend_from_slice(pickle::FOOTER));
+    Ok(pickles)
 }
 
-/// Everything that needs the library: groups, attributes, labels, pickles, and space for the numbers.
-fn lay_out<'b>(
-    library: &Library,
+/// Everything that needs the library: groups, attributes, labels, small pickles, and space for everything else.
+fn lay_out<'l>(
+    library: &'l Library,
+    root: Handle<'l>,
     frame: &Frame,
-    blocks: &'b [Block],
+    blocks: &[Block],
+    small: &[Option<Vec<u8>>],
     key: &str,
-    path: &std::ffi::CStr,
-) -> Result<Vec<Reserved<'b>>, Refused> {
-    let (file, root) = capi::create(library, path)?;
+) -> Result<Addresses, Refused> {
     node(library, &root, "GROUP", "1.0")?;
     root.text(library, "PYTABLES_FORMAT_VERSION", "2.1")?;
     let group = key_group(library, root, key)?;
     frame_attributes(library, &group, blocks.len())?;
-    let mut reserved = Vec::new();
+    let mut addresses = Addresses::default();
     labels(library, &group, "axis0", frame, &(0..frame.columns.len()).collect::<Vec<_>>())?;
-    let rows = [frame.rows as u64];
-    let (index, address) = group.reserve(library, "axis1", Element::Int64, &rows)?;
-    index_attributes(library, &index, "integer")?;
-    reserved.extend(address.map(|address| Reserved { address, block: None }));
-    for (number, block) in blocks.iter().enumerate() {
+    for (number, (block, small)) in blocks.iter().zip(small).enumerate() {
         group.text(library, &format!("block{number}_items_variety"), "regular")?;
         labels(library, &group, &format!("block{number}_items"), frame, &block.columns)?;
-        let address = values(library, &group, &format!("block{number}_values"), frame.rows, block)?;
-        reserved.extend(address.map(|address| Reserved { address, block: Some(block) }));
+        let address = values(library, &group, &format!("block{number}_values"), frame.rows, block, small.as_deref())?;
+        addresses.blocks.push(address);
     }
-    drop((index, group));
-    file.close()?;
-    Ok(reserved)
+    // Behind the pickles, so that none of them is at the end of the file, which HDF5 cuts off where nothing is known.
+    let (index, address) = group.reserve(library, "axis1", Element::Int64, &[frame.rows as u64])?;
+    addresses.rows = address;
+    index_attributes(library, &index, "integer")?;
+    drop(index);
+    for number in blocks.iter().enumerate().filter(|(n, block)| block.pickle.is_some() && small[*n].is_none()) {
+        group.unlink(&heap_name(number.0))?;
+    }
+    Ok(addresses)
+}
+
+/// The name under which the space of a large pickle is set aside, as long as the file is open.
+fn heap_name(number: usize) -> String {
+    format!("block{number}_heap")
 }
 
 fn key_group<'l>(library: &'l Library, root: Handle<'l>, key: &str) -> Result<Handle<'l>, Refused> {
@@ -174,7 +181,7 @@ fn labels<'l>(
 }
 
 fn no_labels<'l>(library: &'l Library, group: &Handle<'l>, name: &str) -> Result<(), Refused> {
-    let node = group.row(library, name, &pickle::empty_array(), false)?;
+    let node = group.row(library, name, &pickle::empty_array())?;
     pickle_attributes(library, &node)?;
     node.text(library, "kind", "object")?;
     node.pickle(library, "name", NONE)?;
@@ -188,27 +195,64 @@ fn values<'l>(
     name: &str,
     rows: usize,
     block: &Block,
+    small: Option<&[u8]>,
 ) -> Result<Option<u64>, Refused> {
-    let (node, address) = if let Some(pickle) = &block.pickle {
-        let node = group.row(library, name, pickle, pickle.len() >= WORDS_FROM)?;
-        pickle_attributes(library, &node)?;
-        (node, None)
-    } else {
-        let shape = [rows as u64, block.columns.len() as u64];
-        let (node, address) = group.reserve(library, name, element(block.dtype), &shape)?;
-        array_attributes(library, &node)?;
-        (node, address)
+    let (node, address) = match (&block.pickle, small) {
+        (Some(_), Some(pickle)) => (group.row(library, name, pickle)?, None),
+        (Some(size), None) => large_pickle(library, group, name, size)?,
+        (None, _) => {
+            let shape = [rows as u64, block.columns.len() as u64];
+            group.reserve(library, name, element(block.dtype), &shape)?
+        }
     };
+    if block.pickle.is_some() {
+        pickle_attributes(library, &node)?;
+    } else {
+        array_attributes(library, &node)?;
+    }
     node.flag(library, "transposed", true)?;
+    if let Some(value_type) = value_type(block.dtype) {
+        node.text(library, "value_type", value_type)?;
+    }
+    if block.dtype == Dtype::DatetimeUtc {
+        node.text(library, "tz", "UTC")?;
+    }
     Ok(address)
+}
+
+/// What pandas is to make of the values. `datetime64` is the only word for points in time that pandas from 1.5 on
+/// understands, 3.0.0 excepted; `Int64` is ignored before pandas 2.3.
+fn value_type(dtype: Dtype) -> Option<&'static str> {
+    match dtype {
+        Dtype::Datetime | Dtype::DatetimeUtc => Some("datetime64"),
+        Dtype::NullableInt => Some("Int64"),
+        _ => None,
+    }
+}
+
+/// A row whose content is written without the library, in a place that the library keeps free: that of a dataset of bytes
+/// which is removed again before the file is closed.
+fn large_pickle<'l>(
+    library: &'l Library,
+    group: &Handle<'l>,
+    name: &str,
+    size: &PickleSize,
+) -> Result<(Handle<'l>, Option<u64>), Refused> {
+    let heap = name.replace("_values", "_heap");
+    let (_, address) = group.reserve(library, &heap, Element::Byte, &[fill::heap_bytes(size.length)])?;
+    let address = address.unwrap_or_default();
+    let length = if size.words { size.length / 8 } else { size.length };
+    let element = fill::heap_reference(u32::try_from(length).unwrap_or(u32::MAX), address);
+    let base = if size.words { Element::Uint64 } else { Element::Byte };
+    Ok((group.row_elsewhere(library, name, base, &element)?, Some(address)))
 }
 
 fn element(dtype: Dtype) -> Element {
     match dtype {
         Dtype::Bool => Element::Bool,
-        Dtype::Int64 => Element::Int64,
+        Dtype::Int64 | Dtype::Datetime | Dtype::DatetimeUtc => Element::Int64,
         Dtype::Uint64 => Element::Uint64,
-        Dtype::Float64 | Dtype::Str | Dtype::Object => Element::Float64,
+        Dtype::Float64 | Dtype::Str | Dtype::Object | Dtype::NullableInt => Element::Float64,
     }
 }
 
@@ -233,22 +277,4 @@ fn node<'l>(library: &'l Library, handle: &Handle<'l>, class: &str, version: &st
     handle.text(library, "CLASS", class)?;
     handle.text(library, "VERSION", version)?;
     handle.text(library, "TITLE", "")
-}
-
-/// Writes the numbers into the space set aside, without the library and its lock.
-fn fill(frame: &Frame, reserved: &[Reserved<'_>], path: &Path, durable: bool) -> Result<u64, OutputError> {
-    let _write = profile::span(Stage::Write);
-    let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
-    for Reserved { address, block } in reserved {
-        match block {
-            None => raw::write_row_numbers(&file, *address, frame.rows),
-            Some(block) => raw::write_block(&file, *address, frame, &block.columns, block.dtype),
-        }
-        .map_err(OutputError::io("write", path))?;
-    }
-    if durable {
-        let _sync = profile::span(Stage::Fsync);
-        file.sync_all().map_err(OutputError::io("sync", path))?;
-    }
-    Ok(file.metadata().map_err(OutputError::io("look at", path))?.len())
 }

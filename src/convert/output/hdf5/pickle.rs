@@ -4,8 +4,13 @@
 //! name `numpy._core`, which NumPy before 1.26 does not know. It is Python's
 //! `a = numpy.ndarray((0,), 'O'); a.__setstate__((1, shape, numpy.dtype('O'), False, [cells…]))`: a flat list of
 //! cells, so that equal-length lists among them stay lists.
+//!
+//! The cells of each part of the frame are a piece of it. How long a piece is can be told before it is made, so that
+//! pieces are written where they belong, in any order and by any thread.
 
-use super::super::super::frame::Frame;
+use std::io;
+
+use super::super::super::frame::PartCells;
 use super::super::super::frame::column::{Cell, Column, Tag};
 use super::super::super::frame::part::Part;
 use super::super::super::frame::pickled;
@@ -13,81 +18,87 @@ use super::super::super::frame::pickled;
 /// Cells appended to the list at a time: one long run would keep all of them on the unpickler's stack.
 const RUN: usize = 1000;
 
-/// Ends the state tuple, gives it to the array, stops.
-const FOOTER: &[u8] = b"tb.";
+/// Opens and closes a run.
+const RUN_BYTES: u64 = 2;
 
-/// The pickle of an object array of shape (rows, `columns`), rows first.
-pub(super) fn object_array(frame: &Frame, columns: &[usize]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(capacity(frame, columns));
-    header(&mut out, &[frame.rows, columns.len()]);
-    match columns {
-        [column] => frame.cells(*column).for_each(|(part, cells)| one_column(&mut out, part, cells)),
-        _ => (0..frame.parts.len()).for_each(|part| several_columns(&mut out, frame, columns, part)),
-    }
-    out.extend_from_slice(FOOTER);
+/// Ends the state tuple, gives it to the array, stops.
+pub(super) const FOOTER: &[u8] = b"tb.";
+
+/// The opening of the pickle of an object array of `shape`, up to its first cell.
+pub(super) fn header(shape: &[usize]) -> Vec<u8> {
+    let mut out = b"\x80\x04cnumpy\nndarray\nK\x00\x85X\x01\x00\x00\x00O\x86R(K\x01".to_vec();
+    shape.iter().for_each(|length| pickled::uint(&mut out, *length as u64));
+    out.push(if shape.len() == 1 { 0x85 } else { 0x86 });
+    out.extend_from_slice(b"cnumpy\ndtype\nX\x01\x00\x00\x00O\x85R\x89]");
     out
 }
 
 /// The pickle of a one-dimensional object array without items.
 pub(super) fn empty_array() -> Vec<u8> {
-    let mut out = Vec::new();
-    header(&mut out, &[0]);
-    out.extend_from_slice(FOOTER);
-    out
+    [&header(&[0]), FOOTER].concat()
 }
 
-fn capacity(frame: &Frame, columns: &[usize]) -> usize {
-    let heaps =
-        columns.iter().flat_map(|column| frame.cells(*column)).filter_map(|(_, cells)| cells.map(Column::heap_len));
-    heaps.sum::<usize>() + columns.len() * frame.rows / 64 + 256
+/// How many bytes [`write_piece`] gives for the same arguments.
+pub(super) fn piece_length(cells: &PartCells<'_>, columns: &[usize]) -> u64 {
+    let (rows, absent) = (cells.part.rows(), cells.part.absent());
+    let lengths = columns.iter().map(|column| match cells.column(*column) {
+        Some(cells) => cells.pickled_length(rows, absent),
+        None => rows as u64 * pickled::length_of(&Cell::absent(absent)),
+    });
+    lengths.sum::<u64>() + RUN_BYTES * rows.div_ceil(rows_a_run(columns)) as u64
 }
 
-fn header(out: &mut Vec<u8>, shape: &[usize]) {
-    out.extend_from_slice(b"\x80\x04cnumpy\nndarray\nK\x00\x85X\x01\x00\x00\x00O\x86R(K\x01");
-    shape.iter().for_each(|length| pickled::uint(out, *length as u64));
-    out.push(if shape.len() == 1 { 0x85 } else { 0x86 });
-    out.extend_from_slice(b"cnumpy\ndtype\nX\x01\x00\x00\x00O\x85R\x89]");
-}
-
-fn one_column(out: &mut Vec<u8>, part: &Part, cells: Option<&Column>) {
-    for from in (0..part.rows()).step_by(RUN) {
-        let to = part.rows().min(from + RUN);
+/// Appends the cells of one part of the frame to `out`, rows first; after each run `relief` may take what is there.
+pub(super) fn write_piece(
+    cells: &PartCells<'_>,
+    columns: &[usize],
+    out: &mut Vec<u8>,
+    mut relief: impl FnMut(&mut Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
+    let part = cells.part;
+    let cells: Vec<Option<&Column>> = columns.iter().map(|column| cells.column(*column)).collect();
+    for from in (0..part.rows()).step_by(rows_a_run(columns)) {
+        let rows = from..part.rows().min(from + rows_a_run(columns));
         out.push(b'(');
-        match cells.and_then(|column| column.uniform_text(from, to)) {
-            Some(text) => out.extend_from_slice(text),
-            None => (from..to).for_each(|row| push_cell(out, cells, row, part.absent())),
+        match cells[..] {
+            [column] => one_column(out, part, column, rows),
+            _ => several_columns(out, part, &cells, rows),
         }
         out.push(b'e');
+        relief(out)?;
+    }
+    Ok(())
+}
+
+fn rows_a_run(columns: &[usize]) -> usize {
+    (RUN / columns.len()).max(1)
+}
+
+fn one_column(out: &mut Vec<u8>, part: &Part, column: Option<&Column>, rows: std::ops::Range<usize>) {
+    match column.map(|column| (column, column.uniform_text(rows.start, rows.end))) {
+        Some((_, Some(text))) => out.extend_from_slice(text),
+        Some((column, None)) => column.cells(rows, part.absent()).for_each(|cell| pickled::cell(out, &cell)),
+        None => rows.for_each(|_| pickled::cell(out, &Cell::absent(part.absent()))),
     }
 }
 
-fn several_columns(out: &mut Vec<u8>, frame: &Frame, columns: &[usize], index: usize) {
-    let part = &frame.parts[index];
-    let cells: Vec<Option<&Column>> = columns.iter().map(|column| frame.cells_in(*column, index)).collect();
-    let rows_a_run = (RUN / columns.len()).max(1);
-    for from in (0..part.rows()).step_by(rows_a_run) {
-        let to = part.rows().min(from + rows_a_run);
-        out.push(b'(');
-        for row in from..to {
-            cells.iter().for_each(|column| push_cell(out, *column, row, part.absent()));
+fn several_columns(out: &mut Vec<u8>, part: &Part, columns: &[Option<&Column>], rows: std::ops::Range<usize>) {
+    let nothing = Column::default();
+    let mut columns: Vec<_> =
+        columns.iter().map(|column| column.unwrap_or(&nothing).cells(rows.clone(), part.absent())).collect();
+    for _ in rows {
+        for cells in &mut columns {
+            pickled::cell(out, &cells.next().unwrap_or(Cell::Missing));
         }
-        out.push(b'e');
     }
 }
 
-fn push_cell(out: &mut Vec<u8>, cells: Option<&Column>, row: usize, absent: Tag) {
-    let cell = match cells {
-        Some(column) => column.cell(row, absent),
-        None if absent == Tag::Null => Cell::Null,
-        None => Cell::Missing,
-    };
-    match cell {
-        Cell::Missing => pickled::float(out, f64::NAN),
-        Cell::Null => pickled::none(out),
-        Cell::Bool(value) => pickled::bool(out, value),
-        Cell::Int(value) => pickled::int(out, value),
-        Cell::Uint(value) => pickled::uint(out, value),
-        Cell::Float(value) => pickled::float(out, value),
-        Cell::Pickled(bytes) => out.extend_from_slice(bytes),
+impl Column {
+    /// Bytes of the pickles of `rows` cells, the ones not stored being `absent`.
+    fn pickled_length(&self, rows: usize, absent: Tag) -> u64 {
+        if self.uniform_text(0, rows).is_some() {
+            return self.heap_len() as u64;
+        }
+        self.cells(0..rows, absent).map(|cell| pickled::length_of(&cell)).sum()
     }
 }

@@ -11,6 +11,7 @@ CREATE TABLE job(
   ctime_ns INTEGER NOT NULL,
   state TEXT NOT NULL DEFAULT 'ready',
   attempts INTEGER NOT NULL DEFAULT 0,
+  crashes INTEGER NOT NULL DEFAULT 0,
   run_at TEXT NOT NULL,
   requeued INTEGER NOT NULL DEFAULT 0,
   source_hash BLOB,
@@ -34,7 +35,7 @@ CREATE TABLE job(
   line INTEGER,
   byte INTEGER,
   host TEXT NOT NULL,
-  UNIQUE(path, size, mtime_ns, ctime_ns)
+  UNIQUE(path, size, mtime_ns, ctime_ns, inode)
 ) STRICT;
 
 CREATE INDEX job_path ON job(path);

@@ -6,6 +6,7 @@ use std::sync::{Barrier, Mutex, mpsc};
 
 use rusqlite::Connection;
 
+use super::super::schema::MIGRATIONS;
 use super::super::writer::Durability;
 use super::{admit, arrival, bench, failure, history, publication};
 use crate::ledger::{Disposition, HistoryFilter, JobId, Ledger, LedgerError, SqliteLedger, State};
@@ -164,12 +165,38 @@ fn other_schemas_and_other_programs_are_refused() {
     let set = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     set("PRAGMA user_version = 99");
     let newer =
-        |opened: Result<SqliteLedger, _>| matches!(opened, Err(LedgerError::SchemaNewer { found: 99, known: 1 }));
+        |opened: Result<SqliteLedger, _>| matches!(opened, Err(LedgerError::SchemaNewer { found: 99, known: 3 }));
     assert!(newer(SqliteLedger::open(&path)) && newer(SqliteLedger::open_shared(&path)));
     set("PRAGMA user_version = 0");
-    assert!(matches!(SqliteLedger::open_shared(&path), Err(LedgerError::SchemaOlder { found: 0, known: 1 })));
+    assert!(matches!(SqliteLedger::open_shared(&path), Err(LedgerError::SchemaOlder { found: 0, known: 3 })));
     set("PRAGMA application_id = 1");
     assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::Foreign(_))));
+}
+
+#[test]
+fn a_ledger_of_the_first_schema_is_upgraded_with_all_it_remembers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(MIGRATIONS[0]).unwrap();
+    old.execute_batch(
+        "PRAGMA application_id = 0x6835696e; PRAGMA user_version = 1;
+        INSERT INTO job(path, path_text, device, inode, size, mtime_ns, ctime_ns, state, run_at, seen_at, changed_at, rows,
+            output, source_hash, host)
+        VALUES(CAST('a.json' AS BLOB), 'a.json', 1, 2, 3, 4, 5, 'done', '2026-01-01T00:00:00.000Z',
+            '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', 7, CAST('a.h5' AS BLOB), zeroblob(32), 'h')",
+    )
+    .unwrap();
+    drop(old);
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let record = &history(&ledger, &HistoryFilter::default())[0];
+    assert_eq!((record.rows, record.state, &record.input, &record.compression), (Some(7), State::Done, &None, &None));
+    assert_eq!(ledger.totals().unwrap().rows, 7);
+    let id = admit(&ledger, "b.json", 1).id;
+    ledger.begin(id).unwrap();
+    ledger.publishing(id, &publication(id)).unwrap();
+    let record = ledger.find(Path::new("b.json")).unwrap().unwrap();
+    assert_eq!((record.input.as_deref(), record.compression.as_deref()), (Some("array"), Some("gzip")));
 }
 
 #[test]

@@ -57,6 +57,9 @@ fn publication(id: JobId) -> Publication {
         rows: 10,
         columns: 3,
         bad_records: 1,
+        warnings: Some("[]".to_owned()),
+        input: "array".to_owned(),
+        compression: "gzip".to_owned(),
         wait_s: 0.25,
         convert_s: 0.5,
     }

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{arrival, bench, failure, hash_of, history, publication};
-use crate::ledger::{
-    Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Selection, SqliteLedger, State,
-};
+use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, SqliteLedger, State};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -21,11 +19,12 @@ enum Step {
     Disposed(i64),
     Duplicate(i64, Disposition),
     Failed(i64),
+    Deferred(i64),
     Quarantined(i64, Disposition),
     Release(i64),
     Gone(i64),
-    RequeueAll,
-    Requeue(u8),
+    Crashed(i64),
+    Requeue(Vec<i64>),
     Requeued,
     Reopen,
 }
@@ -36,6 +35,7 @@ struct Row {
     version: u64,
     state: State,
     attempts: u32,
+    crashes: u32,
     disposition: Disposition,
     output: Option<PathBuf>,
     failed_once: bool,
@@ -45,7 +45,8 @@ struct Row {
 impl Row {
     fn new(path: u8, version: u64) -> Self {
         let (state, disposition) = (State::Ready, Disposition::None);
-        Self { path, version, state, attempts: 0, disposition, output: None, failed_once: false, requeued: false }
+        let (attempts, crashes, output) = (0, 0, None);
+        Self { path, version, state, attempts, crashes, disposition, output, failed_once: false, requeued: false }
     }
 }
 
@@ -64,22 +65,19 @@ impl Model {
         self.0.iter().filter(|(_, row)| row.path == path).map(|(&id, _)| id).next_back()
     }
 
-    fn requeue(&mut self, paths: impl Iterator<Item = u8>) -> BTreeSet<i64> {
+    fn requeue(&mut self, ids: &[i64]) -> BTreeSet<i64> {
         let mut answered = BTreeSet::new();
-        for path in paths {
-            let latest = self.latest(path);
-            let stranded = |row: &Row| row.path == path && matches!(row.state, State::Failed | State::Quarantined);
-            for id in self.numbers(stranded) {
-                self.step(id, &State::ALL, |row| {
-                    if Some(id) == latest {
-                        (row.state, row.attempts, row.disposition) = (State::Ready, 0, Disposition::None);
-                        row.requeued = true;
-                    } else {
-                        (row.state, row.disposition, row.requeued) = (State::Gone, Disposition::None, false);
-                    }
-                });
-                answered.insert(id);
-            }
+        for &id in ids {
+            let latest = self.0.get(&id).and_then(|row| self.latest(row.path));
+            let stranded = self.step(id, &[State::Failed, State::Quarantined], |row| {
+                if Some(id) == latest {
+                    (row.state, row.attempts, row.crashes) = (State::Ready, 0, 0);
+                    (row.disposition, row.requeued) = (Disposition::None, true);
+                } else {
+                    (row.state, row.disposition, row.requeued) = (State::Gone, Disposition::None, false);
+                }
+            });
+            answered.extend(stranded.then_some(id));
         }
         answered
     }
@@ -107,11 +105,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => id.clone().prop_map(Step::Disposed),
         2 => (id.clone(), disposition.clone()).prop_map(|(id, d)| Step::Duplicate(id, d)),
         3 => id.clone().prop_map(Step::Failed),
+        2 => id.clone().prop_map(Step::Deferred),
         2 => (id.clone(), disposition).prop_map(|(id, d)| Step::Quarantined(id, d)),
         1 => id.clone().prop_map(Step::Release),
-        2 => id.prop_map(Step::Gone),
-        1 => Just(Step::RequeueAll),
-        1 => (0..4_u8).prop_map(Step::Requeue),
+        2 => id.clone().prop_map(Step::Gone),
+        1 => prop::collection::vec(id.clone(), 0..8).prop_map(Step::Requeue),
+        1 => id.prop_map(Step::Crashed),
         1 => Just(Step::Requeued),
         1 => Just(Step::Reopen),
     ];
@@ -173,6 +172,12 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
             });
             agree(ledger.failed(JobId(id), &failure(), Timestamp::now()), allowed);
         }
+        Step::Deferred(id) => {
+            let allowed = model.step(id, &[Running], |row| {
+                (row.state, row.attempts, row.failed_once) = (Failed, row.attempts - 1, true);
+            });
+            agree(ledger.deferred(JobId(id), &failure(), Timestamp::now()), allowed);
+        }
         Step::Quarantined(id, disposition) => {
             let allowed = model.step(id, &[Ready, Running, Failed, Publishing], |row| {
                 (row.state, row.disposition, row.output) = (Quarantined, disposition, None);
@@ -188,10 +193,16 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
             let allowed = model.step(id, &[Ready, Running, Failed], |row| (row.state, row.requeued) = (Gone, false));
             agree(ledger.gone(JobId(id)), allowed);
         }
-        Step::RequeueAll => assert_eq!(numbers(ledger.requeue(&Selection::Failed)), model.requeue(0..4)),
-        Step::Requeue(path) => {
-            let selection = Selection::Paths(vec![name(path)]);
-            assert_eq!(numbers(ledger.requeue(&selection)), model.requeue(std::iter::once(path)));
+        Step::Crashed(id) => {
+            let allowed = model.step(id, &[Running, Publishing], |row| row.crashes += 1);
+            let counted = ledger.crashed(JobId(id));
+            let row = model.0.get(&id);
+            assert!(counted.as_ref().ok().is_none_or(|told| row.is_some_and(|row| *told == (row.crashes, row.state))));
+            agree(counted.map(drop), allowed);
+        }
+        Step::Requeue(ref ids) => {
+            let jobs: Vec<_> = ids.iter().copied().map(JobId).collect();
+            assert_eq!(numbers(ledger.requeue(&jobs)), model.requeue(ids));
         }
         Step::Requeued => assert_eq!(numbers(ledger.requeued()), model.take_requeued()),
         Step::Reopen => {}
@@ -209,7 +220,7 @@ fn arrive(path: u8, version: u64, ledger: &SqliteLedger, model: &mut Model) {
         Admission::New(job) => (true, job),
         Admission::Known(job) => (false, job),
     };
-    let back = |row: &mut Row| (row.state, row.attempts) = (State::Ready, 0);
+    let back = |row: &mut Row| (row.state, row.attempts, row.crashes) = (State::Ready, 0, 0);
     if let Some(id) = known {
         assert_eq!((id, model.step(id, &[State::Gone], back)), (job.id.0, is_new));
     } else {

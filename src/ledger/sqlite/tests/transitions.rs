@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{admit, arrival, bench, failure, hash_of, history, ids, publication};
-use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Previous, Selection, State};
+use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Previous, State};
 
 fn state_of(ledger: &dyn Ledger, path: &str) -> State {
     ledger.find(Path::new(path)).unwrap().unwrap().state
@@ -69,9 +69,19 @@ fn a_device_that_got_another_number_is_still_the_same_version() {
     let bench = bench();
     admit(&bench.ledger, "a.json", 1);
     let mut moved = arrival("a.json", 1);
-    (moved.identity.device, moved.identity.inode) = (u64::MAX, 1 << 63);
+    moved.identity.device = u64::MAX;
     let again = bench.ledger.arrive(&[moved.clone()]).unwrap();
     assert!(matches!(&again[0], Admission::Known(job) if job.identity == moved.identity));
+}
+
+#[test]
+fn another_file_of_the_same_length_within_one_tick_of_the_clock_is_another_version() {
+    let bench = bench();
+    admit(&bench.ledger, "a.json", 1);
+    let mut other = arrival("a.json", 1);
+    other.identity.inode = 1 << 63;
+    let admitted = bench.ledger.arrive(&[other.clone()]).unwrap();
+    assert!(matches!(&admitted[0], Admission::New(job) if job.identity == other.identity));
 }
 
 #[test]
@@ -154,9 +164,8 @@ fn retry_in_another_process_reaches_the_agent_once() {
     agent.quarantined(stuck, &failure(), Disposition::None).unwrap();
     agent.failed(waits, &failure(), Timestamp::MAX).unwrap();
     assert!(agent.requeued().unwrap().is_empty());
-    let only = Selection::Paths(vec!["b.json".into(), "none.json".into()]);
-    assert_eq!(ids(&person.requeue(&only).unwrap()), [waits]);
-    assert_eq!(ids(&person.requeue(&Selection::Failed).unwrap()), [stale, stuck]);
+    assert_eq!(ids(&person.requeue(&[waits, JobId(99)]).unwrap()), [waits]);
+    assert_eq!(ids(&person.requeue(&[stale, stuck, waits]).unwrap()), [stale, stuck]);
     let tally = agent.totals().unwrap();
     assert_eq!((tally.count(State::Gone), tally.count(State::Quarantined)), (1, 0), "the older version is past");
     let taken = agent.requeued().unwrap();

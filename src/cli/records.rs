@@ -1,0 +1,70 @@
+//! Options that say how the text of a source becomes records: what `[records]` says for the agent.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{ExitCode, load};
+use crate::config::{Config, Input, Nested, OnBadRecord, TypeHint};
+use crate::convert::Options;
+
+/// Options of the verbs that read sources.
+#[derive(Debug, Args)]
+pub(super) struct RecordOptions {
+    /// Take limits, key and [records] from this configuration file; the options here go before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What the files hold: lines, one record each; document, an array of records or objects; or auto, whichever the
+    /// first line looks like [default: auto]
+    #[arg(long, value_name = "SHAPE", value_parser = input)]
+    input: Option<Input>,
+    /// What a bad record does: reject-file refuses its file, skip leaves it out and writes it to NAME.bad.ndjson
+    /// [default: reject-file]
+    #[arg(long, value_name = "WHAT", value_parser = on_bad_record)]
+    on_bad_record: Option<OnBadRecord>,
+    /// What becomes of arrays and objects inside records: object, json (text) or flatten (columns named a.b)
+    /// [default: object]
+    #[arg(long, value_name = "WHAT", value_parser = nested)]
+    nested: Option<Nested>,
+    /// The dtype that a column (or a glob of columns) is to have: int64, uint64, float64, bool, string, datetime,
+    /// datetime:s|ms|us|ns, datetime:FORMAT or nullable-int; may be given several times
+    #[arg(long = "type", value_name = "COLUMN=DTYPE", value_parser = type_hint)]
+    types: Vec<(String, TypeHint)>,
+}
+
+impl RecordOptions {
+    /// The options of one of `workers` conversions at a time: those of the configuration file, if there is one, and these.
+    pub(super) fn options(&self, workers: usize) -> Result<Options, ExitCode> {
+        let config = match &self.config {
+            Some(file) => load(file)?,
+            None => Config::new(PathBuf::new(), PathBuf::new()),
+        };
+        let mut options = Options::from_config(&config, workers);
+        let records = &mut options.records;
+        records.input = self.input.unwrap_or(records.input);
+        records.on_bad_record = self.on_bad_record.unwrap_or(records.on_bad_record);
+        records.nested = self.nested.unwrap_or(records.nested);
+        // The first hint that names a column decides.
+        records.types = self.types.iter().cloned().chain(std::mem::take(&mut records.types)).collect();
+        Ok(options)
+    }
+}
+
+fn input(word: &str) -> Result<Input, String> {
+    Input::parse(word).ok_or_else(|| "write auto, lines or document".to_owned())
+}
+
+fn on_bad_record(word: &str) -> Result<OnBadRecord, String> {
+    OnBadRecord::parse(word).ok_or_else(|| "write reject-file or skip".to_owned())
+}
+
+fn nested(word: &str) -> Result<Nested, String> {
+    Nested::parse(word).ok_or_else(|| "write object, json or flatten".to_owned())
+}
+
+fn type_hint(text: &str) -> Result<(String, TypeHint), String> {
+    let (column, word) = text.rsplit_once('=').ok_or("write COLUMN=DTYPE, as price=float64")?;
+    let hint = TypeHint::parse(word).ok_or_else(|| format!("{word:?} is no dtype"))?;
+    globset::Glob::new(column).map_err(|error| format!("{column:?} is not a glob ({})", error.kind()))?;
+    Ok((column.to_owned(), hint))
+}

@@ -1,0 +1,204 @@
+//! The cells of a column as a hint wants them.
+
+use super::super::column::{Cell, Column, Tag};
+use super::super::{pickled, warnings::is_exact};
+use super::moment;
+use crate::config::{Moment, TypeHint};
+
+/// What became of a column.
+pub(super) struct Cast {
+    /// The cells as the hint wants them; where one does not fit, an absent one.
+    pub(super) column: Column,
+    /// The rows that do not fit, and why.
+    pub(super) misfits: Vec<(usize, String)>,
+    /// The first row whose integer is no float exactly.
+    pub(super) rounded: Option<usize>,
+}
+
+/// A cell as the hint wants it.
+enum Fitting {
+    Word(Tag, u64),
+    Text(Vec<u8>),
+}
+
+/// `None` if the value does not fit.
+type Fit = Option<Fitting>;
+
+/// Makes `rows` cells of `column` what `hint` says.
+pub(super) fn column(column: &Column, rows: usize, absent: Tag, hint: &TypeHint) -> Cast {
+    let mut cast = Cast { column: Column::with_capacity(rows), misfits: Vec::new(), rounded: None };
+    // The first point in time decides whether there is a zone.
+    let mut zone = None;
+    for (row, cell) in column.cells(0..rows, absent).enumerate() {
+        let tag = if row < column.len() { column.tag(row) } else { absent };
+        if *hint == TypeHint::Float64 && cast.rounded.is_none() && is_rounded(&cell) {
+            cast.rounded = Some(row);
+        }
+        let fit = fit(&cell, tag, hint).filter(|fitting| same_zone(fitting, &mut zone));
+        match fit {
+            Some(Fitting::Word(tag, word)) => cast.column.push_word(tag, word),
+            Some(Fitting::Text(utf8)) => cast.column.push_heap(kept(tag), |heap| pickled::text(heap, &utf8)),
+            None => {
+                cast.column.push_word(absent, 0);
+                cast.misfits.push((row, format!("{} does not fit {hint}{}", shown(&cell, tag), advice(&cell, hint))));
+            }
+        }
+    }
+    cast
+}
+
+fn fit(cell: &Cell<'_>, tag: Tag, hint: &TypeHint) -> Fit {
+    match hint {
+        TypeHint::Int64 => Some(Fitting::Word(Tag::Int, integer(cell, tag)?.cast_unsigned())),
+        TypeHint::Uint64 => Some(Fitting::Word(Tag::Uint, unsigned(cell, tag)?)),
+        TypeHint::Float64 => float(cell, tag),
+        TypeHint::Bool => Some(Fitting::Word(Tag::Bool, u64::from(boolean(cell, tag)?))),
+        TypeHint::String => string(cell, tag),
+        TypeHint::Datetime(form) => time(cell, tag, form),
+        TypeHint::NullableInt if is_absent(cell) => Some(Fitting::Word(Tag::Null, 0)),
+        TypeHint::NullableInt => Some(Fitting::Word(Tag::Int, integer(cell, tag)?.cast_unsigned())),
+    }
+}
+
+fn is_absent(cell: &Cell<'_>) -> bool {
+    matches!(cell, Cell::Null | Cell::Missing)
+}
+
+/// The text of a cell that is one.
+fn text_of<'c>(cell: &Cell<'c>, tag: Tag) -> Option<&'c str> {
+    match (cell, tag) {
+        (Cell::Pickled(pickle), Tag::Text) => std::str::from_utf8(pickled::text_in(pickle)).ok(),
+        _ => None,
+    }
+}
+
+fn integer(cell: &Cell<'_>, tag: Tag) -> Option<i64> {
+    match cell {
+        Cell::Int(value) => Some(*value),
+        Cell::Float(value) => whole(*value),
+        _ => text_of(cell, tag)?.parse().ok(),
+    }
+}
+
+/// A float without a fraction, within `i64`.
+#[expect(clippy::cast_possible_truncation, reason = "checked before")]
+fn whole(value: f64) -> Option<i64> {
+    const BOUND: f64 = 9_223_372_036_854_775_808.0;
+    (value.fract() == 0.0 && (-BOUND..BOUND).contains(&value)).then_some(value as i64)
+}
+
+fn unsigned(cell: &Cell<'_>, tag: Tag) -> Option<u64> {
+    match cell {
+        Cell::Uint(value) => Some(*value),
+        Cell::Int(_) | Cell::Float(_) => u64::try_from(integer(cell, tag)?).ok(),
+        _ => text_of(cell, tag)?.parse().ok(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "as pandas does it; a warning tells of lost digits")]
+fn float(cell: &Cell<'_>, tag: Tag) -> Fit {
+    let value = match cell {
+        Cell::Null | Cell::Missing => return Some(Fitting::Word(Tag::Missing, 0)),
+        Cell::Float(value) => *value,
+        Cell::Int(value) => *value as f64,
+        Cell::Uint(value) => *value as f64,
+        Cell::Pickled(pickle) if tag == Tag::BigInt => decimal_of(pickle).parse().ok()?,
+        _ => text_of(cell, tag)?.parse().ok()?,
+    };
+    Some(if value.is_nan() { Fitting::Word(Tag::Missing, 0) } else { Fitting::Word(Tag::Float, value.to_bits()) })
+}
+
+fn is_rounded(cell: &Cell<'_>) -> bool {
+    match cell {
+        Cell::Int(value) => !is_exact(value.unsigned_abs()),
+        Cell::Uint(value) => !is_exact(*value),
+        _ => false,
+    }
+}
+
+fn boolean(cell: &Cell<'_>, tag: Tag) -> Option<bool> {
+    match cell {
+        Cell::Bool(value) => Some(*value),
+        Cell::Int(0) => Some(false),
+        Cell::Int(1) => Some(true),
+        _ => match text_of(cell, tag)? {
+            "true" | "True" | "1" => Some(true),
+            "false" | "False" | "0" => Some(false),
+            _ => None,
+        },
+    }
+}
+
+fn string(cell: &Cell<'_>, tag: Tag) -> Fit {
+    let text = match cell {
+        Cell::Null | Cell::Missing => return Some(Fitting::Word(Tag::Null, 0)),
+        Cell::Pickled(pickle) if matches!(tag, Tag::Text | Tag::WildText) => pickled::text_in(pickle).to_vec(),
+        Cell::Pickled(pickle) if tag == Tag::BigInt => decimal_of(pickle).as_bytes().to_vec(),
+        Cell::Pickled(_) => return None,
+        Cell::Bool(value) => value.to_string().into_bytes(),
+        Cell::Int(value) => value.to_string().into_bytes(),
+        Cell::Uint(value) => value.to_string().into_bytes(),
+        Cell::Float(value) => pickled::float_text(*value).into_bytes(),
+    };
+    Some(Fitting::Text(text))
+}
+
+/// A text that is no Unicode stays known as such.
+fn kept(tag: Tag) -> Tag {
+    if tag == Tag::WildText { Tag::WildText } else { Tag::Text }
+}
+
+fn time(cell: &Cell<'_>, tag: Tag, form: &Moment) -> Fit {
+    if is_absent(cell) {
+        return Some(Fitting::Word(Tag::Missing, 0));
+    }
+    let (nanoseconds, zoned) = match (form, cell) {
+        (Moment::Epoch(unit), Cell::Int(count)) => (count.checked_mul(*unit)?, false),
+        (Moment::Epoch(unit), Cell::Float(count)) => (moment::of_float(*count, *unit)?, false),
+        _ => moment::of_text(text_of(cell, tag)?, form)?,
+    };
+    // The least of all stands for no time at all.
+    let fits = nanoseconds != i64::MIN;
+    fits.then_some(Fitting::Word(if zoned { Tag::TimeUtc } else { Tag::Time }, nanoseconds.cast_unsigned()))
+}
+
+fn same_zone(fitting: &Fitting, zone: &mut Option<Tag>) -> bool {
+    match fitting {
+        Fitting::Word(tag @ (Tag::Time | Tag::TimeUtc), _) => *zone.get_or_insert(*tag) == *tag,
+        _ => true,
+    }
+}
+
+/// A pickled big integer is `L`, its decimal digits, and `L` with a line feed.
+fn decimal_of(pickle: &[u8]) -> &str {
+    let digits = pickle.strip_prefix(b"L").and_then(|rest| rest.strip_suffix(b"L\n")).unwrap_or_default();
+    std::str::from_utf8(digits).unwrap_or_default()
+}
+
+/// The value for a message, shortened.
+fn shown(cell: &Cell<'_>, tag: Tag) -> String {
+    let whole = match cell {
+        Cell::Missing => "a missing value".to_owned(),
+        Cell::Null => "null".to_owned(),
+        Cell::Bool(value) => value.to_string(),
+        Cell::Int(value) => value.to_string(),
+        Cell::Uint(value) => value.to_string(),
+        Cell::Float(value) => pickled::float_text(*value),
+        Cell::Pickled(pickle) if tag == Tag::BigInt => decimal_of(pickle).to_owned(),
+        Cell::Pickled(_) if tag == Tag::Nested => "a list or object".to_owned(),
+        Cell::Pickled(pickle) => format!("the text {:?}", String::from_utf8_lossy(pickled::text_in(pickle))),
+    };
+    match whole.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &whole[..end]),
+        None => whole,
+    }
+}
+
+fn advice(cell: &Cell<'_>, hint: &TypeHint) -> &'static str {
+    match (cell, hint) {
+        (Cell::Null | Cell::Missing, TypeHint::Int64) => "; nullable-int and float64 take it",
+        (Cell::Null | Cell::Missing, TypeHint::Uint64) => "; float64 takes it",
+        (Cell::Pickled(_), TypeHint::String) => "; `records.nested` = \"json\" makes text of it",
+        _ => "",
+    }
+}

@@ -1,0 +1,47 @@
+//! What a frame is, column by column, without its values.
+
+use serde::Serialize;
+
+use super::Frame;
+use super::column::Tag;
+use super::summary::ColumnSummary;
+
+/// One column of a frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ColumnSchema {
+    /// Its label.
+    pub name: String,
+    /// Its dtype in pandas 3: `bool`, `int64`, `uint64`, `float64`, `str`, `object`, `datetime64[ns]`,
+    /// `datetime64[ns, UTC]` or `Int64`.
+    pub dtype: &'static str,
+    /// Records with a value other than null.
+    pub values: u64,
+    /// Records with null.
+    pub null: u64,
+    /// Records without the key, or with the word `NaN`.
+    pub missing: u64,
+}
+
+impl Frame {
+    /// All columns, in order.
+    pub(crate) fn schema(&self) -> Vec<ColumnSchema> {
+        (0..self.columns.len()).map(|index| self.column_schema(index)).collect()
+    }
+
+    fn column_schema(&self, index: usize) -> ColumnSchema {
+        let (mut null, mut missing) = (0, 0);
+        for (part, summary) in self.summaries(index) {
+            let absent = || ColumnSummary::absent(part.rows(), part.absent());
+            let summary = summary.cloned().unwrap_or_else(absent);
+            null += summary.count(Tag::Null);
+            missing += summary.count(Tag::Missing);
+        }
+        ColumnSchema {
+            name: self.label(index),
+            dtype: self.columns[index].dtype.name(),
+            values: self.rows as u64 - null - missing,
+            null,
+            missing,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Which columns are stored together, and how many bytes each block takes: all that is to be known before the library is
+//! asked for space.
+
+use super::super::super::ConvertError;
+use super::super::super::defect::Defect;
+use super::super::super::frame::Frame;
+use super::super::super::frame::dtype::Dtype;
+use super::super::super::profile::{self, Stage};
+use super::pickle;
+
+/// A pickle of this many bytes and more is stored in eight-byte words, because HDF5 keeps 32 bits of a row's length.
+const WORDS_FROM: u64 = u32::MAX as u64;
+/// The longest pickle that HDF5 can hold so.
+const LONGEST_PICKLE: u64 = 8 * WORDS_FROM;
+
+/// Columns that are stored together.
+pub(super) struct Block {
+    pub(super) dtype: Dtype,
+    pub(super) columns: Vec<usize>,
+    /// For text and objects.
+    pub(super) pickle: Option<PickleSize>,
+}
+
+/// How many bytes a block's pickle takes.
+pub(super) struct PickleSize {
+    /// Its opening, up to the first cell.
+    pub(super) header: Vec<u8>,
+    /// Bytes for the cells of each part of the frame.
+    pub(super) pieces: Vec<u64>,
+    /// Bytes of the whole, padding included.
+    pub(super) length: u64,
+    /// Whether the length is counted in words of eight bytes.
+    pub(super) words: bool,
+}
+
+/// The blocks of `frame`: one for each numeric dtype, one for each column of text, of points in time with a zone and of
+/// nullable integers, one for all object columns.
+pub(super) fn of(frame: &Frame) -> Result<Vec<Block>, ConvertError> {
+    let of = |dtype: Dtype| -> Vec<usize> {
+        (0..frame.columns.len()).filter(|index| frame.columns[*index].dtype == dtype).collect()
+    };
+    let mut blocks = Vec::new();
+    for dtype in [Dtype::Float64, Dtype::Int64, Dtype::Uint64, Dtype::Bool, Dtype::Datetime] {
+        blocks.push(Block { dtype, columns: of(dtype), pickle: None });
+    }
+    for dtype in [Dtype::DatetimeUtc, Dtype::Str, Dtype::NullableInt] {
+        blocks.extend(of(dtype).into_iter().map(|column| Block { dtype, columns: vec![column], pickle: None }));
+    }
+    blocks.push(Block { dtype: Dtype::Object, columns: of(Dtype::Object), pickle: None });
+    blocks.retain(|block| !block.columns.is_empty());
+    measure_pickles(frame, &mut blocks)?;
+    Ok(blocks)
+}
+
+/// Tells how long the pickles of the blocks are that have one. Each part is looked at once, for all of them.
+fn measure_pickles(frame: &Frame, blocks: &mut [Block]) -> Result<(), ConvertError> {
+    let pickled = |block: &&mut Block| matches!(block.dtype, Dtype::Str | Dtype::NullableInt | Dtype::Object);
+    let mut pickled: Vec<&mut Block> = blocks.iter_mut().filter(pickled).collect();
+    if pickled.is_empty() {
+        return Ok(());
+    }
+    let _encode = profile::span(Stage::Encode);
+    let lengths = |part: usize| {
+        let cells = frame.cells_of(part).map_err(ConvertError::Spill)?;
+        Ok(pickled.iter().map(|block| pickle::piece_length(&cells, &block.columns)).collect())
+    };
+    let lengths: Vec<Vec<u64>> = (0..frame.parts.len()).map(lengths).collect::<Result<_, ConvertError>>()?;
+    for (number, block) in pickled.iter_mut().enumerate() {
+        let pieces = lengths.iter().map(|part| part[number]).collect();
+        block.pickle = Some(pickle_size(frame, block, pieces)?);
+    }
+    Ok(())
+}
+
+fn pickle_size(frame: &Frame, block: &Block, pieces: Vec<u64>) -> Result<PickleSize, Defect> {
+    // pandas takes a `value_type` for one-dimensional arrays only.
+    let flat = block.dtype == Dtype::NullableInt;
+    let shape = [frame.rows, block.columns.len()];
+    let header = pickle::header(if flat { &shape[..1] } else { &shape });
+    let exact = header.len() as u64 + pieces.iter().sum::<u64>() + pickle::FOOTER.len() as u64;
+    let words = exact >= WORDS_FROM;
+    // Bytes behind the end of a pickle are not read.
+    let length = if words { exact.next_multiple_of(8) } else { exact };
+    if length > LONGEST_PICKLE {
+        let label = frame.label(block.columns[0]);
+        let what = format!("column `{label}` needs {length} bytes, more than HDF5 can hold");
+        return Err(Defect::too_large_for_format(what));
+    }
+    Ok(PickleSize { header, pieces, length, words })
+}

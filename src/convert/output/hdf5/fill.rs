@@ -1,0 +1,246 @@
+//! The bytes of the blocks, written straight into the file where HDF5 set their space aside: no library, no lock. Each
+//! part of the frame knows where its cells belong, so that parts are written in any order and by any thread.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::super::super::PARALLEL_BYTES;
+use super::super::super::frame::column::{Cell, Column, Tag};
+use super::super::super::frame::dtype::Dtype;
+use super::super::super::frame::part::Part;
+use super::super::super::frame::{Frame, PartCells};
+use super::super::super::profile::{self, Stage};
+use super::blocks::{Block, PickleSize};
+use super::pickle;
+
+/// Rows made ready at a time: a tile of a few columns stays in the cache.
+const TILE_ROWS: usize = 8192;
+/// Bytes of a pickle that are collected before they are written.
+const PICKLE_BYTES: usize = 256 << 10;
+
+/// Where in the file what has no content yet is.
+#[derive(Default)]
+pub(super) struct Addresses {
+    /// The row numbers.
+    pub(super) rows: Option<u64>,
+    /// The values of each block; `None` if they are written already.
+    pub(super) blocks: Vec<Option<u64>>,
+}
+
+/// Writes everything that has a place in `addresses`.
+pub(super) fn write(file: &File, frame: &Frame, blocks: &[Block], addresses: &Addresses) -> io::Result<()> {
+    let mut first_row = 0;
+    let mut starts = Vec::with_capacity(frame.parts.len());
+    for part in &frame.parts {
+        starts.push(first_row);
+        first_row += part.rows();
+    }
+    let mut pickles: Vec<PickleWriter<'_>> = Vec::new();
+    for (block, address) in blocks.iter().zip(&addresses.blocks) {
+        if let (Some(size), Some(address)) = (&block.pickle, address) {
+            let writer = PickleWriter::new(size, &block.columns, *address);
+            writer.frame_of_pieces(file)?;
+            pickles.push(writer);
+        }
+    }
+    let write_part = |part: usize| {
+        let _write = profile::span(Stage::Write);
+        let cells = frame.cells_of(part)?;
+        if let Some(address) = addresses.rows {
+            write_row_numbers(file, address, starts[part]..starts[part] + frame.parts[part].rows())?;
+        }
+        for (block, address) in blocks.iter().zip(&addresses.blocks) {
+            if let (None, Some(address)) = (&block.pickle, address) {
+                write_numbers(file, *address, &cells, block, starts[part])?;
+            }
+        }
+        pickles.iter().try_for_each(|pickle| pickle.write_piece(file, &cells, part))
+    };
+    if first_row as u64 * frame.columns.len() as u64 * 8 < PARALLEL_BYTES {
+        (0..frame.parts.len()).try_for_each(write_part)
+    } else {
+        let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
+        (0..frame.parts.len()).into_par_iter().try_for_each(|part| here.during(|| write_part(part)))
+    }
+}
+
+/// Writes the row numbers `rows` where those of the frame begin at `address`.
+fn write_row_numbers(file: &File, address: u64, rows: std::ops::Range<usize>) -> io::Result<()> {
+    let mut tile = Vec::with_capacity(TILE_ROWS.min(rows.len()));
+    for from in rows.clone().step_by(TILE_ROWS) {
+        tile.clear();
+        tile.extend((from..rows.end.min(from + TILE_ROWS)).map(|row| (row as u64).to_le()));
+        file.write_all_at(bytemuck::cast_slice(&tile), address + 8 * from as u64)?;
+    }
+    Ok(())
+}
+
+fn width(dtype: Dtype) -> usize {
+    if dtype == Dtype::Bool { 1 } else { 8 }
+}
+
+/// Writes one part of a numeric block: row by row, as pandas has them.
+fn write_numbers(file: &File, address: u64, cells: &PartCells<'_>, block: &Block, first_row: usize) -> io::Result<()> {
+    let Block { dtype, columns, .. } = block;
+    let (part, dtype) = (cells.part, *dtype);
+    let cells: Vec<Option<&Column>> = columns.iter().map(|column| cells.column(*column)).collect();
+    let start = address + (first_row * columns.len() * width(dtype)) as u64;
+    if dtype != Dtype::Bool
+        && cfg!(target_endian = "little")
+        && let [Some(column)] = cells[..]
+        && let Some(words) = column.uniform_words(tag_of(dtype), part.rows())
+    {
+        return file.write_all_at(bytemuck::cast_slice(words), start);
+    }
+    let mut words = vec![0u64; TILE_ROWS.min(part.rows()) * cells.len()];
+    let mut flags = Vec::new();
+    for from in (0..part.rows()).step_by(TILE_ROWS) {
+        let rows = from..part.rows().min(from + TILE_ROWS);
+        let tile = &mut words[..rows.len() * cells.len()];
+        let encode = profile::span(Stage::Encode);
+        for (index, column) in cells.iter().enumerate() {
+            fill(tile, index, cells.len(), *column, part, rows.clone(), dtype);
+        }
+        drop(encode);
+        let at = start + (from * cells.len() * width(dtype)) as u64;
+        if dtype == Dtype::Bool {
+            flags.clear();
+            flags.extend(tile.iter().map(|word| u8::from(*word != 0)));
+            file.write_all_at(&flags, at)?;
+        } else {
+            file.write_all_at(bytemuck::cast_slice(tile), at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts one column's `rows` into its place in the tile.
+fn fill(
+    tile: &mut [u64],
+    index: usize,
+    stride: usize,
+    column: Option<&Column>,
+    part: &Part,
+    rows: std::ops::Range<usize>,
+    dtype: Dtype,
+) {
+    let places = tile[index..].iter_mut().step_by(stride);
+    match column.map(|column| (column, column.uniform_words(tag_of(dtype), part.rows()))) {
+        Some((_, Some(words))) => places.zip(&words[rows]).for_each(|(place, word)| *place = word.to_le()),
+        Some((column, None)) => {
+            let cells = column.cells(rows, part.absent());
+            places.zip(cells).for_each(|(place, cell)| *place = word_of(cell, dtype).to_le());
+        }
+        None => places.for_each(|place| *place = word_of(Cell::Missing, dtype).to_le()),
+    }
+}
+
+/// The kind of cell whose word is the value on disk.
+fn tag_of(dtype: Dtype) -> Tag {
+    match dtype {
+        Dtype::Bool => Tag::Bool,
+        Dtype::Int64 => Tag::Int,
+        Dtype::Uint64 => Tag::Uint,
+        Dtype::Datetime => Tag::Time,
+        Dtype::DatetimeUtc => Tag::TimeUtc,
+        Dtype::Float64 | Dtype::Str | Dtype::Object | Dtype::NullableInt => Tag::Float,
+    }
+}
+
+/// An integer in a float column is rounded half to even, as Python does it: above 2^53 digits are lost, and the user
+/// is told.
+#[expect(clippy::cast_precision_loss, reason = "the reference's own conversion")]
+fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
+    match (cell, dtype) {
+        (Cell::Int(value), Dtype::Float64) => (value as f64).to_bits(),
+        (Cell::Uint(value), Dtype::Float64) => (value as f64).to_bits(),
+        (Cell::Float(value), _) => value.to_bits(),
+        // No point in time: pandas' NaT.
+        (Cell::Missing | Cell::Null, Dtype::Datetime | Dtype::DatetimeUtc) => i64::MIN.cast_unsigned(),
+        (Cell::Int(value), _) => value.cast_unsigned(),
+        (Cell::Uint(value), _) => value,
+        (Cell::Bool(value), _) => u64::from(value),
+        (Cell::Missing | Cell::Null | Cell::Pickled(_), _) => f64::NAN.to_bits(),
+    }
+}
+
+/// A pickle in a global heap collection of its own, which is how HDF5 keeps the content of a variable-length row:
+/// a header, one object with a header of its own, padded to eight bytes (HDF5 File Format Specification, III.E).
+struct PickleWriter<'b> {
+    size: &'b PickleSize,
+    columns: &'b [usize],
+    collection: u64,
+    /// Where the piece of each part begins, and where the last one ends.
+    pieces: Vec<u64>,
+}
+
+/// Bytes of both headers.
+const HEAP_HEADERS: u64 = 32;
+
+/// Bytes of the collection that holds a pickle of so many bytes and nothing else. HDF5 wants 4096 at least, which every
+/// pickle has that is written here.
+pub(super) fn heap_bytes(pickle: u64) -> u64 {
+    HEAP_HEADERS + pickle.next_multiple_of(8)
+}
+
+/// The element of a variable-length dataset that stands for the only object of the collection at `address`.
+pub(super) fn heap_reference(length: u32, address: u64) -> [u8; 16] {
+    let mut element = [0; 16];
+    element[..4].copy_from_slice(&length.to_le_bytes());
+    element[4..12].copy_from_slice(&address.to_le_bytes());
+    element[12] = 1;
+    element
+}
+
+impl<'b> PickleWriter<'b> {
+    fn new(size: &'b PickleSize, columns: &'b [usize], collection: u64) -> Self {
+        let mut at = collection + HEAP_HEADERS + size.header.len() as u64;
+        let mut pieces = vec![at];
+        for piece in &size.pieces {
+            at += piece;
+            pieces.push(at);
+        }
+        Self { size, columns, collection, pieces }
+    }
+
+    /// Writes everything but the pieces.
+    fn frame_of_pieces(&self, file: &File) -> io::Result<()> {
+        let mut opening = b"GCOL\x01\0\0\0".to_vec();
+        let total = heap_bytes(self.size.length);
+        opening.extend_from_slice(&total.to_le_bytes());
+        // Object 1, referred to once.
+        opening.extend_from_slice(&[1, 0, 1, 0, 0, 0, 0, 0]);
+        opening.extend_from_slice(&self.size.length.to_le_bytes());
+        opening.extend_from_slice(&self.size.header);
+        file.write_all_at(&opening, self.collection)?;
+        let last = self.pieces.last().copied().unwrap_or(self.collection);
+        let mut ending = pickle::FOOTER.to_vec();
+        ending.resize(usize::try_from(self.collection + total - last).unwrap_or(ending.len()), 0);
+        file.write_all_at(&ending, last)
+    }
+
+    /// Writes the cells of one part of the frame.
+    fn write_piece(&self, file: &File, cells: &PartCells<'_>, part: usize) -> io::Result<()> {
+        let _encode = profile::span(Stage::Encode);
+        let mut at = self.pieces[part];
+        let mut out = Vec::with_capacity(PICKLE_BYTES);
+        let mut flush = |out: &mut Vec<u8>| {
+            let _write = profile::span(Stage::Write);
+            file.write_all_at(out, at)?;
+            at += out.len() as u64;
+            out.clear();
+            Ok::<(), io::Error>(())
+        };
+        let relief = |out: &mut Vec<u8>| if out.len() >= PICKLE_BYTES { flush(out) } else { Ok(()) };
+        pickle::write_piece(cells, self.columns, &mut out, relief)?;
+        flush(&mut out)?;
+        if at == self.pieces[part + 1] {
+            Ok(())
+        } else {
+            Err(io::Error::other("internal error: a pickle has not the length that was computed for it"))
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The records of one batch, one after the other, each to the parser that it is for.
+
+use std::collections::BTreeMap;
+
+use super::super::bad_records::BadRecord;
+use super::super::defect::Defect;
+use super::super::frame::part::Part;
+use super::super::input::{Batch, Ending, Place, break_length, count_lines, first_line_end};
+use super::ParsePlan;
+use super::fast::{FastParser, Text};
+use super::slow::SlowParser;
+use crate::config::Nested;
+
+/// Parses the records of one batch.
+pub(super) struct RecordParser<'b> {
+    batch: &'b Batch,
+    text: Text<'b>,
+    /// Whether the batch is UTF-8; if not, the exact parser finds the place.
+    unicode: bool,
+    fast: FastParser,
+    slow: SlowParser,
+    plan: &'b ParsePlan,
+    /// Records that are known to be bad, by where they begin.
+    known: &'b BTreeMap<usize, Defect>,
+    part: Part,
+    /// Where each record begins, if bad ones are left out.
+    starts: Vec<usize>,
+}
+
+impl<'b> RecordParser<'b> {
+    /// A parser of the records of `batch`; those of `known` are bad, by where they begin.
+    pub(super) fn new(batch: &'b Batch, plan: &'b ParsePlan, known: &'b BTreeMap<usize, Defect>) -> Self {
+        let records = &batch.bytes[..batch.end];
+        let part = match &batch.records {
+            None => Part::new(batch.first_line, plan.kind),
+            Some(spans) => Part::of_records(spans.iter().map(|span| span.line).collect(), plan.kind),
+        };
+        Self {
+            batch,
+            text: Text {
+                bytes: &batch.bytes,
+                end: batch.end,
+                clean: is_clean(records),
+                breaks: batch.records.is_some(),
+            },
+            unicode: simdutf8::basic::from_utf8(records).is_ok(),
+            fast: FastParser::new(plan.depth, plan.nested == Nested::Object),
+            slow: SlowParser::default(),
+            plan,
+            known,
+            part,
+            starts: Vec::new(),
+        }
+    }
+
+    /// Leaves every record to the other parsers, so that they can be compared.
+    #[cfg(test)]
+    pub(super) fn without_fast_path(mut self) -> Self {
+        self.unicode = false;
+        self
+    }
+
+    /// Parses all records, and tells where each of those begins that are in the part, if bad ones are left out.
+    pub(super) fn all(mut self) -> Result<(Part, Vec<usize>), Defect> {
+        let records = match &self.batch.records {
+            Some(spans) => {
+                for span in spans {
+                    self.text.end = span.end;
+                    let place = Place { start: span.start, end: span.end, ended_by: Ending::Structure };
+                    self.record(span.start, |_| place)?;
+                }
+                spans.len()
+            }
+            None => {
+                let mut start = 0;
+                while start < self.batch.end {
+                    let end = self.record(start, |text| line_at(text, start))?;
+                    start = end + break_length(&self.batch.bytes[end..self.batch.end]);
+                }
+                lines_in(&self.batch.bytes[..self.batch.end])
+            }
+        };
+        if self.part.lines() == records {
+            Ok((self.part, self.starts))
+        } else {
+            Err(Defect::internal("records taken, records left out and blank lines are not all there are"))
+        }
+    }
+
+    /// Parses the record that begins at `start`, or leaves it out, and tells where it ends; `place` finds that where the
+    /// fast path did not.
+    #[inline]
+    fn record(&mut self, start: usize, place: impl FnOnce(&Text<'_>) -> Place) -> Result<usize, Defect> {
+        let may_be_long = (self.text.end - start) as u64 > self.plan.record_bytes;
+        let at_once = self.unicode && !may_be_long && self.known.is_empty();
+        let fast = if at_once { self.fast.record(&self.text, start, &mut self.part) } else { None };
+        let end = match fast {
+            Some(end) => {
+                if self.plan.skip_bad {
+                    self.starts.push(start);
+                }
+                end
+            }
+            None => self.other_record(place(&self.text), at_once)?,
+        };
+        if self.part.width() > self.plan.columns {
+            return Err(Defect::too_many_columns(self.part.next_line() - 1, self.plan.columns));
+        }
+        Ok(end)
+    }
+
+    /// The same for a record whose place is known; `tried` tells that the fast path has left it already.
+    fn other_record(&mut self, place: Place, tried: bool) -> Result<usize, Defect> {
+        let (rows, record) = (self.part.rows(), &self.batch.bytes[place.start..place.end]);
+        match self.slowly(record, place, tried) {
+            Ok(()) if self.plan.skip_bad && self.part.rows() > rows => self.starts.push(place.start),
+            Ok(()) => {}
+            Err(defect) if self.plan.skip_bad && (self.plan.skip_truncated || !defect.truncated) => {
+                let start = self.batch.offset + place.start as u64;
+                let defect = defect.at_line(self.part.next_line());
+                self.part.leave_out(BadRecord { defect, start, text: record.to_vec() });
+            }
+            Err(defect) => return Err(defect),
+        }
+        Ok(place.end)
+    }
+
+    fn slowly(&mut self, record: &[u8], place: Place, tried: bool) -> Result<(), Defect> {
+        if let Some(defect) = self.known.get(&place.start) {
+            return Err(defect.clone());
+        }
+        if record.len() as u64 > self.plan.record_bytes {
+            return Err(Defect::record_too_long(self.part.next_line(), self.plan.record_bytes));
+        }
+        if record.iter().all(|b| matches!(b, b' ' | b'\t')) {
+            self.part.skip_line();
+            return Ok(());
+        }
+        if self.unicode && !tried && self.fast.record(&self.text, place.start, &mut self.part).is_some() {
+            return Ok(());
+        }
+        let parsed = self.slow.record(record, self.plan, &mut self.part);
+        parsed.map_err(|defect| explain(defect, place).offset_by(self.batch.offset + place.start as u64))
+    }
+}
+
+/// The line that begins at `start`.
+fn line_at(text: &Text<'_>, start: usize) -> Place {
+    let end = first_line_end(&text.bytes[start..text.end]).map_or(text.end, |length| start + length);
+    Place { start, end, ended_by: if end == text.end { Ending::EndOfText } else { Ending::LineBreak } }
+}
+
+/// Lines in whole lines, of which the last may lack its line break.
+fn lines_in(lines: &[u8]) -> usize {
+    let breaks = usize::try_from(count_lines(lines)).unwrap_or(usize::MAX);
+    breaks + usize::from(!matches!(lines.last(), None | Some(b'\n' | b'\r')))
+}
+
+/// Returns true if and only if there is no control character in `lines` but line feeds.
+fn is_clean(lines: &[u8]) -> bool {
+    let clean = |b: &u8| (*b >= 0x20) | (*b == b'\n');
+    // Without a branch in the inner loop, many bytes are looked at in one step.
+    lines.chunks(1024).all(|chunk| chunk.iter().fold(true, |all, b| all & clean(b)))
+}
+
+/// What a defect means where it is: the end of the file is perhaps not its last word, and a first line that other lines
+/// could complete is the beginning of a document.
+fn explain(defect: Defect, place: Place) -> Defect {
+    match place.ended_by {
+        Ending::EndOfText if defect.truncated => defect.ended_too_early(),
+        Ending::LineBreak if defect.goes_on && defect.line == Some(1) => {
+            Defect { line: defect.line, byte: defect.byte, excerpt: defect.excerpt, ..Defect::one_document() }
+        }
+        _ => Defect { truncated: false, goes_on: false, ..defect },
+    }
+}

@@ -1,0 +1,209 @@
+//! A source as a frame: batches are read, parsed (those of a large source by all cores at once) and joined.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Seek;
+use std::path::{Path, PathBuf};
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::bad_records::BadRecords;
+use super::defect::Defect;
+use super::frame::hints::Hints;
+use super::frame::part::Part;
+use super::frame::{BadColumns, Frame, JoinError, LineKind, Warning};
+use super::input::{BATCH_BYTES, Batch, BatchReader, Compression, ReadOptions, Shape, Taken};
+use super::memory::Parts;
+use super::parse::{self, ParsePlan};
+use super::profile::{self, Stage};
+use super::{ConvertError, Options, PARALLEL_BYTES};
+use crate::config::{Input, OnBadRecord};
+use crate::source::Identity;
+
+/// As [`PARALLEL_BYTES`], for compressed sources, of which more comes out than lies on disk.
+const PARALLEL_PACKED_BYTES: u64 = PARALLEL_BYTES / 8;
+
+/// A source that was read as a whole.
+pub(super) struct Read {
+    /// Its records.
+    pub(super) frame: Frame,
+    /// What it turned out to be.
+    pub(super) taken: Taken,
+    /// Records that were left out.
+    pub(super) bad_records: u64,
+    /// The file of these.
+    pub(super) bad_file: Option<PathBuf>,
+    /// BLAKE3 of the source, if it was asked for.
+    pub(super) hash: Option<[u8; 32]>,
+    /// What the user should know.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Reads `source`, which is open at its start and was `identity` then. Bad records go to the new file `bad_path`, columns
+/// that memory does not hold to a temporary file in `spill_folder`.
+pub(super) fn read(
+    mut source: &File,
+    identity: Identity,
+    bad_path: Option<&Path>,
+    spill_folder: &Path,
+    options: &Options,
+) -> Result<Read, ConvertError> {
+    let mut plan = plan(options);
+    loop {
+        let attempt = Attempt { source, identity, bad_path, spill_folder, options };
+        match attempt.read(&mut plan)? {
+            Ok(read) => return Ok(read),
+            Err(BadColumns { text, needed }) => {
+                plan.text_columns.extend(text);
+                plan.needed_columns.extend(needed);
+                plan.kind = None;
+                source.rewind().map_err(ConvertError::Read)?;
+            }
+        }
+    }
+}
+
+fn plan(options: &Options) -> ParsePlan {
+    ParsePlan {
+        depth: options.depth,
+        columns: options.columns,
+        record_bytes: options.record_bytes,
+        nested: options.records.nested,
+        hints: Hints::new(&options.records.types),
+        skip_bad: options.records.on_bad_record == OnBadRecord::Skip,
+        skip_truncated: options.skip_truncated,
+        kind: None,
+        text_columns: HashSet::new(),
+        needed_columns: HashMap::new(),
+    }
+}
+
+/// One reading of a source from its start to its end.
+struct Attempt<'a> {
+    source: &'a File,
+    identity: Identity,
+    bad_path: Option<&'a Path>,
+    spill_folder: &'a Path,
+    options: &'a Options,
+}
+
+impl Attempt<'_> {
+    /// The source as a whole, or what makes records bad that were taken for good.
+    fn read(&self, plan: &mut ParsePlan) -> Result<Result<Read, BadColumns>, ConvertError> {
+        let mut reader = BatchReader::new(self.source, read_options(self.options), self.options.hash);
+        let mut bad = BadRecords::to(self.bad_path);
+        let mut parts = Parts::new(self.spill_folder, self.options.memory_bytes);
+        let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut parts);
+        self.unchanged()?;
+        let taken = reader.taken();
+        let placed = |defect: Defect| match taken.compression {
+            Compression::None => defect,
+            _ => defect.in_unpacked_text(),
+        };
+        parsed.map_err(|error| error.map_defect(placed))?;
+        if reader.bytes_read() != self.identity.size {
+            return Err(ConvertError::Changed);
+        }
+        let (parts, spill) = parts.into_inner();
+        let frame = match Frame::join(parts, spill, self.options.columns, &plan.hints, plan.skip_bad) {
+            Ok(frame) => frame,
+            Err(JoinError::Defect(defect)) => return Err(placed(defect).into()),
+            Err(JoinError::Again(columns)) => return Ok(Err(columns)),
+        };
+        self.finish(frame, taken, bad, reader.hash()).map(Ok)
+    }
+
+    fn finish(
+        &self,
+        frame: Frame,
+        taken: Taken,
+        bad: BadRecords<'_>,
+        hash: Option<[u8; 32]>,
+    ) -> Result<Read, ConvertError> {
+        let bad_records = bad.count();
+        if frame.rows == 0
+            && let Some(first) = bad.first()
+        {
+            return Err(first.clone().nothing_good().into());
+        }
+        let mut warnings = frame.warnings();
+        warnings.extend(one_array(&frame, taken.shape, self.options.records.input));
+        let bad_file = bad.finish(self.options.durable)?;
+        Ok(Read { frame, taken, bad_records, bad_file, hash, warnings })
+    }
+
+    fn parse_all(
+        &self,
+        reader: &mut BatchReader<'_>,
+        plan: &mut ParsePlan,
+        bad: &mut BadRecords<'_>,
+        parts: &mut Parts,
+    ) -> Result<(), ConvertError> {
+        // The first batch tells whether the source is compressed.
+        let mut batches = some_batches(reader, 1);
+        let packed = reader.taken().compression != Compression::None;
+        let large = self.identity.size >= if packed { PARALLEL_PACKED_BYTES } else { PARALLEL_BYTES };
+        while !batches.is_empty() {
+            // The first record decides what the others must be; until it is known, batches are taken one by one.
+            let most = if large && plan.kind.is_some() { 4 * rayon::current_num_threads() } else { 1 };
+            let failed = batches.last().is_some_and(Result::is_err);
+            let parse = |batch: Result<Batch, ConvertError>| Ok(parse::batch(&batch?, plan)?);
+            let read = |reader| if failed { Vec::new() } else { some_batches(reader, most) };
+            let parsed: Vec<Result<Part, ConvertError>>;
+            (parsed, batches) = if large {
+                let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
+                let parse = |batch| here.during(|| parse(batch));
+                // What comes next is read, and unpacked, while this is parsed.
+                rayon::join(|| batches.into_par_iter().map(parse).collect(), || here.during(|| read(reader)))
+            } else {
+                (batches.into_iter().map(parse).collect(), read(reader))
+            };
+            for part in parsed {
+                let part = bad.take_from(part?)?;
+                plan.kind = plan.kind.or(part.kind());
+                parts.add(part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A source that grew, shrank or was written to while it was read would give a mixture of two versions, or a defect
+    /// that is none.
+    fn unchanged(&self) -> Result<(), ConvertError> {
+        let now = Identity::of(&self.source.metadata().map_err(ConvertError::Read)?);
+        let same = now.size == self.identity.size && now.mtime_ns == self.identity.mtime_ns;
+        if same { Ok(()) } else { Err(ConvertError::Changed) }
+    }
+}
+
+/// So many batches; fewer at the end of the source, and up to an error, which is the last then: a defect in a batch
+/// before it comes first.
+fn some_batches(reader: &mut BatchReader<'_>, most: usize) -> Vec<Result<Batch, ConvertError>> {
+    let mut batches = Vec::new();
+    while batches.len() < most {
+        match reader.next_batch() {
+            Ok(Some(batch)) => batches.push(Ok(batch)),
+            Ok(None) => break,
+            Err(error) => {
+                batches.push(Err(error));
+                break;
+            }
+        }
+    }
+    batches
+}
+
+fn read_options(options: &Options) -> ReadOptions {
+    let Options { record_bytes, file_bytes, depth, decompression_ratio, convert_secs, .. } = *options;
+    let (input, batch_bytes) = (options.records.input, BATCH_BYTES);
+    ReadOptions { input, batch_bytes, record_bytes, file_bytes, depth, decompression_ratio, convert_secs }
+}
+
+/// Somebody who wrote an array on one line may have meant its items as records.
+fn one_array(frame: &Frame, shape: Shape, input: Input) -> Option<Warning> {
+    let list = frame.parts.first().is_some_and(|part| part.kind() == Some(LineKind::List));
+    let array = list && frame.rows == 1 && shape == Shape::Lines && input == Input::Auto;
+    let message =
+        "one array on one line is one row, as in pandas; set `records.input` to \"document\" for a row an item";
+    array.then(|| Warning { code: "one_array", column: String::new(), line: Some(1), message: message.to_owned() })
+}

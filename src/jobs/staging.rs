@@ -1,0 +1,170 @@
+//! The folder for unfinished outputs while somebody uses it.
+//!
+//! One agent and any number of `h5inbox convert` may work in one folder. Locks on the folders themselves, which end
+//! with the process and leave nothing behind, keep them apart: an agent holds its outbox alone, everybody who writes
+//! holds the staging folder together with the others, and who gets that one alone for a moment may tidy up.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::convert::output::OutputError;
+use crate::convert::output::publish::{STAGING, staging};
+
+/// What the temporary names of `h5inbox convert` begin with. An agent's begin with the number of a job.
+const CONVERT: &str = "convert-";
+
+/// How often the folder may be removed by others before that is an error.
+const TRIES: usize = 1000;
+
+/// A hold on the staging folder of one outbox, until dropped.
+#[derive(Debug)]
+pub struct Staging {
+    folder: PathBuf,
+    open: File,
+    /// The outbox itself, if it is held alone.
+    _outbox: Option<File>,
+}
+
+impl Staging {
+    /// Makes the staging folder of `outbox` if it is missing, removes what killed conversions left there, and holds it
+    /// together with others.
+    pub fn share(outbox: &Path) -> Result<Self, OutputError> {
+        for _ in 0..TRIES {
+            let folder = staging(outbox)?;
+            let open = match File::open(&folder) {
+                // Removed by somebody who was done, between the two calls.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(OutputError::io("open", &folder))?,
+            };
+            if locked_alone(&open) {
+                remove_leftovers(&folder);
+            }
+            // Where the file system knows no locks, users are not kept apart, and each does its own work still.
+            let _ = open.lock_shared();
+            if is_at(&open, &folder) {
+                return Ok(Self { folder, open, _outbox: None });
+            }
+        }
+        Err(OutputError::io("hold", staging(outbox)?)(io::Error::other("it is removed again and again")))
+    }
+
+    /// As [`Staging::share`], and holds `outbox` as its only agent; none if another agent does.
+    pub fn for_agent(outbox: &Path) -> Result<Option<Self>, OutputError> {
+        let held = Self::share(outbox)?;
+        let open = File::open(outbox).map_err(OutputError::io("open", outbox))?;
+        match open.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(None),
+            _ => Ok(Some(Self { _outbox: Some(open), ..held })),
+        }
+    }
+
+    /// The temporary name for the `number`th output of this process.
+    #[must_use]
+    pub fn temporary(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("{CONVERT}{}-{number}.tmp", std::process::id()))
+    }
+
+    /// Lets go, and removes the folder if nobody else is in it.
+    pub fn leave(self) {
+        let _ = self.open.unlock();
+        if locked_alone(&self.open) {
+            // Only when it is empty.
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
+}
+
+/// Removes what this process has unfinished in the staging folder of `outbox`. The folder stays: others may be in it.
+pub fn remove_unfinished(outbox: &Path) {
+    let folder = outbox.join(STAGING);
+    let ours = format!("{CONVERT}{}-", std::process::id());
+    let Ok(entries) = fs::read_dir(&folder) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().as_encoded_bytes().starts_with(ours.as_bytes())) {
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+/// Whether `name` in a staging folder is an agent's own.
+pub(super) fn is_agents(name: &OsStr) -> bool {
+    !name.as_encoded_bytes().starts_with(CONVERT.as_bytes())
+}
+
+fn locked_alone(folder: &File) -> bool {
+    folder.try_lock().is_ok()
+}
+
+/// Whether the open folder is still the one at `path`.
+fn is_at(open: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (open.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(there)) => identity(held) == identity(there),
+        _ => false,
+    }
+}
+
+/// With the folder held alone, no conversion is under way.
+fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| !is_agents(&entry.file_name())) {
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_stays_while_somebody_is_in_it_and_goes_with_the_last() {
+        let outbox = tempfile::tempdir().unwrap();
+        let folder = outbox.path().join(STAGING);
+        let (one, two) = (Staging::share(outbox.path()).unwrap(), Staging::share(outbox.path()).unwrap());
+        one.leave();
+        assert!(folder.exists());
+        two.leave();
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn leftovers_are_removed_by_who_comes_alone_and_only_then() {
+        let outbox = tempfile::tempdir().unwrap();
+        let held = Staging::share(outbox.path()).unwrap();
+        let files = [held.temporary(1), outbox.path().join(STAGING).join("7.tmp")];
+        files.iter().for_each(|file| fs::write(file, "").unwrap());
+        let other = Staging::share(outbox.path()).unwrap();
+        assert!(files.iter().all(|file| file.exists()));
+        drop((held, other));
+        let _alone = Staging::share(outbox.path()).unwrap();
+        assert_eq!(files.map(|file| file.exists()), [false, true]);
+    }
+
+    #[test]
+    fn an_outbox_has_one_agent_and_any_number_of_conversions() {
+        let outbox = tempfile::tempdir().unwrap();
+        let agent = Staging::for_agent(outbox.path()).unwrap().unwrap();
+        assert!(Staging::for_agent(outbox.path()).unwrap().is_none());
+        Staging::share(outbox.path()).unwrap().leave();
+        assert!(outbox.path().join(STAGING).exists());
+        drop(agent);
+        assert!(Staging::for_agent(outbox.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn coming_and_going_at_the_same_time_everybody_finds_the_folder_there() {
+        let outbox = tempfile::tempdir().unwrap();
+        let work = |number: usize| {
+            for round in 0..200 {
+                let held = Staging::share(outbox.path()).unwrap();
+                let file = held.temporary(number * 1000 + round);
+                fs::write(&file, "").unwrap();
+                fs::remove_file(&file).unwrap();
+                held.leave();
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || work(number)))));
+        assert!(!outbox.path().join(STAGING).exists());
+    }
+}
