@@ -61,7 +61,7 @@ pub struct RunSummary {
 /// Runs the agent until it is told to stop. With `once` it stops by itself when all that was there is done.
 pub fn run(config: &Config, once: bool) -> Result<RunSummary, AgentError> {
     let signals = Signals::install()?;
-    let (parts, dispatcher) = parts::build(config)?;
+    let (parts, dispatcher) = parts::build(config, once)?;
     let summary = dispatcher.run(&signals, &parts, once)?;
     log::info!(event = "agent.stopped", done = summary.done, quarantined = summary.quarantined, failed = summary.failed;
         "Stopped.");

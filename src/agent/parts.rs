@@ -36,13 +36,17 @@ pub(super) struct Parts {
 /// Jobs that the channel to the workers holds for each of them: enough that none waits for the dispatcher.
 const QUEUED_FOR_EACH: usize = 16;
 
+/// How long a source whose last line is cut short is left to its producer, who may have closed it between two writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners.
-pub(super) fn build(config: &Config) -> Result<(Parts, Dispatcher), AgentError> {
+pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), AgentError> {
     prepare_folders(config)?;
     let ledger_path = config.ledger.sqlite_path();
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
     let outbox = hold_outbox(&config.output.path)?;
-    let workshop = Arc::new(workshop(config, Arc::clone(&ledger)));
+    let patience = if once { Duration::ZERO } else { PATIENCE };
+    let workshop = Arc::new(Workshop { patience, ..workshop(config, Arc::clone(&ledger)) });
     let recovered = workshop.recover()?;
     log::info!(
         event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
@@ -102,6 +106,7 @@ fn workshop(config: &Config, ledger: Arc<dyn Ledger>) -> Workshop {
             first: Duration::from_secs(config.retry.backoff_secs),
             longest: Duration::from_secs(config.retry.backoff_max_secs),
         },
+        patience: PATIENCE,
         ledger,
         has_writer: |file| writer_present(file) == Writer::Present,
     }

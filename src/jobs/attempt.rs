@@ -15,9 +15,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -49,6 +50,8 @@ pub struct Workshop {
     pub max_attempts: u32,
     /// How long to wait between attempts.
     pub backoff: Backoff,
+    /// How long a source that is cut short in its last line is left to its producer before it is set aside.
+    pub patience: Duration,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
     /// Whether some process is known to have the file open for writing.
@@ -109,7 +112,10 @@ impl Workshop {
                 Ok(Outcome::Gone)
             }
             Trouble::Transient(failure) => self.fail(job, &failure, attempt),
-            Trouble::Permanent(failure) => self.quarantine(job, &failure),
+            Trouble::CutShort(failure) if attempt == 1 && !self.patience.is_zero() => {
+                self.fail_for(job, &failure, attempt, self.patience)
+            }
+            Trouble::CutShort(failure) | Trouble::Permanent(failure) => self.quarantine(job, &failure),
         }
     }
 
@@ -148,7 +154,8 @@ impl Workshop {
         staging(&self.outbox).map_err(ConvertError::from)?;
         let temporary = self.temporary(job);
         remove_stale(&temporary).map_err(ConvertError::from)?;
-        let summary = convert::to_file(&file, identity, &temporary, &self.options)?;
+        let summary = convert::to_file(&file, identity, &temporary, &self.options)
+            .map_err(|error| perhaps_cut_short(error, &file))?;
         self.still_the_same(job)?;
         let waited = Timestamp::now().duration_since(job.run_at).as_secs_f64();
         let convert_s = begun.elapsed().as_secs_f64();
@@ -190,7 +197,10 @@ impl Workshop {
 
     /// Records that the same job is to be tried again, and when.
     pub(super) fn fail(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
-        let wait = self.backoff.after(attempt, job.id.0.cast_unsigned());
+        self.fail_for(job, failure, attempt, self.backoff.after(attempt, job.id.0.cast_unsigned()))
+    }
+
+    fn fail_for(&self, job: &Job, failure: &Failure, attempt: u32, wait: Duration) -> Result<Outcome, LedgerError> {
         let run_at = Timestamp::now().saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
         let run_at = run_at.unwrap_or(Timestamp::MAX);
         self.ledger.failed(job.id, failure, run_at)?;
@@ -198,8 +208,29 @@ impl Workshop {
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             error_code:% = failure.code, error:% = failure.message; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
         );
-        Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, ..job.clone() })))
+        let state = if job.state == State::Publishing { job.state } else { State::Failed };
+        Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, state, ..job.clone() })))
     }
+}
+
+/// A defect in a last line that has no end may be where a producer has stopped writing for the moment.
+fn perhaps_cut_short(error: ConvertError, source: &File) -> Trouble {
+    let at = match &error {
+        ConvertError::Defect(defect) => defect.byte,
+        _ => None,
+    };
+    match (at.and_then(|at| ends_in_its_line(source, at).ok()), Trouble::from(error)) {
+        (Some(true), Trouble::Permanent(failure)) => Trouble::CutShort(failure),
+        (_, trouble) => trouble,
+    }
+}
+
+/// Whether no line ends between byte `at` of `source` and its end, so far as is worth looking.
+fn ends_in_its_line(source: &File, at: u64) -> io::Result<bool> {
+    const WORTH_LOOKING: usize = 1 << 20;
+    let mut rest = vec![0; WORTH_LOOKING];
+    let read = source.read_at(&mut rest, at)?;
+    Ok(read < WORTH_LOOKING && !rest[..read].iter().any(|byte| matches!(byte, b'\n' | b'\r')))
 }
 
 fn remove_stale(temporary: &Path) -> Result<(), OutputError> {

@@ -136,6 +136,7 @@ mod tests {
             options: Options { hash: true, ..Options::from_config(&config) },
             max_attempts: 2,
             backoff: Backoff { first: second, longest: second },
+            patience: second,
             ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
             has_writer: |_| false,
         }

@@ -11,6 +11,8 @@ use crate::source::OpenError;
 pub enum Trouble {
     /// The source is at fault: a person has to look at it.
     Permanent(Failure),
+    /// The source is at fault, and it is so at the end of a last line that has no end: perhaps more is coming.
+    CutShort(Failure),
     /// The world around us is at fault: the same source is tried again, for as long as it takes.
     Transient(Failure),
     /// The source changed while it was read, or is another version than the job's: it settles again.

@@ -63,6 +63,21 @@ fn each_defect_is_quarantined_with_a_report_and_the_next_file_goes_on() {
 }
 
 #[test]
+fn a_source_cut_short_in_its_last_line_is_left_to_its_producer_for_a_while() {
+    let mut site = Site::new("source.after = \"archive\"");
+    site.start();
+    site.drop_in("a.json", b"{\"a\": 1}\n{\"a\": ");
+    site.wait_for("failed", 1);
+    assert!(site.history()[0]["error"].as_str().unwrap().contains("expected a JSON value"));
+    let mut more = fs::File::options().append(true).open(site.path("inbox/a.json")).unwrap();
+    std::io::Write::write_all(&mut more, b"2}\n").unwrap();
+    drop(more);
+    site.wait_for("done", 1);
+    assert!(site.names("quarantine").is_empty());
+    assert_eq!(site.names("outbox"), ["a.h5"]);
+}
+
+#[test]
 fn a_kept_source_that_failed_is_not_tried_again_until_it_changes() {
     let mut site = Site::new("");
     site.start();
