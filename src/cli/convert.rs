@@ -15,8 +15,8 @@ use super::progress::bar;
 use super::records::RecordOptions;
 use super::{ExitCode, output};
 use crate::convert::output::publish::{rename_over, staging, sync_folder};
-use crate::convert::{self, ConvertError, Options, Summary, Target};
-use crate::jobs::bad_records::bad_records_of;
+use crate::convert::{self, ConvertError, Options, Summary, Target, Warning};
+use crate::jobs::bad_records::{bad_records_of, holds_bad_records};
 use crate::jobs::naming::output_of;
 use crate::source::{OpenError, Shown, open_named};
 
@@ -25,7 +25,7 @@ use crate::source::{OpenError, Shown, open_named};
 /// Each output is named after its source, `.json` replaced by `.h5`, and replaces an output of that name in one step.
 #[derive(Debug, Args)]
 pub(super) struct Convert {
-    /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it
+    /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it, but no .bad.ndjson
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// Folder for the outputs, made if missing [default: beside each source]
@@ -157,7 +157,7 @@ impl Sum {
 fn json_files(entries: fs::ReadDir) -> Vec<PathBuf> {
     let wanted = |path: &PathBuf| {
         let ending = path.extension().and_then(|ending| ending.to_str());
-        matches!(ending, Some("json" | "jsonl" | "ndjson")) && path.is_file()
+        matches!(ending, Some("json" | "jsonl" | "ndjson")) && path.is_file() && !holds_bad_records(path)
     };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(wanted).collect();
     files.sort();
@@ -221,12 +221,20 @@ fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Resu
             sum.rows += summary.rows;
             sum.bytes += summary.source_bytes;
             sum.bad_records += summary.bad_records;
-            for warning in &summary.warnings {
-                output::note(&format!("warning: {}: {}", Shown(&task.source), warning.message));
-            }
+            tell_warnings(&task.source, &summary.warnings);
         }
         Err(error) => sum.refuse(&task.source, &error.to_string(), hint(&error)),
     });
+}
+
+fn tell_warnings(source: &Path, warnings: &[Warning]) {
+    let source = Shown(source);
+    for warning in warnings.iter().take(Warning::TOLD) {
+        output::note(&format!("warning: {source}: {}", warning.message));
+    }
+    if let Some(more @ 1..) = warnings.len().checked_sub(Warning::TOLD) {
+        output::note(&format!("warning: {source}: and {more} more; see `h5inbox schema`"));
+    }
 }
 
 fn hint(error: &ConvertError) -> &str {

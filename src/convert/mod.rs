@@ -194,6 +194,7 @@ fn read(
             Err(JoinError::Again(columns)) => {
                 plan.text_columns.extend(columns.text);
                 plan.needed_columns.extend(columns.needed);
+                plan.zones.extend(columns.zones);
                 plan.kind = None;
                 source.rewind().map_err(ConvertError::Read)?;
             }
@@ -228,6 +229,7 @@ fn plan(options: &Options) -> ParsePlan {
         kind: None,
         text_columns: HashSet::new(),
         needed_columns: HashMap::new(),
+        zones: HashMap::new(),
     }
 }
 

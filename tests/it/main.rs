@@ -9,4 +9,5 @@ mod crash;
 mod harness;
 mod house;
 mod readback;
+mod records;
 mod verbs;

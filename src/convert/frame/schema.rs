@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use super::Frame;
 use super::column::Tag;
+use super::dtype::Dtype;
 
 /// One column of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ColumnSchema {
     /// Its label.
     pub name: String,
-    /// Its dtype in pandas 3: `bool`, `int64`, `uint64`, `float64`, `str`, `object`, `datetime64[ns]`,
+    /// Its dtype when pandas 3 has read it: `bool`, `int64`, `uint64`, `float64`, `str`, `object`, `datetime64[ns]`,
     /// `datetime64[ns, UTC]` or `Int64`.
     pub dtype: &'static str,
     /// Records with a value other than null.
@@ -24,10 +25,17 @@ pub struct ColumnSchema {
 impl Frame {
     /// All columns, in order.
     pub(crate) fn schema(&self) -> Vec<ColumnSchema> {
-        (0..self.columns.len()).map(|index| self.column_schema(index)).collect()
+        let text_only = self.has_no_objects();
+        (0..self.columns.len()).map(|index| self.column_schema(index, text_only)).collect()
     }
 
-    fn column_schema(&self, index: usize) -> ColumnSchema {
+    /// Whether no object column has a value: pandas 3 reads all of them as text then.
+    fn has_no_objects(&self) -> bool {
+        let objects = (0..self.columns.len()).filter(|index| self.columns[*index].dtype == Dtype::Object);
+        objects.into_iter().all(|index| self.kinds(index).within(&[Tag::Null]))
+    }
+
+    fn column_schema(&self, index: usize, text_only: bool) -> ColumnSchema {
         let (mut null, mut missing) = (0, 0);
         for (part, cells) in self.cells(index) {
             let stored = cells.map_or(0, super::Column::len);
@@ -37,7 +45,10 @@ impl Frame {
         }
         ColumnSchema {
             name: self.label(index),
-            dtype: self.columns[index].dtype.name(),
+            dtype: match self.columns[index].dtype {
+                Dtype::Object if text_only => Dtype::Str.name(),
+                dtype => dtype.name(),
+            },
             values: (self.rows - null - missing) as u64,
             null: null as u64,
             missing: missing as u64,

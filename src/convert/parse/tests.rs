@@ -133,6 +133,7 @@ fn plan(depth: usize) -> ParsePlan {
         kind: None,
         text_columns: HashSet::new(),
         needed_columns: HashMap::new(),
+        zones: HashMap::new(),
     }
 }
 
@@ -157,10 +158,11 @@ fn read(text: &[u8], fast: bool, depth: usize) -> Result<String, String> {
 }
 
 fn dump(part: &Part) -> String {
-    let mut out = format!("{} rows, {:?}, {:?}\n", part.rows(), part.kind(), part.duplicate());
+    let mut out = format!("{} rows, {:?}\n", part.rows(), part.kind());
     for index in 0..part.width() {
         let column = part.column(index);
-        let _ = write!(out, "{}:", String::from_utf8_lossy(&part.label(index)));
+        let (begun, twice) = (part.begun(index), part.duplicate(index));
+        let _ = write!(out, "{} {begun} {twice:?}:", String::from_utf8_lossy(&part.label(index)));
         for (row, cell) in column.cells(0..column.len(), part.absent()).enumerate() {
             let _ = write!(out, " {:?} {cell:?}", column.tag(row));
         }
