@@ -15,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -178,9 +179,9 @@ fn read(
     bad_path: Option<&Path>,
     options: &Options,
 ) -> Result<Read, ConvertError> {
-    let mut plan = plan(options);
+    let (mut plan, limits) = (plan(options), read_limits(options));
     loop {
-        let mut reader = BatchReader::new(source, read_limits(options), options.hash);
+        let mut reader = BatchReader::new(source, limits, options.hash);
         let mut bad = BadRecords::to(bad_path);
         let parsed = parse_all(&mut reader, identity, &mut plan, &mut bad);
         unchanged(source, identity)?;
@@ -235,7 +236,8 @@ fn plan(options: &Options) -> ParsePlan {
 
 fn read_limits(options: &Options) -> ReadLimits {
     let Options { record_bytes, file_bytes, convert_secs, .. } = *options;
-    ReadLimits { record_bytes, file_bytes, convert_secs }
+    let skip_long = options.records.on_bad_record == OnBadRecord::Skip;
+    ReadLimits { record_bytes, skip_long, file_bytes, convert_secs, begun: Instant::now() }
 }
 
 fn parse_all(

@@ -4,6 +4,7 @@
 
 mod agent;
 mod bad_input;
+mod bad_records;
 mod convert;
 mod crash;
 mod harness;

@@ -27,6 +27,12 @@ fn readers() -> Vec<&'static str> {
 }
 
 #[test]
+fn without_its_bad_lines_a_source_is_what_the_good_ones_are_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_finds_no_difference(&python("3.1", "bad_records.py", folder.path(), &[]));
+}
+
+#[test]
 fn hints_and_nested_values_are_what_each_pandas_makes_of_them() {
     let folder = tempfile::tempdir().unwrap();
     for version in readers() {

@@ -1,6 +1,7 @@
 """Cases of the record options: what a source holds, and the options it is converted with. options.py makes the
 expectation of each.
 """
+import functools
 import json
 import random
 from typing import NamedTuple
@@ -207,6 +208,7 @@ def cases(seed, count):
     yield from random_cases(seed, count)
 
 
+@functools.lru_cache(maxsize=1)
 def records_of(content):
     """The records of a source, as Python reads them."""
     return [json.loads(line) for line in content.decode("utf-8", "surrogatepass").split("\n") if line]

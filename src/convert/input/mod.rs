@@ -3,6 +3,7 @@
 //! A batch is about a mebibyte of whole lines. Where a line is longer, the batch grows until it holds it, up to the
 //! limit for a record. Memory is one batch, whatever the size of the file.
 
+mod long_line;
 mod sniff;
 
 use std::fs::File;
@@ -26,6 +27,8 @@ pub(crate) struct Batch {
     pub(crate) first_line: u64,
     /// The byte of the source at which the batch begins, counted from 0.
     pub(crate) offset: u64,
+    /// Whether it is the beginning of one line that is longer than a record may be, and no more.
+    pub(crate) cut_short: bool,
 }
 
 /// Limits that the reader holds.
@@ -33,10 +36,13 @@ pub(crate) struct Batch {
 pub(crate) struct ReadLimits {
     /// Bytes of a record.
     pub(crate) record_bytes: u64,
+    /// Whether a longer one is passed over, and not refused.
+    pub(crate) skip_long: bool,
     /// Bytes of the file; 0 for no limit.
     pub(crate) file_bytes: u64,
-    /// Seconds of the conversion.
+    /// Seconds of the conversion, and when it began: a source may be read more than once.
     pub(crate) convert_secs: u64,
+    pub(crate) begun: Instant,
 }
 
 /// Reads a source batch by batch.
@@ -48,7 +54,6 @@ pub(crate) struct BatchReader<'a> {
     limits: ReadLimits,
     hasher: Option<blake3::Hasher>,
     bytes_read: u64,
-    begun: Instant,
     ended: bool,
 }
 
@@ -62,7 +67,6 @@ impl<'a> BatchReader<'a> {
             limits,
             hasher: hash.then(blake3::Hasher::new),
             bytes_read: 0,
-            begun: Instant::now(),
             ended: false,
         }
     }
@@ -70,7 +74,8 @@ impl<'a> BatchReader<'a> {
     /// The next batch, or `None` at the end of the file.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, ConvertError> {
         let mut bytes = std::mem::take(&mut self.carry);
-        let mut cut = 0;
+        // All may have been read already behind a line that was cut short.
+        let mut cut = if self.ended { bytes.len() } else { 0 };
         while cut == 0 && !self.ended {
             let wanted = bytes.len().max(BATCH_BYTES);
             self.fill(&mut bytes, wanted)?;
@@ -80,7 +85,7 @@ impl<'a> BatchReader<'a> {
             }
             cut = if self.ended { bytes.len() } else { last_line_end(&bytes) };
             if cut == 0 && bytes.len() as u64 > self.limits.record_bytes {
-                return Err(Defect::record_too_long(self.next_line, self.limits.record_bytes).into());
+                return self.long_line(bytes).map(Some);
             }
         }
         if bytes.is_empty() {
@@ -99,6 +104,26 @@ impl<'a> BatchReader<'a> {
         self.hasher.as_ref().map(|hasher| *hasher.finalize().as_bytes())
     }
 
+    /// The beginning of a line that is longer than a record may be.
+    fn long_line(&mut self, mut bytes: Vec<u8>) -> Result<Batch, ConvertError> {
+        if !self.limits.skip_long {
+            return Err(Defect::record_too_long(self.next_line, self.limits.record_bytes).into());
+        }
+        let (first_line, offset) = (self.next_line, self.bytes_read - bytes.len() as u64);
+        self.carry = long_line::cut_short(&mut bytes, || {
+            let mut more = Vec::new();
+            if !self.ended {
+                self.fill(&mut more, BATCH_BYTES)?;
+                self.check_limits()?;
+            }
+            Ok(more)
+        })?;
+        self.next_line += 1;
+        let end = bytes.len();
+        bytes.resize(end + simd_json::INPUT_PADDING, 0);
+        Ok(Batch { bytes, end, first_line, offset, cut_short: true })
+    }
+
     fn batch(&mut self, mut bytes: Vec<u8>, cut: usize) -> Batch {
         self.carry.extend_from_slice(&bytes[cut..]);
         bytes.truncate(cut);
@@ -106,7 +131,7 @@ impl<'a> BatchReader<'a> {
         let first_line = self.next_line;
         let offset = self.bytes_read - (cut + self.carry.len()) as u64;
         self.next_line += count_lines(&bytes[..cut]);
-        Batch { bytes, end: cut, first_line, offset }
+        Batch { bytes, end: cut, first_line, offset, cut_short: false }
     }
 
     /// Reads up to `wanted` more bytes; fewer only at the end of the file.
@@ -125,11 +150,11 @@ impl<'a> BatchReader<'a> {
     }
 
     fn check_limits(&self) -> Result<(), ConvertError> {
-        let ReadLimits { file_bytes, convert_secs, .. } = self.limits;
+        let ReadLimits { file_bytes, convert_secs, begun, .. } = self.limits;
         if file_bytes > 0 && self.bytes_read > file_bytes {
             return Err(Defect::file_too_long(self.bytes_read, file_bytes).into());
         }
-        if self.begun.elapsed() > Duration::from_secs(convert_secs) {
+        if begun.elapsed() > Duration::from_secs(convert_secs) {
             return Err(Defect::too_slow(convert_secs).into());
         }
         Ok(())
@@ -160,7 +185,7 @@ mod tests {
     use super::*;
 
     fn limits(record_bytes: u64) -> ReadLimits {
-        ReadLimits { record_bytes, file_bytes: 0, convert_secs: 3600 }
+        ReadLimits { record_bytes, skip_long: false, file_bytes: 0, convert_secs: 3600, begun: Instant::now() }
     }
 
     fn file_of(content: &[u8]) -> File {
@@ -195,6 +220,29 @@ mod tests {
         let file = file_of(&b"1".repeat(3 << 20));
         let refused = BatchReader::new(&file, limits(1 << 20), false).next_batch();
         assert!(matches!(refused, Err(ConvertError::Defect(d)) if d.code == "limit_record_bytes" && d.line == Some(1)));
+    }
+
+    #[test]
+    fn of_a_line_over_the_limit_only_the_beginning_is_handed_out_if_bad_records_are_skipped() {
+        let content = [&b"1\n"[..], &b"2".repeat(3 << 20), b"\r\n3\n", &b"4".repeat(5 << 20)].concat();
+        let file = file_of(&content);
+        let limits = ReadLimits { skip_long: true, ..limits(1000) };
+        let mut reader = BatchReader::new(&file, limits, true);
+        let mut seen = Vec::new();
+        while let Some(batch) = reader.next_batch().unwrap() {
+            let first = batch.bytes[..batch.end].first().copied();
+            assert_eq!(Some(content[usize::try_from(batch.offset).unwrap()]), first);
+            seen.push((batch.first_line, batch.offset, first.unwrap(), batch.cut_short));
+        }
+        let (second, third) = (2 + (3 << 20), 2 + (3 << 20) + 4);
+        assert_eq!(
+            seen,
+            [(1, 0, b'1', false), (2, 2, b'2', true), (3, second + 2, b'3', false), (4, third, b'4', true)]
+        );
+        assert_eq!(
+            (reader.bytes_read(), reader.hash()),
+            (content.len() as u64, Some(*blake3::hash(&content).as_bytes()))
+        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl<'b> LineParser<'b> {
     /// Parses the line, or leaves its record out, and tells where it ends.
     #[inline]
     fn line(&mut self, start: usize, part: &mut Part) -> Result<usize, Defect> {
-        let may_be_long = (self.text.end - start) as u64 > self.plan.record_bytes;
+        let may_be_long = self.batch.cut_short || (self.text.end - start) as u64 > self.plan.record_bytes;
         let at_once = self.unicode && !may_be_long && self.known.is_empty();
         if at_once && let Some(end) = self.fast.record(&self.text, start, part) {
             return Ok(end);
@@ -74,7 +74,8 @@ impl<'b> LineParser<'b> {
         match self.slowly(start, line, part, at_once) {
             Err(defect) if self.plan.skip_bad => {
                 let start = self.batch.offset + start as u64;
-                part.leave_out(BadRecord { defect: defect.at_line(part.next_line()), start, text: line.to_vec() });
+                let (defect, cut) = (defect.at_line(part.next_line()), self.batch.cut_short);
+                part.leave_out(BadRecord { defect, start, text: line.to_vec(), cut });
                 Ok(end)
             }
             done => done.map(|()| end),
@@ -86,7 +87,7 @@ impl<'b> LineParser<'b> {
         if let Some(defect) = self.known.get(&start) {
             return Err(defect.clone());
         }
-        if line.len() as u64 > self.plan.record_bytes {
+        if self.batch.cut_short || line.len() as u64 > self.plan.record_bytes {
             return Err(Defect::record_too_long(part.next_line(), self.plan.record_bytes));
         }
         if line.iter().all(|b| matches!(b, b' ' | b'\t')) {

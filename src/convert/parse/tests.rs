@@ -145,7 +145,7 @@ fn read(text: &[u8], fast: bool, depth: usize) -> Result<String, String> {
     let (plan, known) = (plan(depth), BTreeMap::new());
     let mut bytes = text.to_vec();
     bytes.resize(text.len() + INPUT_PADDING, 0);
-    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0 };
+    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0, cut_short: false };
     let mut lines = LineParser::new(&batch, &plan, &known);
     if !fast {
         lines.leave_fast_path_out();
