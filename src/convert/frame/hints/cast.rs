@@ -139,9 +139,9 @@ fn is_rounded(cell: &Cell<'_>, tag: Tag) -> bool {
     match cell {
         Cell::Int(value) => !is_exact(value.unsigned_abs()),
         Cell::Uint(value) => !is_exact(*value),
-        // Without an exponent a float is written to its last digit.
+        // With a precision a float is written to its last digit.
         Cell::Pickled(pickle) if tag == Tag::BigInt => {
-            big_float(pickle).is_none_or(|value| value.to_string() != decimal_of(pickle))
+            big_float(pickle).is_none_or(|value| format!("{value:.0}") != decimal_of(pickle))
         }
         _ => false,
     }
