@@ -169,6 +169,7 @@ impl Defect {
     }
 
     fn limit(code: &'static str, what: String, key: &str) -> Self {
+        let what = format!("{what} (`{key}`)");
         Self::new(code, what, format!("raise `{key}` in the configuration if this is meant, then retry the file"))
     }
 
@@ -272,7 +273,7 @@ fn excerpt(line: &[u8], offset: usize) -> String {
 }
 
 /// Bytes as printable text of at most `limit` characters.
-fn escape(bytes: &[u8], limit: usize) -> String {
+pub(super) fn escape(bytes: &[u8], limit: usize) -> String {
     use std::os::unix::ffi::OsStrExt;
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(bytes));
     let shown = crate::source::Shown(path).to_string();

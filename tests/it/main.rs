@@ -4,6 +4,7 @@
 
 mod agent;
 mod bad_input;
+mod bad_records;
 mod bench;
 mod compressed;
 mod convert;
@@ -11,5 +12,6 @@ mod crash;
 mod harness;
 mod house;
 mod readback;
+mod records;
 mod shapes;
 mod verbs;

@@ -15,7 +15,7 @@ use super::progress::bar;
 use super::records::RecordOptions;
 use super::{ExitCode, output};
 use crate::config::refuse_key;
-use crate::convert::{ConvertError, Options, Summary};
+use crate::convert::{ConvertError, Options, Summary, Warning};
 use crate::source::Shown;
 use tasks::Task;
 
@@ -25,7 +25,7 @@ use tasks::Task;
 #[derive(Debug, Args)]
 pub(super) struct Convert {
     /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it, also with .gz, .zst, .xz or .bz2
-    /// behind, hidden ones left out
+    /// behind, hidden ones and .bad.ndjson left out
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// Folder for the outputs, made if missing [default: beside each source]
@@ -126,9 +126,7 @@ fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Resu
             sum.rows += summary.rows;
             sum.bytes += summary.source_bytes;
             sum.bad_records += summary.bad_records;
-            for warning in &summary.warnings {
-                output::note(&format!("warning: {}: {}", Shown(&task.source), warning.message));
-            }
+            tell_warnings(&task.source, &summary.warnings);
         }
         Err(Failure::Source(what)) => sum.refuse(&task.source, &what, "check the path"),
         Err(Failure::Convert(error)) => sum.refuse(&task.source, &error.to_string(), hint(&error)),
@@ -136,6 +134,16 @@ fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Resu
             sum.refuse(&task.source, &format!("internal error: {what}"), "please report it with the source");
         }
     });
+}
+
+fn tell_warnings(source: &Path, warnings: &[Warning]) {
+    let source = Shown(source);
+    for warning in warnings.iter().take(Warning::TOLD) {
+        output::note(&format!("warning: {source}: {}", warning.message));
+    }
+    if let Some(more @ 1..) = warnings.len().checked_sub(Warning::TOLD) {
+        output::note(&format!("warning: {source}: and {more} more; see `h5inbox schema`"));
+    }
 }
 
 fn hint(error: &ConvertError) -> &str {

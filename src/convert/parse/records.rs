@@ -91,7 +91,7 @@ impl<'b> RecordParser<'b> {
     /// fast path did not.
     #[inline]
     fn record(&mut self, start: usize, place: impl FnOnce(&Text<'_>) -> Place) -> Result<usize, Defect> {
-        let may_be_long = (self.text.end - start) as u64 > self.plan.record_bytes;
+        let may_be_long = self.batch.cut_short || (self.text.end - start) as u64 > self.plan.record_bytes;
         let at_once = self.unicode && !may_be_long && self.known.is_empty();
         let fast = if at_once { self.fast.record(&self.text, start, &mut self.part) } else { None };
         let end = match fast {
@@ -118,7 +118,7 @@ impl<'b> RecordParser<'b> {
             Err(defect) if self.plan.skip_bad && (self.plan.skip_truncated || !defect.truncated) => {
                 let start = self.batch.offset + place.start as u64;
                 let defect = defect.at_line(self.part.next_line());
-                self.part.leave_out(BadRecord { defect, start, text: record.to_vec() });
+                self.part.leave_out(BadRecord { defect, start, text: record.to_vec(), cut: self.batch.cut_short });
             }
             Err(defect) => return Err(defect),
         }
@@ -129,7 +129,7 @@ impl<'b> RecordParser<'b> {
         if let Some(defect) = self.known.get(&place.start) {
             return Err(defect.clone());
         }
-        if record.len() as u64 > self.plan.record_bytes {
+        if self.batch.cut_short || record.len() as u64 > self.plan.record_bytes {
             return Err(Defect::record_too_long(self.part.next_line(), self.plan.record_bytes));
         }
         if record.iter().all(|b| matches!(b, b' ' | b'\t')) {

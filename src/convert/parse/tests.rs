@@ -129,17 +129,18 @@ fn read(text: &[u8], fast: bool, depth: usize) -> Result<String, String> {
     let (plan, known) = (ParsePlan::plain(depth, 1000, 1 << 28), BTreeMap::new());
     let mut bytes = text.to_vec();
     bytes.resize(text.len() + INPUT_PADDING, 0);
-    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None };
+    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None, cut_short: false };
     let parser = RecordParser::new(&batch, &plan, &known);
     let parser = if fast { parser } else { parser.without_fast_path() };
     parser.all().map(|(part, _)| dump(&part)).map_err(|defect| defect.to_string())
 }
 
 fn dump(part: &Part) -> String {
-    let mut out = format!("{} rows, {:?}, {:?}\n", part.rows(), part.kind(), part.duplicate());
+    let mut out = format!("{} rows, {:?}\n", part.rows(), part.kind());
     for index in 0..part.width() {
         let column = part.column(index);
-        let _ = write!(out, "{}:", String::from_utf8_lossy(&part.label(index)));
+        let (begun, twice) = (part.begun(index), part.duplicate(index));
+        let _ = write!(out, "{} {begun} {twice:?}:", String::from_utf8_lossy(&part.label(index)));
         for (row, cell) in column.cells(0..column.len(), part.absent()).enumerate() {
             let _ = write!(out, " {:?} {cell:?}", column.tag(row));
         }
