@@ -16,8 +16,6 @@ import zlib
 NOT_YET = ["refuse"]
 
 PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
-
-
 SPACE, DECODE = re.compile(r"[ \t\r\n]*"), json.JSONDecoder().raw_decode
 
 
