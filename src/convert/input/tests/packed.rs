@@ -167,11 +167,8 @@ fn a_bomb_is_stopped_and_a_small_file_of_one_repeated_record_is_none() {
     let tight = ReadOptions { decompression_ratio: 20, ..*OPTIONS };
     for (kind, pack) in KINDS {
         let defect = read(&pack(&bomb), tight).unwrap_err();
-        assert_eq!(
-            (defect.code, defect.what.as_str()),
-            ("limit_decompression_ratio", "expands more than 20:1"),
-            "{kind:?}"
-        );
+        assert_eq!(defect.code, "limit_decompression_ratio", "{kind:?}");
+        assert!(defect.what.starts_with("expands more than 20:1"), "{kind:?}: {defect}");
         assert!(defect.hint.contains("`limits.decompression_ratio`"), "{}", defect.hint);
         assert!(read(&pack(&small), tight).is_ok(), "{kind:?}");
     }
