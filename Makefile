@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback bench clean distclean
+.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback kinds bench clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -90,6 +90,11 @@ bench: ## Speed, against the script and other tools: SCALE=0.1 less data, BIG=1 
 	@$(WITH_TOOLS) cargo build --release --locked
 	@$(WITH_TOOLS) .ci/bench "$(BUILD)/release/h5inbox" "$(BUILD)/bench"
 export SCALE BIG README SHAPES PARTS ROUNDS
+
+kinds: ## What each tool makes of each kind of input, as a table (installs the tools)
+	@.ci/setup bench
+	@$(WITH_TOOLS) cargo build --locked --quiet
+	@$(WITH_TOOLS) "$(TOOLS)/bench/bin/python" benches/kinds.py "$(BUILD)/debug/h5inbox"
 
 clean: ## Remove build products, keep the installed tools
 	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,bench,test.log}
