@@ -5,6 +5,8 @@
 //! (integers beyond 64 bits, lone surrogates), and its verdict on a bad line is the one reported.
 
 mod canonical;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod compared;
 mod exact;
 mod fast;
 mod records;
@@ -49,7 +51,7 @@ pub(crate) struct ParsePlan {
     pub(crate) needed_columns: HashMap<Vec<u8>, String>,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl ParsePlan {
     /// The plan of the reference, with these limits.
     pub(crate) fn plain(depth: usize, columns: usize, record_bytes: u64) -> Self {
