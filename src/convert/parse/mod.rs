@@ -5,6 +5,8 @@
 //! (integers beyond 64 bits, lone surrogates), and its verdict on a bad line is the one reported.
 
 mod canonical;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod compared;
 mod exact;
 mod fast;
 mod records;
@@ -51,7 +53,7 @@ pub(crate) struct ParsePlan {
     pub(crate) zones: HashMap<Vec<u8>, Tag>,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl ParsePlan {
     /// The plan of the reference, with these limits.
     pub(crate) fn plain(depth: usize, columns: usize, record_bytes: u64) -> Self {

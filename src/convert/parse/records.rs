@@ -54,7 +54,7 @@ impl<'b> RecordParser<'b> {
     }
 
     /// Leaves every record to the other parsers, so that they can be compared.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn without_fast_path(mut self) -> Self {
         self.unicode = false;
         self
