@@ -27,7 +27,7 @@ pub enum TypeHint {
     Bool,
     /// `str`: text; anything else as JSON writes it. Null stays missing.
     String,
-    /// `datetime64[ns]`: points in time, written as it says; null and missing are NaT.
+    /// `datetime64[ns]`: points in time, written as it says; null and missing are `NaT`.
     Datetime(Moment),
     /// Exact integers within `int64` with nulls, which pandas from 2.3 on reads as `Int64`.
     NullableInt,

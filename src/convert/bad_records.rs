@@ -33,7 +33,7 @@ pub(crate) struct BadRecord {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Written<'a> {
     line: Option<u64>,
     byte: u64,
     column: Option<&'a str>,
@@ -104,7 +104,7 @@ impl<'p> BadRecords<'p> {
 fn write_line(out: &mut impl Write, BadRecord { defect, start, text, cut }: &BadRecord) -> io::Result<()> {
     let utf8 = std::str::from_utf8(text).ok();
     let at = defect.byte.unwrap_or(*start);
-    let line = Line {
+    let line = Written {
         line: defect.line,
         byte: at,
         column: defect.column.as_deref(),

@@ -1,7 +1,7 @@
 //! Values to typed columns: what `pandas.DataFrame` would make of the records.
 //!
 //! A [`Frame`] is a list of [`Part`]s, one for each batch of the input, because batches are parsed independently and
-//! nothing is copied to join them. A cell keeps what the document said (its [`Tag`](column::Tag) and its bits or bytes); what dtype
+//! nothing is copied to join them. A cell keeps what the document said (its [`Tag`] and its bits or bytes); what dtype
 //! a column gets is decided once, at the end, from the kinds seen in all parts: see [`dtype`].
 
 pub(crate) mod column;
@@ -152,9 +152,9 @@ impl Frame {
         frame.columns = places.into_iter().map(|places| ColumnPlan { dtype: Dtype::Object, places }).collect();
         frame.decide(hints);
         if skip_bad {
-            frame.bad_columns(hints)?
+            frame.bad_columns(hints)?;
         } else {
-            frame.refuse_bad_columns(hints)?
+            frame.refuse_bad_columns(hints)?;
         }
         Ok(frame)
     }

@@ -62,23 +62,20 @@ impl<'b> RecordParser<'b> {
 
     /// Parses all records, and tells where each of those begins that are in the part, if bad ones are left out.
     pub(super) fn all(mut self) -> Result<(Part, Vec<usize>), Defect> {
-        let records = match &self.batch.records {
-            Some(spans) => {
-                for span in spans {
-                    self.text.end = span.end;
-                    let place = Place { start: span.start, end: span.end, ended_by: Ending::Structure };
-                    self.record(span.start, |_| place)?;
-                }
-                spans.len()
+        let records = if let Some(spans) = &self.batch.records {
+            for span in spans {
+                self.text.end = span.end;
+                let place = Place { start: span.start, end: span.end, ended_by: Ending::Structure };
+                self.record(span.start, |_| place)?;
             }
-            None => {
-                let mut start = 0;
-                while start < self.batch.end {
-                    let end = self.record(start, |text| line_at(text, start))?;
-                    start = end + break_length(&self.batch.bytes[end..self.batch.end]);
-                }
-                lines_in(&self.batch.bytes[..self.batch.end])
+            spans.len()
+        } else {
+            let mut start = 0;
+            while start < self.batch.end {
+                let end = self.record(start, |text| line_at(text, start))?;
+                start = end + break_length(&self.batch.bytes[end..self.batch.end]);
             }
+            lines_in(&self.batch.bytes[..self.batch.end])
         };
         if self.part.lines() == records {
             Ok((self.part, self.starts))
@@ -158,7 +155,7 @@ fn lines_in(lines: &[u8]) -> usize {
 
 /// Returns true if and only if there is no control character in `lines` but line feeds.
 fn is_clean(lines: &[u8]) -> bool {
-    let clean = |b: &u8| (*b >= 0x20) | (*b == b'\n');
+    let clean = |b: &u8| (*b >= 0x20) || (*b == b'\n');
     // Without a branch in the inner loop, many bytes are looked at in one step.
     lines.chunks(1024).all(|chunk| chunk.iter().fold(true, |all, b| all & clean(b)))
 }
