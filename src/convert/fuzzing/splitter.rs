@@ -85,12 +85,11 @@ fn found_in(batch: &Batch) -> impl Iterator<Item = Found> {
     let offset = usize::try_from(batch.offset).expect("a text in memory");
     let found =
         |start: usize, end: usize, line| Found { line, start: offset + start, text: batch.bytes[start..end].to_vec() };
-    let records: Vec<Found> = match &batch.records {
-        Some(spans) => spans.iter().map(|span| found(span.start, span.end, span.line)).collect(),
-        None => {
-            let places = line_places(&batch.bytes[..batch.end]).zip(batch.first_line..);
-            places.map(|((start, end), line)| found(start, end, line)).collect()
-        }
+    let records: Vec<Found> = if let Some(spans) = &batch.records {
+        spans.iter().map(|span| found(span.start, span.end, span.line)).collect()
+    } else {
+        let places = line_places(&batch.bytes[..batch.end]).zip(batch.first_line..);
+        places.map(|((start, end), line)| found(start, end, line)).collect()
     };
     records.into_iter()
 }
