@@ -9,6 +9,7 @@ mod bench;
 mod compressed;
 mod convert;
 mod crash;
+mod fuzz;
 mod harness;
 mod house;
 mod readback;

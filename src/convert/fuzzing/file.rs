@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
+use super::super::input::count_lines;
 use super::super::{ConvertError, Options, Summary, Target, to_file};
 use super::splitter::split;
 use super::{chosen, first, read_options};
@@ -93,6 +94,5 @@ fn check(summary: &Summary, source: &File, output: &Path, options: &Options) {
 }
 
 fn line_count(path: &Path) -> u64 {
-    let text = fs::read(path).expect("the file of bad records");
-    memchr::memchr_iter(b'\n', &text).count() as u64
+    count_lines(&fs::read(path).expect("the file of bad records"))
 }
