@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback bench clean distclean
+.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback fuzz kinds bench clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -42,9 +42,11 @@ tools: ## Install what the tests need and this machine lacks
 
 fmt: ## Formatting
 	$(WITH_TOOLS) cargo fmt --check
+	$(WITH_TOOLS) rustfmt --check fuzz/fuzz_targets/*.rs
 
 clippy: ## Lints
 	$(WITH_TOOLS) cargo clippy --locked --all-targets -- -D warnings
+	$(WITH_TOOLS) cargo clippy --locked --lib --features fuzzing -- -D warnings
 
 doc: ## Documentation, private items included
 	$(WITH_TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --document-private-items --no-deps
@@ -83,6 +85,14 @@ readback: ## Many cases through `convert`, compared with every pandas, and the p
 	$(WITH_TOOLS) cargo build --locked --quiet
 	@$(WITH_TOOLS) .ci/readback "$(BUILD)/debug/h5inbox" "$(SEED)" "$(N)"
 
+# `make test` runs the corpus and some mutations of it; this looks for more, with an instrumented build that takes minutes
+# the first time: make fuzz FUZZ_SECS=3600 FUZZ_TARGETS=parser
+FUZZ_SECS ?= 60
+FUZZ_TARGETS ?= splitter parser numbers pickles file
+fuzz: ## Look for inputs that break a promise, a minute for each target: FUZZ_SECS=… FUZZ_TARGETS=… SEED=…
+	@.ci/setup fuzz
+	@$(WITH_TOOLS) .ci/fuzz "$(BUILD)" "$(FUZZ_SECS)" "$(SEED)" $(FUZZ_TARGETS)
+
 # SHAPES="stock wide" and PARTS="shapes memory" measure less (see benches/run.py); data are kept under $(BUILD)/bench.
 # A quick look that all of it still works: make bench SCALE=0.01 ROUNDS=1
 bench: ## Speed, against the script and other tools: SCALE=0.1 less data, BIG=1 4 GiB too, README=1 notes it there
@@ -91,8 +101,13 @@ bench: ## Speed, against the script and other tools: SCALE=0.1 less data, BIG=1 
 	@$(WITH_TOOLS) .ci/bench "$(BUILD)/release/h5inbox" "$(BUILD)/bench"
 export SCALE BIG README SHAPES PARTS ROUNDS
 
+kinds: ## What each tool makes of each kind of input, as a table (installs the tools)
+	@.ci/setup bench
+	@$(WITH_TOOLS) cargo build --locked --quiet
+	@$(WITH_TOOLS) "$(TOOLS)/bench/bin/python" benches/kinds.py "$(BUILD)/debug/h5inbox"
+
 clean: ## Remove build products, keep the installed tools
-	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,bench,test.log}
+	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,bench,fuzz,test.log}
 
 distclean: clean ## Remove build products and tools
 	rm -rf "$(TOOLS)"

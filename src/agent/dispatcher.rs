@@ -116,7 +116,7 @@ impl Dispatcher {
         let ready = self.intake.tick();
         self.arrive(&ready)?;
         self.dispose_again()?;
-        self.queue.feed(Timestamp::now());
+        self.queue.feed(self.begun.elapsed());
         self.count();
         self.supervisor.alive();
         Ok(())
@@ -125,8 +125,7 @@ impl Dispatcher {
     fn sleep(&self) -> Duration {
         let mut sleep = self.intake.next_due().min(self.supervisor.longest_sleep()).min(DISPOSE_AGAIN);
         if let Some(time) = self.queue.next_time() {
-            let until = time.duration_since(Timestamp::now());
-            sleep = sleep.min(Duration::try_from(until).unwrap_or(Duration::ZERO));
+            sleep = sleep.min(time.saturating_sub(self.begun.elapsed()));
         }
         sleep.max(Duration::from_millis(1))
     }
@@ -147,8 +146,19 @@ impl Dispatcher {
     }
 
     fn add_all(&mut self, jobs: impl IntoIterator<Item = Job>) {
-        let now = Timestamp::now();
-        jobs.into_iter().for_each(|job| self.queue.add(job, now));
+        for job in jobs {
+            let wait = self.wait(&job);
+            self.queue.add(job, wait, self.begun.elapsed());
+        }
+    }
+
+    /// How long until the next attempt on `job`: never longer than any wait is, though the clock was set meanwhile.
+    fn wait(&self, job: &Job) -> Duration {
+        let until = Duration::try_from(job.run_at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+        if job.state == State::Ready {
+            return Duration::ZERO;
+        }
+        until.min(self.workshop.backoff.longest.max(self.workshop.unfinished.grace()))
     }
 
     fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {

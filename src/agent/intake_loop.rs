@@ -1,7 +1,7 @@
 //! Drives the intake: takes the watcher's hints, lists the inbox when it is time, looks where a look is due, and
 //! answers with the sources that are ready.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -43,8 +43,9 @@ pub(super) struct IntakeLoop {
     nobody: Receiver<Hint>,
     /// What was said once is not said again: hashes of paths.
     told: HashSet<u64>,
-    /// What is wrong with the inbox itself, as long as it is.
-    outage: BTreeSet<String>,
+    /// Why the inbox cannot be listed, and why it cannot be watched, as long as that is so.
+    unlistable: Option<String>,
+    unwatchable: Option<String>,
     overflows_seen: u64,
     hasher: RandomState,
     live: Arc<Live>,
@@ -71,7 +72,8 @@ impl IntakeLoop {
             watch_again: Duration::ZERO,
             nobody: crossbeam_channel::never(),
             told: HashSet::new(),
-            outage: BTreeSet::new(),
+            unlistable: None,
+            unwatchable: None,
             overflows_seen: 0,
             hasher: RandomState::new(),
             live,
@@ -194,14 +196,14 @@ impl IntakeLoop {
                 self.settle.scan_finished(summary.is_complete());
                 self.schedule.finished(began, self.now());
                 self.unlisted = None;
-                self.outage.clear();
+                self.unlistable = None;
                 log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);
                 self.schedule.failed(self.now());
                 self.unlisted = self.unlisted.take().map(|_| error.to_string());
-                self.tell_outage(error.to_string());
+                tell_change(&mut self.unlistable, error.to_string(), &self.inbox);
             }
         }
     }
@@ -215,6 +217,7 @@ impl IntakeLoop {
         match Watcher::start(&self.inbox, self.recursive, Arc::clone(&self.filter), HINTS) {
             Ok(watcher) => {
                 self.watcher = Some(watcher);
+                self.unwatchable = None;
                 self.overflows_seen = 0;
                 self.live.native.store(1, Ordering::Relaxed);
                 self.schedule.want(self.now());
@@ -222,7 +225,8 @@ impl IntakeLoop {
             Err(error) => {
                 let network = matches!(error, WatchError::Network { .. });
                 self.watch_again = if network { Duration::MAX } else { self.now() + WATCH_AGAIN };
-                self.tell_outage(format!("{error}; the inbox is listed every so often instead"));
+                let what = format!("{error}; the inbox is listed every so often instead");
+                tell_change(&mut self.unwatchable, what, &self.inbox);
             }
         }
     }
@@ -255,18 +259,18 @@ impl IntakeLoop {
         }
     }
 
-    /// Says what is wrong with the inbox itself, once for as long as it lasts.
-    fn tell_outage(&mut self, what: String) {
-        if !self.outage.contains(&what) {
-            log::warn!(event = "watch.trouble", inbox:% = Shown(&self.inbox); "{what}");
-            self.outage.insert(what);
-        }
-    }
-
     fn tell_once(&mut self, path: &Path, what: &str) {
         if self.told.len() < TOLD && self.told.insert(self.hasher.hash_one((path, what))) {
             log::warn!(event = "file.skipped", path:% = Shown(path); "Not taken: {what}.");
         }
+    }
+}
+
+/// Says what is wrong with the inbox itself, once for as long as it lasts.
+fn tell_change(told: &mut Option<String>, what: String, inbox: &Path) {
+    if told.as_ref() != Some(&what) {
+        log::warn!(event = "watch.trouble", inbox:% = Shown(inbox); "{what}");
+        *told = Some(what);
     }
 }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{DEFAULT_CONFIG, ExitCode, load, output};
+use super::{DEFAULT_CONFIG, ExitCode, config_path, load, output};
 use crate::config::{After, Config};
 
 /// Options of `h5inbox check-config`.
 #[derive(Debug, Args)]
 pub(super) struct CheckConfig {
     /// Configuration file
-    #[arg(value_name = "FILE", env = "H5INBOX_CONFIG", default_value = DEFAULT_CONFIG)]
+    #[arg(value_name = "FILE", env = "H5INBOX_CONFIG", default_value = DEFAULT_CONFIG, value_parser = config_path())]
     file: PathBuf,
     /// Print what is wrong and nothing else
     #[arg(long, short)]

@@ -53,9 +53,17 @@ impl History {
         let when = record.finished_at.unwrap_or(record.seen_at);
         let what = match (&record.error, record.state) {
             (Some(error), State::Failed | State::Quarantined | State::Publishing) => located(error, record),
-            _ => format!("{} rows, {} columns", record.rows.unwrap_or(0), record.columns.unwrap_or(0)),
+            _ => converted(record),
         };
         format!("{when:.0}  {:<11}  {:>6}  {}  {what}\n", record.state.as_str(), record.id, Shown(&record.path))
+    }
+}
+
+fn converted(record: &Record) -> String {
+    let (rows, columns) = (record.rows.unwrap_or(0), record.columns.unwrap_or(0));
+    match record.bad_records {
+        Some(bad @ 1..) => format!("{rows} rows, {columns} columns, {bad} bad records left out"),
+        _ => format!("{rows} rows, {columns} columns"),
     }
 }
 

@@ -17,6 +17,7 @@ mod status;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use exit_code::ExitCode;
@@ -64,8 +65,13 @@ enum Verb {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// Configuration file
-    #[arg(long, value_name = "FILE", env = "H5INBOX_CONFIG", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", env = "H5INBOX_CONFIG", default_value = DEFAULT_CONFIG, value_parser = config_path())]
     config: PathBuf,
+}
+
+/// Takes an empty path, too: so says a variable that is there and empty, and it is not a wrong call.
+fn config_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 const DEFAULT_CONFIG: &str = "/etc/h5inbox/config.toml";

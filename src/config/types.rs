@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use toml::de::DeValue;
 
@@ -24,7 +27,7 @@ pub enum TypeHint {
     Bool,
     /// `str`: text; anything else as JSON writes it. Null stays missing.
     String,
-    /// `datetime64[ns]`: points in time, written as it says; null and missing are NaT.
+    /// `datetime64[ns]`: points in time, written as it says; null and missing are `NaT`.
     Datetime(Moment),
     /// Exact integers within `int64` with nulls, which pandas from 2.3 on reads as `Int64`.
     NullableInt,
@@ -69,7 +72,19 @@ fn moment(form: &str) -> Option<Moment> {
     if let Some((_, unit)) = UNITS.iter().find(|(word, _)| *word == form) {
         return Some(Moment::Epoch(*unit));
     }
-    form.contains('%').then(|| Moment::Format(form.to_owned()))
+    is_readable(form).then(|| Moment::Format(form.to_owned()))
+}
+
+/// Returns true if and only if a day, at least, can be written in `format` and read again. Morning and afternoon are told
+/// apart only where hours count to 12, in Python as well.
+fn is_readable(format: &str) -> bool {
+    let some_day = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+    let has = |letters: &[char]| letters.iter().any(|letter| format.contains(&format!("%{letter}")));
+    if has(&['p', 'P']) && !has(&['I', 'l']) {
+        return false;
+    }
+    let read = strtime::format(format, &some_day).and_then(|text| BrokenDownTime::parse(format, text));
+    read.is_ok_and(|read| read.timestamp().is_some() || (read.to_datetime().is_ok() && read.iana_time_zone().is_none()))
 }
 
 impl fmt::Display for TypeHint {
@@ -117,4 +132,20 @@ pub(super) fn type_hints(value: &DeValue) -> Result<TypeHints, Complaint> {
     // The table is sorted by name; what stands first in the file decides.
     hints.sort_by_key(|(start, _)| *start);
     Ok(hints.into_iter().map(|(_, hint)| hint).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_must_name_a_day_in_a_way_that_can_be_read() {
+        for format in ["%Y-%m-%d", "%d.%m.%y %H:%M:%S.%f %z", "%b %e, %Y %I:%M %p", "%Y %j", "%s", "%F %T", "%Y%m%d"] {
+            let word = format!("datetime:{format}");
+            assert_eq!(TypeHint::parse(&word).map(|hint| hint.to_string()), Some(word));
+        }
+        for format in ["%", "%Y-%m", "%H:%M", "%Y-%m-%d %!", "%c", "%F %Z", "%F %Q", "%F %H:%M %p", "y", ""] {
+            assert_eq!(TypeHint::parse(&format!("datetime:{format}")), None, "{format}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //!
 //! `line` counts from 1 and `byte` from 0 in the source, `position` from 1 in the record; `column` names the column where
 //! the record is JSON and a value in it is wrong. `text` is the record; where it is not UTF-8, `base64` is it instead.
+//! Of a record that is far too long both are only the beginning, and `"cut": true` tells.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -28,10 +29,12 @@ pub(crate) struct BadRecord {
     pub(crate) start: u64,
     /// The record as it stands in the source.
     pub(crate) text: Vec<u8>,
+    /// Whether that is its beginning only.
+    pub(crate) cut: bool,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Written<'a> {
     line: Option<u64>,
     byte: u64,
     column: Option<&'a str>,
@@ -42,6 +45,8 @@ struct Line<'a> {
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
 }
 
 /// Collects bad records in a file that is made with the first one.
@@ -98,10 +103,10 @@ impl<'p> BadRecords<'p> {
     }
 }
 
-fn write_line(out: &mut impl Write, BadRecord { defect, start, text }: &BadRecord) -> io::Result<()> {
+fn write_line(out: &mut impl Write, BadRecord { defect, start, text, cut }: &BadRecord) -> io::Result<()> {
     let utf8 = std::str::from_utf8(text).ok();
     let at = defect.byte.unwrap_or(*start);
-    let line = Line {
+    let line = Written {
         line: defect.line,
         byte: at,
         column: defect.column.as_deref(),
@@ -110,6 +115,7 @@ fn write_line(out: &mut impl Write, BadRecord { defect, start, text }: &BadRecor
         reason: &defect.what,
         text: utf8,
         base64: utf8.is_none().then(|| BASE64_STANDARD.encode(text)),
+        cut: *cut,
     };
     serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")
@@ -129,8 +135,9 @@ mod tests {
         assert!(!path.exists());
         let defect = Defect::bad_json("expected a value").at_line(3).at_byte(b"{\"a\" 1}", 5).offset_by(165);
         let mut bad = BadRecords::to(Some(&path));
-        bad.add(&BadRecord { defect, start: 165, text: b"{\"a\" 1}".to_vec() }).unwrap();
-        bad.add(&BadRecord { defect: Defect::bad_utf8(b"\xff", 0), start: 180, text: b"\xff".to_vec() }).unwrap();
+        bad.add(&BadRecord { defect, start: 165, text: b"{\"a\" 1}".to_vec(), cut: false }).unwrap();
+        bad.add(&BadRecord { defect: Defect::bad_utf8(b"\xff", 0), start: 180, text: b"\xff".to_vec(), cut: true })
+            .unwrap();
         assert_eq!(bad.count(), 2);
         assert_eq!(bad.finish(true).unwrap().as_deref(), Some(path.as_path()));
         let written = std::fs::read_to_string(&path).unwrap();
@@ -139,6 +146,9 @@ mod tests {
         let expected = serde_json::json!({"line": 3, "byte": 170, "column": null, "position": 6, "code": "bad_json",
             "reason": "expected a value", "text": "{\"a\" 1}"});
         assert_eq!(line, expected);
-        assert!(other.contains("\"base64\":\"/w==\"") && !other.contains("\"text\""), "{other}");
+        assert!(
+            other.contains("\"base64\":\"/w==\"") && !other.contains("\"text\"") && other.contains("\"cut\":true"),
+            "{other}"
+        );
     }
 }

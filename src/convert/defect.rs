@@ -58,7 +58,7 @@ impl Defect {
     /// A compressed source over `limits.decompression_ratio`.
     pub(crate) fn expands_too_much(ratio: u64) -> Self {
         let what = format!("expands more than {ratio}:1");
-        Self::limit("limit_decompression_ratio", what, "limits.decompression_ratio")
+        Self::limit("limit_decompression_ratio", &what, "limits.decompression_ratio")
     }
 
     /// The source ends before what it holds does.
@@ -131,36 +131,36 @@ impl Defect {
 
     /// Deeper than `limits.depth`.
     pub(crate) fn too_deep(limit: usize) -> Self {
-        Self::limit("limit_depth", format!("nesting deeper than {limit}"), "limits.depth")
+        Self::limit("limit_depth", &format!("nesting deeper than {limit}"), "limits.depth")
     }
 
     /// More than `limits.columns`.
     pub(crate) fn too_many_columns(line: u64, limit: usize) -> Self {
-        Self::limit("limit_columns", format!("more than {limit} columns"), "limits.columns").at_line(line)
+        Self::limit("limit_columns", &format!("more than {limit} columns"), "limits.columns").at_line(line)
     }
 
     /// A record over `limits.record_bytes`.
     pub(crate) fn record_too_long(line: u64, limit: u64) -> Self {
-        Self::limit("limit_record_bytes", format!("record of more than {limit} bytes"), "limits.record_bytes")
+        Self::limit("limit_record_bytes", &format!("record of more than {limit} bytes"), "limits.record_bytes")
             .at_line(line)
     }
 
     /// A file over `limits.file_bytes`.
     pub(crate) fn file_too_long(size: u64, limit: u64) -> Self {
         let what = format!("file of {size} bytes is over the limit of {limit}");
-        Self::limit("limit_file_bytes", what, "limits.file_bytes")
+        Self::limit("limit_file_bytes", &what, "limits.file_bytes")
     }
 
     /// Records that need more than `limits.memory_bytes` allows.
     pub(crate) fn too_much_memory(line: u64, bytes: u64) -> Self {
         let what =
             format!("the records from here on need {bytes} bytes of memory at once, more than one worker may take");
-        Self::limit("limit_memory_bytes", what, "limits.memory_bytes").at_line(line)
+        Self::limit("limit_memory_bytes", &what, "limits.memory_bytes").at_line(line)
     }
 
     /// A conversion over `limits.convert_secs`.
     pub(crate) fn too_slow(limit: u64) -> Self {
-        Self::limit("limit_convert_secs", format!("conversion took longer than {limit} s"), "limits.convert_secs")
+        Self::limit("limit_convert_secs", &format!("conversion took longer than {limit} s"), "limits.convert_secs")
     }
 
     /// An output that its format cannot hold.
@@ -168,7 +168,8 @@ impl Defect {
         Self::new("limit_format", what, "split the file into smaller ones")
     }
 
-    fn limit(code: &'static str, what: String, key: &str) -> Self {
+    fn limit(code: &'static str, what: &str, key: &str) -> Self {
+        let what = format!("{what} (`{key}`)");
         Self::new(code, what, format!("raise `{key}` in the configuration if this is meant, then retry the file"))
     }
 
@@ -272,7 +273,7 @@ fn excerpt(line: &[u8], offset: usize) -> String {
 }
 
 /// Bytes as printable text of at most `limit` characters.
-fn escape(bytes: &[u8], limit: usize) -> String {
+pub(super) fn escape(bytes: &[u8], limit: usize) -> String {
     use std::os::unix::ffi::OsStrExt;
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(bytes));
     let shown = crate::source::Shown(path).to_string();

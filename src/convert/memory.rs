@@ -27,7 +27,7 @@ fn machine_bytes() -> u64 {
 
 /// The parts of a source, in order, in memory as far as that goes.
 pub(super) struct Parts {
-    parts: Vec<Part>,
+    all: Vec<Part>,
     /// Those before this one are in the file.
     spilled: usize,
     bytes: u64,
@@ -41,7 +41,7 @@ impl Parts {
     /// No parts yet; `limit` bytes of columns stay in memory, the rest goes to a file in `folder`.
     pub(super) fn new(folder: &Path, limit: u64) -> Self {
         let most = limit.clamp(LEAST, ENOUGH);
-        Self { parts: Vec::new(), spilled: 0, bytes: 0, most, limit, folder: folder.into(), file: None }
+        Self { all: Vec::new(), spilled: 0, bytes: 0, most, limit, folder: folder.into(), file: None }
     }
 
     /// Adds the next part.
@@ -51,7 +51,7 @@ impl Parts {
             return Err(Defect::too_much_memory(part.line_of(0), bytes).into());
         }
         self.bytes += bytes;
-        self.parts.push(part);
+        self.all.push(part);
         if self.bytes > self.most {
             self.spill().map_err(ConvertError::Spill)?;
         }
@@ -60,7 +60,7 @@ impl Parts {
 
     /// All parts, and the file that holds the cells of some.
     pub(super) fn into_inner(self) -> (Vec<Part>, Option<SpillFile>) {
-        (self.parts, self.file)
+        (self.all, self.file)
     }
 
     fn spill(&mut self) -> std::io::Result<()> {
@@ -69,10 +69,10 @@ impl Parts {
             None => SpillFile::in_folder(&self.folder)?,
         };
         let file = self.file.insert(file);
-        for part in &mut self.parts[self.spilled..] {
+        for part in &mut self.all[self.spilled..] {
             part.spill(file)?;
         }
-        self.spilled = self.parts.len();
+        self.spilled = self.all.len();
         self.bytes = 0;
         Ok(())
     }

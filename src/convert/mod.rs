@@ -8,6 +8,8 @@
 mod bad_records;
 mod defect;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod input;
 mod memory;
 mod options;

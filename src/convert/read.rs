@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -48,14 +49,15 @@ pub(super) fn read(
     spill_folder: &Path,
     options: &Options,
 ) -> Result<Read, ConvertError> {
-    let mut plan = plan(options);
+    let (mut plan, begun) = (plan(options), Instant::now());
     loop {
-        let attempt = Attempt { source, identity, bad_path, spill_folder, options };
+        let attempt = Attempt { source, begun, identity, bad_path, spill_folder, options };
         match attempt.read(&mut plan)? {
             Ok(read) => return Ok(read),
-            Err(BadColumns { text, needed }) => {
+            Err(BadColumns { text, needed, zones }) => {
                 plan.text_columns.extend(text);
                 plan.needed_columns.extend(needed);
+                plan.zones.extend(zones);
                 plan.kind = None;
                 source.rewind().map_err(ConvertError::Read)?;
             }
@@ -75,12 +77,15 @@ fn plan(options: &Options) -> ParsePlan {
         kind: None,
         text_columns: HashSet::new(),
         needed_columns: HashMap::new(),
+        zones: HashMap::new(),
     }
 }
 
 /// One reading of a source from its start to its end.
 struct Attempt<'a> {
     source: &'a File,
+    /// When the first reading began.
+    begun: Instant,
     identity: Identity,
     bad_path: Option<&'a Path>,
     spill_folder: &'a Path,
@@ -90,7 +95,7 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// The source as a whole, or what makes records bad that were taken for good.
     fn read(&self, plan: &mut ParsePlan) -> Result<Result<Read, BadColumns>, ConvertError> {
-        let mut reader = BatchReader::new(self.source, read_options(self.options), self.options.hash);
+        let mut reader = BatchReader::new(self.source, read_options(self.options, self.begun), self.options.hash);
         let mut bad = BadRecords::to(self.bad_path);
         let mut parts = Parts::new(self.spill_folder, self.options.memory_bytes);
         let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut parts);
@@ -193,10 +198,21 @@ fn some_batches(reader: &mut BatchReader<'_>, most: usize) -> Vec<Result<Batch, 
     batches
 }
 
-fn read_options(options: &Options) -> ReadOptions {
+fn read_options(options: &Options, begun: Instant) -> ReadOptions {
     let Options { record_bytes, file_bytes, depth, decompression_ratio, convert_secs, .. } = *options;
     let (input, batch_bytes) = (options.records.input, BATCH_BYTES);
-    ReadOptions { input, batch_bytes, record_bytes, file_bytes, depth, decompression_ratio, convert_secs }
+    let skip_long = options.records.on_bad_record == OnBadRecord::Skip;
+    ReadOptions {
+        input,
+        batch_bytes,
+        record_bytes,
+        skip_long,
+        file_bytes,
+        depth,
+        decompression_ratio,
+        convert_secs,
+        begun,
+    }
 }
 
 /// Somebody who wrote an array on one line may have meant its items as records.
@@ -205,5 +221,5 @@ fn one_array(frame: &Frame, shape: Shape, input: Input) -> Option<Warning> {
     let array = list && frame.rows == 1 && shape == Shape::Lines && input == Input::Auto;
     let message =
         "one array on one line is one row, as in pandas; set `records.input` to \"document\" for a row an item";
-    array.then(|| Warning { code: "one_array", column: String::new(), line: Some(1), message: message.to_owned() })
+    array.then(|| Warning { code: "one_array", column: String::new(), line: 1, message: message.to_owned() })
 }

@@ -225,7 +225,8 @@ impl Workshop {
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             error_code:% = failure.code, error:% = failure.message; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
         );
-        Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, ..job.clone() })))
+        let state = if job.state == State::Publishing { job.state } else { State::Failed };
+        Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, state, ..job.clone() })))
     }
 }
 

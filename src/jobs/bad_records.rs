@@ -60,6 +60,12 @@ pub fn bad_records_of(folder: &Path, source: &Path) -> PathBuf {
     folder.join(source.with_file_name(name))
 }
 
+/// Returns true if and only if `path` is named as a file of bad records.
+#[must_use]
+pub fn holds_bad_records(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(ENDING.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +75,6 @@ mod tests {
         let name = bad_records_of(Path::new("/q"), Path::new("a/b.c.json.gz"));
         assert_eq!(name, Path::new("/q/a/b.c.bad.ndjson"));
         assert_eq!(versioned(&name, 2), Path::new("/q/a/b.c.bad~2.ndjson"));
+        assert!(holds_bad_records(&name) && !holds_bad_records(Path::new("/q/a.ndjson")));
     }
 }

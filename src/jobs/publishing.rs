@@ -157,23 +157,20 @@ impl Workshop {
     }
 }
 
-/// So many warnings of one file are told one by one; a file of thousands of odd columns must not fill log and ledger.
-const TOLD: usize = 20;
-
 fn log_warnings(job: &Job, warnings: &[Warning]) {
-    for Warning { code, column, line, message } in warnings.iter().take(TOLD) {
+    for Warning { code, column, line, message } in warnings.iter().take(Warning::TOLD) {
         log::warn!(
             event = "file.warning", job = job.id.0, path:% = Shown(&job.path), code = *code, column:% = column.escape_debug(),
-            line = *line; "{message}"
+            line = line; "{message}"
         );
     }
-    if let Some(more) = warnings.len().checked_sub(TOLD).filter(|more| *more > 0) {
+    if let Some(more @ 1..) = warnings.len().checked_sub(Warning::TOLD) {
         log::warn!(event = "file.warning", job = job.id.0, path:% = Shown(&job.path); "And {more} more; see `h5inbox schema`.");
     }
 }
 
 fn warnings_json(warnings: &[Warning]) -> Option<String> {
-    let told = &warnings[..warnings.len().min(TOLD)];
+    let told = &warnings[..warnings.len().min(Warning::TOLD)];
     if told.is_empty() { None } else { serde_json::to_string(told).ok() }
 }
 

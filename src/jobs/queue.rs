@@ -3,13 +3,15 @@
 //! The channel holds little, so that the order counts and a stop finishes soon; what waits beyond it waits here.
 //! A path is in hand once at a time: a newer version of it waits until the older one's attempt has ended. Of versions
 //! that wait, any may come first; an older one then finds that it is gone.
+//!
+//! The clock, a time since any fixed start, is an argument: a clock that is set must not hold anybody up.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use jiff::Timestamp;
 
 use crate::config::Order;
 use crate::ledger::{Job, JobId};
@@ -21,11 +23,11 @@ type Rank = (i128, OsString, JobId);
 pub struct Queue {
     order: Order,
     ready: BTreeMap<Rank, Job>,
-    later: BTreeMap<(Timestamp, JobId), Job>,
+    later: BTreeMap<(Duration, JobId), Job>,
     behind: HashMap<PathBuf, Vec<Job>>,
     in_hand: HashSet<PathBuf>,
     /// Every job that is here, and the time it was to start at.
-    known: HashMap<JobId, Timestamp>,
+    known: HashMap<JobId, Duration>,
     sender: Option<Sender<Job>>,
     /// The workers' end, to take back what no worker has begun.
     receiver: Receiver<Job>,
@@ -49,29 +51,33 @@ impl Queue {
         (queue, receiver)
     }
 
-    /// Adds `job`, to start at its `run_at`. If it is here already and waits for a later time, that time is moved up:
+    /// Adds `job`, to start after `wait`. If it is here already and waits for a later time, that time is moved up:
     /// somebody has asked for it.
-    pub fn add(&mut self, job: Job, now: Timestamp) {
-        let known = self.known.get(&job.id).copied();
-        if known.is_some_and(|time| !self.comes_sooner(&job, time)) {
+    pub fn add(&mut self, job: Job, wait: Duration, now: Duration) {
+        let (time, known) = (now + wait, self.known.get(&job.id).copied());
+        if known.is_some_and(|known| known <= time || self.later.remove(&(known, job.id)).is_none()) {
             return;
         }
-        self.known.insert(job.id, job.run_at);
-        if job.run_at > now {
-            self.later.insert((job.run_at, job.id), job);
+        self.known.insert(job.id, time);
+        if wait > Duration::ZERO {
+            self.later.insert((time, job.id), job);
         } else {
             self.enter(job);
         }
     }
 
     /// Hands over as many jobs as the channel has room for.
-    pub fn feed(&mut self, now: Timestamp) {
+    pub fn feed(&mut self, now: Duration) {
         while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
             let job = entry.remove();
             self.enter(job);
         }
         let Some(sender) = self.sender.clone() else { return };
         while let Some((rank, job)) = self.ready.pop_first() {
+            if self.in_hand.contains(&job.path) {
+                self.enter(job);
+                continue;
+            }
             let path = job.path.clone();
             if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = sender.try_send(job) {
                 self.ready.insert(rank, job);
@@ -100,7 +106,7 @@ impl Queue {
 
     /// When the next job's time comes.
     #[must_use]
-    pub fn next_time(&self) -> Option<Timestamp> {
+    pub fn next_time(&self) -> Option<Duration> {
         self.later.keys().next().map(|(time, _)| *time)
     }
 
@@ -126,11 +132,6 @@ impl Queue {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.waiting() == 0 && self.in_hand.is_empty()
-    }
-
-    /// Whether `job` waits here for a time later than its own; then it is taken out.
-    fn comes_sooner(&mut self, job: &Job, time: Timestamp) -> bool {
-        time > job.run_at && self.later.remove(&(time, job.id)).is_some()
     }
 
     fn enter(&mut self, job: Job) {
@@ -159,7 +160,8 @@ mod tests {
     use crate::ledger::{Disposition, State};
     use crate::source::Identity;
 
-    const EARLY: Timestamp = Timestamp::UNIX_EPOCH;
+    const S: fn(u64) -> Duration = Duration::from_secs;
+    const NONE: Duration = Duration::ZERO;
 
     fn job(id: i64, path: &str, size: u64) -> Job {
         Job {
@@ -168,7 +170,7 @@ mod tests {
             identity: Identity { device: 1, inode: 1, size, mtime_ns: -id, ctime_ns: 0 },
             state: State::Ready,
             attempts: 0,
-            run_at: EARLY,
+            run_at: jiff::Timestamp::UNIX_EPOCH,
             hash: None,
             output: None,
             temporary: None,
@@ -180,9 +182,9 @@ mod tests {
     fn order_of(order: Order) -> Vec<i64> {
         let (mut queue, taken) = Queue::new(order, 10);
         for (id, path, size) in [(1, "c", 5), (2, "a", 9), (3, "b", 7)] {
-            queue.add(job(id, path, size), EARLY);
+            queue.add(job(id, path, size), NONE, NONE);
         }
-        queue.feed(EARLY);
+        queue.feed(NONE);
         taken.try_iter().map(|job| job.id.0).collect()
     }
 
@@ -197,26 +199,42 @@ mod tests {
     #[test]
     fn a_full_channel_keeps_jobs_here_and_a_path_is_in_hand_once() {
         let (mut queue, taken) = Queue::new(Order::Name, 1);
-        queue.add(job(1, "a", 1), EARLY);
-        queue.add(job(1, "a", 1), EARLY);
-        queue.feed(EARLY);
-        queue.add(job(2, "a", 1), EARLY);
-        queue.add(job(3, "b", 1), EARLY);
-        queue.feed(EARLY);
+        queue.add(job(1, "a", 1), NONE, NONE);
+        queue.add(job(1, "a", 1), NONE, NONE);
+        queue.feed(NONE);
+        queue.add(job(2, "a", 1), NONE, NONE);
+        queue.add(job(3, "b", 1), NONE, NONE);
+        queue.feed(NONE);
         assert_eq!((queue.in_hand(), queue.waiting()), (1, 2));
         let first = taken.try_recv().unwrap();
-        queue.feed(EARLY);
+        queue.feed(NONE);
         assert_eq!(taken.try_recv().unwrap().id, JobId(3));
         queue.finished(&first);
-        queue.feed(EARLY);
+        queue.feed(NONE);
         assert_eq!(taken.try_recv().unwrap().id, JobId(2));
+    }
+
+    #[test]
+    fn versions_of_one_path_that_came_together_go_one_after_the_other() {
+        let (mut queue, taken) = Queue::new(Order::Name, 9);
+        for id in 1..=3 {
+            queue.add(job(id, "a", 1), NONE, NONE);
+        }
+        for id in 1..=3 {
+            queue.feed(NONE);
+            assert_eq!((taken.len(), queue.in_hand()), (1, 1));
+            let done = taken.try_recv().unwrap();
+            assert_eq!(done.id, JobId(id));
+            queue.finished(&done);
+        }
+        assert!(queue.is_idle());
     }
 
     #[test]
     fn closing_takes_back_what_no_worker_has_begun() {
         let (mut queue, taken) = Queue::new(Order::Name, 5);
-        ["a", "b", "c"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), EARLY));
-        queue.feed(EARLY);
+        ["a", "b", "c"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), NONE, NONE));
+        queue.feed(NONE);
         let begun = taken.recv().unwrap();
         queue.close();
         assert_eq!(queue.in_hand(), 1);
@@ -227,23 +245,21 @@ mod tests {
     #[test]
     fn a_job_that_waits_for_its_time_comes_sooner_when_somebody_asks_for_it() {
         let (mut queue, taken) = Queue::new(Order::Name, 1);
-        let later = EARLY + jiff::SignedDuration::from_secs(500);
-        queue.add(Job { run_at: later, ..job(1, "a", 1) }, EARLY);
-        queue.add(Job { run_at: later, ..job(1, "a", 1) }, EARLY);
+        queue.add(job(1, "a", 1), S(500), NONE);
+        queue.add(job(1, "a", 1), S(500), S(1));
         assert_eq!(queue.retrying(), 1);
-        queue.add(job(1, "a", 1), EARLY);
-        queue.feed(EARLY);
+        queue.add(job(1, "a", 1), NONE, NONE);
+        queue.feed(NONE);
         assert_eq!((taken.len(), queue.retrying(), queue.waiting()), (1, 0, 0));
     }
 
     #[test]
     fn a_job_waits_for_its_time() {
         let (mut queue, taken) = Queue::new(Order::Name, 1);
-        let later = EARLY + jiff::SignedDuration::from_secs(5);
-        queue.add(Job { run_at: later, ..job(1, "a", 1) }, EARLY);
-        queue.feed(EARLY);
-        assert_eq!((taken.len(), queue.next_time(), queue.retrying()), (0, Some(later), 1));
-        queue.feed(later);
+        queue.add(job(1, "a", 1), S(5), NONE);
+        queue.feed(NONE);
+        assert_eq!((taken.len(), queue.next_time(), queue.retrying()), (0, Some(S(5)), 1));
+        queue.feed(S(5));
         assert_eq!(taken.len(), 1);
     }
 }

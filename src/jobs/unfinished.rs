@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::{Outcome, Workshop};
-use crate::ledger::{Failure, Job, JobId, LedgerError};
+use crate::ledger::{Failure, Job, JobId, LedgerError, State};
 use crate::source::Shown;
 
 /// Since when sources are known to end too early, on a clock that nobody sets.
@@ -25,6 +25,12 @@ impl Unfinished {
     #[must_use]
     pub fn new(grace: Duration) -> Self {
         Self { grace, since: Mutex::default() }
+    }
+
+    /// How long each source has to be finished.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.grace
     }
 
     /// How long the source of `job` still has, from its first time here; `None` if its time is over.
@@ -60,7 +66,7 @@ impl Workshop {
             event = "file.unfinished", job = job.id.0, path:% = Shown(&job.path), error_code:% = failure.code,
             error:% = failure.message; "Not finished, it seems; refused if it has not changed in {:.1} s.", left.as_secs_f64()
         );
-        Ok(Outcome::Deferred(Box::new(Job { run_at, ..job.clone() })))
+        Ok(Outcome::Deferred(Box::new(Job { run_at, state: State::Failed, ..job.clone() })))
     }
 }
 

@@ -87,7 +87,7 @@ fn compressed_sources_that_cannot_be_taken_are_quarantined_with_the_reason() {
             "bomb.json.gz",
             pack("gzip", &bomb),
             "limit_decompression_ratio",
-            "expands more than 50:1; raise `limits.decompression_ratio`",
+            "expands more than 50:1 (`limits.decompression_ratio`); raise",
         ),
         ("bomb.json.zst", pack("zstd", &bomb), "limit_decompression_ratio", "expands more than 50:1"),
         ("damaged.json.gz", damaged, "bad_compression", "the gzip stream is damaged"),

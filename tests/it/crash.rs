@@ -1,6 +1,7 @@
 //! Killed at any moment, the agent loses nothing, tears nothing, and does nothing twice.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::harness::{Site, h5inbox, wait_until};
@@ -48,6 +49,18 @@ fn killed_again_and_again_under_load_each_source_has_one_output() {
     }
 }
 
+/// The program, killed at a thread's n-th call of a kind; if files are named, at a call on one of these.
+fn killed_at(call: &str, when: usize, on: &[PathBuf]) -> Command {
+    let mut traced = Command::new("strace");
+    let inject = format!("inject={call}:signal=KILL:when={when}");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
+    for file in on {
+        traced.arg("-P").arg(file);
+    }
+    traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+    traced
+}
+
 /// Kills at the n-th call of a kind, as the kernel sees it, then starts again. The calls are those of the attempt:
 /// syncing the output, giving it its name, syncing folders, moving or deleting the source, and the ledger's own.
 #[test]
@@ -58,11 +71,7 @@ fn killed_at_each_step_of_an_attempt_it_is_finished_by_the_next_run() {
             for when in 1..=3 {
                 let mut site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 100"));
                 site.drop_in("f0.json", &records(0));
-                let mut traced = Command::new("strace");
-                let inject = format!("inject={call}:signal=KILL:when={when}");
-                traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
-                traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
-                site.spawn(traced);
+                site.spawn(killed_at(call, when, &[]));
                 wait_until("it was killed, or was never going to be", || {
                     site.has_ended() || site.status()["files"]["done"] == 1
                 });
@@ -71,6 +80,39 @@ fn killed_at_each_step_of_an_attempt_it_is_finished_by_the_next_run() {
                 assert!(again.status.success(), "{after} {call} {when}: {}", super::harness::said(&again));
                 assert_each_once(&site, 1, after);
             }
+        }
+    }
+}
+
+/// Where bad records are left out: files of the second version of a source, and the calls on them, in this order.
+const FILES: [&str; 4] = ["quarantine/.h5inbox/2.bad.tmp", "outbox/.h5inbox/2.tmp", "outbox", "quarantine"];
+const CALLS: [(&str, usize); 4] = [("write", 1), ("pwrite64", 3), ("fsync", 4), ("renameat2", 4)];
+
+#[test]
+fn killed_at_each_step_a_file_of_bad_records_is_there_once_for_each_version() {
+    for (call, times) in CALLS {
+        for when in 1..=times {
+            let mut site =
+                Site::new("source.after = \"archive\"\nrecords.on_bad_record = \"skip\"\nretry.max_attempts = 9");
+            site.drop_in("f0.json", &[&records(0)[..], b"bad\n"].concat());
+            assert!(site.once().status.success());
+            site.drop_in("f0.json", &[b"worse\n", &records(1)[..]].concat());
+            let on = FILES.map(|file| site.path(file));
+            site.spawn(killed_at(call, when, &on));
+            wait_until("it was killed", || site.has_ended());
+            site.kill_if_running();
+            let again = site.once();
+            let what = format!("{call} {when}: {}", super::harness::said(&again));
+            assert!(again.status.success(), "{what}");
+            assert_eq!(site.names("outbox"), ["f0.h5", "f0~2.h5"], "{what}");
+            assert_eq!(site.names("quarantine"), ["f0.bad.ndjson", "f0.bad~2.ndjson"], "{what}");
+            let kept = |name: &str| fs::read_to_string(site.path("quarantine").join(name)).unwrap();
+            assert!(kept("f0.bad.ndjson").contains("\"text\":\"bad\""), "{what}");
+            assert!(kept("f0.bad~2.ndjson").contains("\"text\":\"worse\""), "{what}");
+            let unfinished = fs::read_dir(site.path("quarantine/.h5inbox")).unwrap().count();
+            assert_eq!((site.unfinished(), unfinished), (0, 0), "{what}");
+            let counted: Vec<_> = site.history().iter().map(|job| job["bad_records"].clone()).collect();
+            assert_eq!(counted, [1, 1], "{what}");
         }
     }
 }

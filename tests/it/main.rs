@@ -4,13 +4,16 @@
 
 mod agent;
 mod bad_input;
+mod bad_records;
 mod bench;
 mod compressed;
 mod convert;
 mod crash;
+mod fuzz;
 mod harness;
 mod house;
 mod profile;
 mod readback;
+mod records;
 mod shapes;
 mod verbs;

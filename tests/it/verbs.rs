@@ -191,6 +191,22 @@ fn check_config_prints_what_is_in_effect_and_names_every_problem() {
 }
 
 #[test]
+fn a_flag_goes_before_the_variable_and_an_empty_variable_says_nothing() {
+    let site = Site::new("");
+    let status = |variable: &std::path::Path, more: &[&str]| {
+        let mut command = h5inbox();
+        command.env("H5INBOX_CONFIG", variable).arg("status").args(more).output().unwrap()
+    };
+    let file = site.config();
+    assert!(status(&file, &[]).status.success());
+    assert!(status("/nowhere".as_ref(), &["--config", file.to_str().unwrap()]).status.success());
+    let missing = status(&file, &["--config", "/nowhere"]);
+    assert_eq!(missing.status.code(), Some(78));
+    assert!(said(&missing).contains("cannot read the configuration /nowhere"), "{}", said(&missing));
+    assert_ne!(status("".as_ref(), &[]).status.code(), Some(2));
+}
+
+#[test]
 fn sample_data_is_the_same_for_the_same_seed() {
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str, seed: &str| {

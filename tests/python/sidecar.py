@@ -12,8 +12,6 @@ import re
 import zlib
 
 PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
-
-
 SPACE, DECODE = re.compile(r"[ \t\r\n]*"), json.JSONDecoder().raw_decode
 
 

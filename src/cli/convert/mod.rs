@@ -18,7 +18,7 @@ use super::records::RecordOptions;
 use super::{ExitCode, output};
 use crate::config::refuse_key;
 use crate::convert::profile::Profile;
-use crate::convert::{ConvertError, Options, Summary};
+use crate::convert::{ConvertError, Options, Summary, Warning};
 use crate::source::Shown;
 use tasks::Task;
 
@@ -28,7 +28,7 @@ use tasks::Task;
 #[derive(Debug, Args)]
 pub(super) struct Convert {
     /// Files to convert; of a folder, the .json, .jsonl and .ndjson files in it, also with .gz, .zst, .xz or .bz2
-    /// behind, hidden ones left out
+    /// behind, hidden ones and .bad.ndjson left out
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// Folder for the outputs, made if missing [default: beside each source]
@@ -73,7 +73,7 @@ struct Sum {
 impl Convert {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let options = self.options()?;
-        let page = self.profile.as_deref().map(report::begin).transpose()?;
+        self.profile.as_deref().map_or(Ok(()), report::try_out)?;
         let begun = Instant::now();
         let mut sum = Sum::default();
         let tasks = tasks::all(&self.paths, self.outdir.as_deref(), &mut sum);
@@ -84,7 +84,7 @@ impl Convert {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
         let progress = bar(tasks.iter().map(|task| task.bytes).sum());
         let sum = Mutex::new(sum);
-        let profile = page.is_some().then(|| Profile::whole(workers));
+        let profile = self.profile.as_ref().map(|_| Profile::whole(workers));
         work::in_parallel(workers, &tasks, profile.as_ref(), |number, task| {
             let done = work::guarded(task, number, &options);
             progress.inc(task.bytes);
@@ -93,7 +93,7 @@ impl Convert {
         let report = profile.map(|profile| profile.report());
         progress.finish_and_clear();
         folders.iter().for_each(|folder| work::tidy_up(folder));
-        let told = page.zip(report).map(|(page, report)| report::tell(page, &report)).transpose();
+        let told = self.profile.as_deref().zip(report).map_or(Ok(()), |(page, report)| report::tell(page, &report));
         let sum = sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         output::note(&summary_line(&sum, begun.elapsed().as_secs_f64()));
         told?;
@@ -137,9 +137,7 @@ fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Resu
             sum.rows += summary.rows;
             sum.bytes += summary.source_bytes;
             sum.bad_records += summary.bad_records;
-            for warning in &summary.warnings {
-                output::note(&format!("warning: {}: {}", Shown(&task.source), warning.message));
-            }
+            tell_warnings(&task.source, &summary.warnings);
         }
         Err(Failure::Source(what)) => sum.refuse(&task.source, &what, "check the path"),
         Err(Failure::Convert(error)) => sum.refuse(&task.source, &error.to_string(), hint(&error)),
@@ -147,6 +145,16 @@ fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Resu
             sum.refuse(&task.source, &format!("internal error: {what}"), "please report it with the source");
         }
     });
+}
+
+fn tell_warnings(source: &Path, warnings: &[Warning]) {
+    let source = Shown(source);
+    for warning in warnings.iter().take(Warning::TOLD) {
+        output::note(&format!("warning: {source}: {}", warning.message));
+    }
+    if let Some(more @ 1..) = warnings.len().checked_sub(Warning::TOLD) {
+        output::note(&format!("warning: {source}: and {more} more; see `h5inbox schema`"));
+    }
 }
 
 fn hint(error: &ConvertError) -> &str {

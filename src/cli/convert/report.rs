@@ -12,14 +12,14 @@ pub(super) fn name(path: PathBuf) -> Result<PathBuf, String> {
     fits.then_some(path).ok_or_else(|| "the name of the page to write ends in .html".to_owned())
 }
 
-/// Makes ready to write the page, before any file is converted.
-pub(super) fn begin(path: &Path) -> Result<PageFile, ExitCode> {
-    PageFile::create(path).map_err(|error| failed(&error))
+/// Whether the page can be written is known before any file is converted.
+pub(super) fn try_out(path: &Path) -> Result<(), ExitCode> {
+    PageFile::create(path).map(drop).map_err(|error| failed(&error))
 }
 
 /// Writes the page, and says here, too, what the bottleneck was.
-pub(super) fn tell(page: PageFile, report: &Report) -> Result<(), ExitCode> {
-    page.publish(&report.page()).map_err(|error| failed(&error))?;
+pub(super) fn tell(path: &Path, report: &Report) -> Result<(), ExitCode> {
+    PageFile::create(path).and_then(|page| page.publish(&report.page())).map_err(|error| failed(&error))?;
     output::note(&format!("profile: {}", report.sentence()));
     Ok(())
 }

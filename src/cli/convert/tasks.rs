@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Sum, output};
+use crate::jobs::bad_records::holds_bad_records;
 use crate::jobs::naming::output_of;
 use crate::source::{Shown, unpacked_name};
 
@@ -69,7 +70,7 @@ fn json_files(entries: fs::ReadDir) -> Vec<PathBuf> {
         let name = Path::new(unpacked_name(path.file_name().unwrap_or_default()));
         let ending = name.extension().and_then(|ending| ending.to_str());
         let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-        matches!(ending, Some("json" | "jsonl" | "ndjson")) && !hidden && path.is_file()
+        matches!(ending, Some("json" | "jsonl" | "ndjson")) && !hidden && !holds_bad_records(path) && path.is_file()
     };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(wanted).collect();
     files.sort();

@@ -299,14 +299,13 @@ impl Column {
     }
 
     fn stored_kinds(&self) -> KindSet {
-        match self.uniform {
-            Some(tag) => KindSet::of(tag),
-            None => {
-                let mut seen = [false; TAGS.len()];
-                self.tags.iter().for_each(|tag| seen[*tag as usize] = true);
-                let present = TAGS.into_iter().filter(|tag| seen[*tag as usize]);
-                present.fold(KindSet::default(), |set, tag| set.union(KindSet::of(tag)))
-            }
+        if let Some(tag) = self.uniform {
+            KindSet::of(tag)
+        } else {
+            let mut seen = [false; TAGS.len()];
+            self.tags.iter().for_each(|tag| seen[*tag as usize] = true);
+            let present = TAGS.into_iter().filter(|tag| seen[*tag as usize]);
+            present.fold(KindSet::default(), |set, tag| set.union(KindSet::of(tag)))
         }
     }
 

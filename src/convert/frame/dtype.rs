@@ -32,7 +32,7 @@ pub(crate) enum Dtype {
     Str,
     /// `object`: Python values as they are, `None` for null, `NaN` for missing
     Object,
-    /// `datetime64[ns]`, null and missing as NaT; only by a hint
+    /// `datetime64[ns]`, null and missing as `NaT`; only by a hint
     Datetime,
     /// `datetime64[ns, UTC]`; only by a hint
     DatetimeUtc,

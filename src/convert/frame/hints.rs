@@ -6,6 +6,8 @@
 mod cast;
 mod moment;
 
+use std::collections::HashMap;
+
 use globset::{Glob, GlobMatcher};
 
 use super::column::{Column, Tag};
@@ -21,6 +23,8 @@ pub(crate) struct Hints(Vec<(String, GlobMatcher, TypeHint)>);
 pub(crate) struct Misfit {
     /// The row of the part.
     pub(crate) row: usize,
+    /// Whether what does not fit is that the row has no value.
+    pub(crate) absent: bool,
     /// The column's label.
     pub(crate) column: String,
     /// Why it does not fit.
@@ -47,8 +51,9 @@ impl Hints {
         self.0.iter().find(named).map(|(.., hint)| hint)
     }
 
-    /// Makes the columns of `part` what they are to be and tells of the values that do not fit, by row.
-    pub(crate) fn apply(&self, part: &mut Part) -> Vec<Misfit> {
+    /// Makes the columns of `part` what they are to be and tells of the values that do not fit, by row. `zones` says for
+    /// columns, by label, of which kind points in time must be, if that is decided.
+    pub(crate) fn apply(&self, part: &mut Part, zones: &HashMap<Vec<u8>, Tag>) -> Vec<Misfit> {
         let mut misfits = Vec::new();
         if self.0.is_empty() {
             return misfits;
@@ -56,9 +61,15 @@ impl Hints {
         for index in 0..part.width() {
             let label = part.label(index);
             let Some(hint) = self.of(&label) else { continue };
-            let cast = cast::column(part.column(index), part.rows(), part.absent(), hint);
+            let zone = zones.get(&label).copied();
+            let cast = cast::column(part.column(index), part.rows(), part.absent(), hint, zone);
             let column = String::from_utf8_lossy(&label).into_owned();
-            misfits.extend(cast.misfits.into_iter().map(|(row, why)| Misfit { row, column: column.clone(), why }));
+            misfits.extend(cast.misfits.into_iter().map(|unfit| Misfit {
+                row: unfit.row,
+                absent: unfit.absent,
+                column: column.clone(),
+                why: unfit.why,
+            }));
             part.replace(index, cast.column, cast.rounded);
         }
         misfits.sort_by_key(|misfit| misfit.row);
@@ -70,6 +81,6 @@ impl Hints {
         let hint = self.of(label)?;
         let mut none = Column::default();
         none.pad(1, Tag::Missing);
-        cast::column(&none, 1, Tag::Missing, hint).misfits.pop().map(|(_, why)| why)
+        cast::column(&none, 1, Tag::Missing, hint, None).misfits.pop().map(|unfit| unfit.why)
     }
 }

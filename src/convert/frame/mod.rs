@@ -1,7 +1,7 @@
 //! Values to typed columns: what `pandas.DataFrame` would make of the records.
 //!
 //! A [`Frame`] is a list of [`Part`]s, one for each batch of the input, because batches are parsed independently and
-//! nothing is copied to join them. A cell keeps what the document said (its [`Tag`](column::Tag) and its bits or bytes); what dtype
+//! nothing is copied to join them. A cell keeps what the document said (its [`Tag`] and its bits or bytes); what dtype
 //! a column gets is decided once, at the end, from the kinds seen in all parts: see [`dtype`].
 
 pub(crate) mod column;
@@ -125,6 +125,8 @@ pub(crate) struct BadColumns {
     pub(crate) text: Vec<Vec<u8>>,
     /// Columns without which a record is bad, and why.
     pub(crate) needed: Vec<(Vec<u8>, String)>,
+    /// Columns of points in time, and what kind the first one is of: one of the other kind makes a record bad.
+    pub(crate) zones: Vec<(Vec<u8>, Tag)>,
 }
 
 impl Frame {
@@ -150,11 +152,11 @@ impl Frame {
         let rows = parts.iter().map(Part::rows).sum();
         let mut frame = Self { parts, labels, columns: Vec::new(), rows, spill };
         frame.columns = places.into_iter().map(|places| ColumnPlan { dtype: Dtype::Object, places }).collect();
-        frame.decide(hints)?;
+        frame.decide(hints);
         if skip_bad {
-            frame.bad_columns(hints)?
+            frame.bad_columns(hints)?;
         } else {
-            frame.refuse_bad_columns(hints)?
+            frame.refuse_bad_columns(hints)?;
         }
         Ok(frame)
     }
@@ -176,6 +178,11 @@ impl Frame {
         matches!(&self.labels, Labels::Keys(keys) if keys[index].ends_with(b"\0"))
     }
 
+    /// The line of the first record that has column `index`.
+    fn begins_at(&self, index: usize) -> u64 {
+        line_of_first(&self.parts, &self.columns[index].places)
+    }
+
     /// The label of column `index`, as people may read it.
     pub(crate) fn label(&self, index: usize) -> String {
         String::from_utf8_lossy(&self.label_bytes(index)).into_owned()
@@ -189,16 +196,12 @@ impl Frame {
     }
 
     /// Sets every column's dtype.
-    fn decide(&mut self, hints: &Hints) -> Result<(), Defect> {
+    fn decide(&mut self, hints: &Hints) {
         for index in 0..self.columns.len() {
             let kinds = self.kinds(index);
             let hint = hints.of(&self.label_bytes(index));
-            if hint.is_some() && kinds.has(Tag::Time) && kinds.has(Tag::TimeUtc) {
-                return Err(self.mixed_zones(index));
-            }
             self.columns[index].dtype = hint.map_or_else(|| dtype::decide(kinds), |hint| dtype::hinted(hint, kinds));
         }
-        Ok(())
     }
 
     fn kinds(&self, index: usize) -> KindSet {
@@ -207,11 +210,15 @@ impl Frame {
         })
     }
 
-    /// Within a part the first point in time decides; this is about parts that decided differently.
-    fn mixed_zones(&self, index: usize) -> Defect {
+    /// Where points in time with and without a zone are in one column: of which kind the first one is, and the line of
+    /// the first one of the other kind.
+    fn mixed_zones(&self, index: usize) -> Option<(Tag, u64)> {
+        if self.columns[index].dtype != Dtype::DatetimeUtc {
+            return None;
+        }
         let of = |tag| self.first_line(index, |summary| summary.first(tag));
-        let line = of(Tag::Time).max(of(Tag::TimeUtc)).unwrap_or_default();
-        Defect::misfit(line, &self.label(index), "some points in time have a zone, and some have none")
+        let (plain, utc) = (of(Tag::Time)?, of(Tag::TimeUtc)?);
+        Some(if plain < utc { (Tag::Time, utc) } else { (Tag::TimeUtc, plain) })
     }
 
     /// The line of the first row that `find` knows of in the summaries of column `index`.
@@ -226,6 +233,10 @@ impl Frame {
             if let Some(line) = self.first_wild(index) {
                 return Err(Defect::lone_surrogate(line, &self.label(index)));
             }
+            if let Some((_, line)) = self.mixed_zones(index) {
+                let why = "some points in time have a zone, and some have none";
+                return Err(Defect::misfit(line, &self.label(index), why));
+            }
             if let (Some(part), Some(why)) = (self.first_part_without(index), hints.absence(&self.label_bytes(index))) {
                 return Err(Defect::misfit(part.line_of(0), &self.label(index), &why));
             }
@@ -233,20 +244,32 @@ impl Frame {
         Ok(())
     }
 
+    /// The columns that make records bad, for one reason at a time: a record that is bad for the first may be all that
+    /// speaks for the next.
     fn bad_columns(&self, hints: &Hints) -> Result<(), JoinError> {
-        let mut bad = BadColumns::default();
-        for index in 0..self.columns.len() {
-            let label = self.label_bytes(index);
-            if self.first_part_without(index).is_some()
-                && let Some(why) = hints.absence(&label)
-            {
-                bad.needed.push((label.clone(), why));
-            }
-            if self.first_wild(index).is_some() {
-                bad.text.push(label);
-            }
+        let (all, mut bad) = (0..self.columns.len(), BadColumns::default());
+        bad.text = all
+            .clone()
+            .filter(|index| self.first_wild(*index).is_some())
+            .map(|index| self.label_bytes(index))
+            .collect();
+        if bad.text.is_empty() {
+            let zone = |index| Some((self.label_bytes(index), self.mixed_zones(index)?.0));
+            bad.zones = all.clone().filter_map(zone).collect();
         }
-        if bad.text.is_empty() && bad.needed.is_empty() { Ok(()) } else { Err(JoinError::Again(bad)) }
+        if bad.text.is_empty() && bad.zones.is_empty() {
+            bad.needed = all.filter_map(|index| self.needed(index, hints)).collect();
+        }
+        let fine = bad.text.is_empty() && bad.zones.is_empty() && bad.needed.is_empty();
+        if fine { Ok(()) } else { Err(JoinError::Again(bad)) }
+    }
+
+    /// The label of a column that some rows lack and none may lack, and why.
+    fn needed(&self, index: usize, hints: &Hints) -> Option<(Vec<u8>, String)> {
+        let label = self.label_bytes(index);
+        let why = hints.absence(&label)?;
+        let kinds = self.kinds(index);
+        (kinds.has(Tag::Missing) || kinds.has(Tag::Null)).then_some((label, why))
     }
 
     fn first_wild(&self, index: usize) -> Option<u64> {
@@ -273,7 +296,8 @@ fn join_keys(parts: &[Part], column_limit: usize) -> Result<(Labels, Places), De
             places[column][part_index] = Some(index);
         }
         if places.len() > column_limit {
-            return Err(Defect::too_many_columns(part.line_of(part.rows() - 1), column_limit));
+            let line = line_of_first(parts, &places[column_limit]);
+            return Err(Defect::too_many_columns(line, column_limit));
         }
     }
     let mut keys = vec![Vec::new(); places.len()];
@@ -298,12 +322,14 @@ fn refuse_labels_that_clash(
     }
     let mut seen = HashSet::new();
     let Some(second) = labels.iter().position(|label| !seen.insert(label)) else { return Ok(()) };
-    let line = places[second].iter().zip(parts).find_map(|(place, part)| {
-        let summary = part.summary((*place)?);
-        let valued = summary.kinds.tags().filter(|tag| *tag != Tag::Missing);
-        Some(part.line_of(valued.filter_map(|tag| summary.first(tag)).min().unwrap_or(0)))
-    });
-    Err(Defect::label_clash(line.unwrap_or(1), &String::from_utf8_lossy(&labels[second])))
+    let line = line_of_first(parts, &places[second]);
+    Err(Defect::label_clash(line, &String::from_utf8_lossy(&labels[second])))
+}
+
+/// The line of the first record that has the column which is at `places` in the parts.
+fn line_of_first(parts: &[Part], places: &[Option<usize>]) -> u64 {
+    let first = parts.iter().zip(places).find_map(|(part, place)| Some(part.line_of(part.begun((*place)?))));
+    first.unwrap_or_default()
 }
 
 fn join_positions(parts: &[Part]) -> (Labels, Places) {

@@ -22,12 +22,14 @@ pub(crate) struct Part {
     rows: usize,
     keys: Vec<Box<[u8]>>,
     columns: Vec<Column>,
+    /// The record that each column began with.
+    begun: Vec<usize>,
     index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
     /// The record begun last: which columns have a cell of it, and how many columns there were before it.
     touched: Vec<usize>,
     width_before: usize,
-    /// The first key that occurred twice in a record: its column and row.
-    duplicate: Option<(usize, usize)>,
+    /// The first record of each column in which its key occurred twice.
+    duplicates: HashMap<usize, usize>,
     /// One-based line in the source of the first record.
     first_line: u64,
     /// Lines from one record to the next: 1 where each line is a record, and in most documents some number.
@@ -125,9 +127,19 @@ impl Part {
         }
     }
 
-    /// The first key that occurred twice in one record: its column and row.
-    pub(crate) fn duplicate(&self) -> Option<(usize, usize)> {
-        self.duplicate
+    /// The first record that has column `index`.
+    pub(crate) fn begun(&self, index: usize) -> usize {
+        self.begun[index]
+    }
+
+    /// The first record in which the key of column `index` occurred twice.
+    pub(crate) fn duplicate(&self, index: usize) -> Option<usize> {
+        self.duplicates.get(&index).copied()
+    }
+
+    /// Notes that the key of column `index` occurred twice in the record at hand.
+    pub(crate) fn note_duplicate(&mut self, index: usize) {
+        self.duplicates.entry(index).or_insert(self.rows);
     }
 
     /// Bytes of memory that the cells take.
@@ -221,11 +233,12 @@ impl Part {
             }
         }
         self.columns.truncate(self.width_before);
+        self.begun.truncate(self.width_before);
         for key in self.keys.drain(self.width_before.min(self.keys.len())..) {
             self.index.remove(&key);
         }
-        if self.duplicate.is_some_and(|(_, row)| row == self.rows) {
-            self.duplicate = None;
+        if !self.duplicates.is_empty() {
+            self.duplicates.retain(|_, row| *row != self.rows);
         }
         if self.rows == 0 {
             self.kind = self.given;
@@ -268,7 +281,7 @@ impl Part {
         let column = &mut self.columns[index];
         if column.len() > rows {
             column.pop();
-            self.duplicate = self.duplicate.or(Some((index, rows)));
+            self.note_duplicate(index);
         } else {
             column.pad(rows, absent);
         }
@@ -276,6 +289,7 @@ impl Part {
 
     fn add_column(&mut self) -> usize {
         self.columns.push(Column::default());
+        self.begun.push(self.rows);
         self.columns.len() - 1
     }
 }
@@ -327,7 +341,17 @@ mod tests {
         assert_eq!(part.keys().collect::<Vec<_>>(), [b"a", b"c"]);
         let a: Vec<_> = part.column(0).cells(0..2, Tag::Missing).collect();
         assert_eq!(a, [Cell::Int(1), Cell::Int(6)]);
-        assert_eq!((part.column(1).cells(1..2, Tag::Missing).next(), part.duplicate()), (Some(Cell::Int(5)), None));
+        assert_eq!((part.column(1).cells(1..2, Tag::Missing).next(), part.duplicate(0)), (Some(Cell::Int(5)), None));
+        assert_eq!((part.begun(0), part.begun(1)), (0, 1));
+    }
+
+    #[test]
+    fn the_first_record_with_a_key_twice_is_known_for_each_column() {
+        let mut part = Part::new(1, None);
+        record(&mut part, &[("a", 1), ("b", 1)]);
+        record(&mut part, &[("a", 1), ("a", 2), ("b", 1)]);
+        record(&mut part, &[("b", 1), ("a", 2), ("a", 3), ("b", 2)]);
+        assert_eq!((part.duplicate(0), part.duplicate(1)), (Some(1), Some(2)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Frame;
 use super::column::Tag;
+use super::dtype::Dtype;
 use super::summary::ColumnSummary;
 
 /// One column of a frame.
@@ -11,7 +12,7 @@ use super::summary::ColumnSummary;
 pub struct ColumnSchema {
     /// Its label.
     pub name: String,
-    /// Its dtype in pandas 3: `bool`, `int64`, `uint64`, `float64`, `str`, `object`, `datetime64[ns]`,
+    /// Its dtype when pandas 3 has read it: `bool`, `int64`, `uint64`, `float64`, `str`, `object`, `datetime64[ns]`,
     /// `datetime64[ns, UTC]` or `Int64`.
     pub dtype: &'static str,
     /// Records with a value other than null.
@@ -25,10 +26,17 @@ pub struct ColumnSchema {
 impl Frame {
     /// All columns, in order.
     pub(crate) fn schema(&self) -> Vec<ColumnSchema> {
-        (0..self.columns.len()).map(|index| self.column_schema(index)).collect()
+        let text_only = self.has_no_objects();
+        (0..self.columns.len()).map(|index| self.column_schema(index, text_only)).collect()
     }
 
-    fn column_schema(&self, index: usize) -> ColumnSchema {
+    /// Whether no object column has a value: pandas 3 reads all of them as text then.
+    fn has_no_objects(&self) -> bool {
+        let objects = (0..self.columns.len()).filter(|index| self.columns[*index].dtype == Dtype::Object);
+        objects.into_iter().all(|index| self.kinds(index).within(&[Tag::Null]))
+    }
+
+    fn column_schema(&self, index: usize, text_only: bool) -> ColumnSchema {
         let (mut null, mut missing) = (0, 0);
         for (part, summary) in self.summaries(index) {
             let absent = || ColumnSummary::absent(part.rows(), part.absent());
@@ -38,7 +46,10 @@ impl Frame {
         }
         ColumnSchema {
             name: self.label(index),
-            dtype: self.columns[index].dtype.name(),
+            dtype: match self.columns[index].dtype {
+                Dtype::Object if text_only => Dtype::Str.name(),
+                dtype => dtype.name(),
+            },
             values: self.rows as u64 - null - missing,
             null,
             missing,

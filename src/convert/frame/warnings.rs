@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::super::defect::escape;
 use super::column::{KindSet, Tag};
 use super::dtype::Dtype;
 use super::{Frame, Labels};
@@ -18,73 +19,72 @@ pub struct Warning {
     /// The column's label.
     pub column: String,
     /// The first line that it is about, counted from 1.
-    pub line: Option<u64>,
+    pub line: u64,
     /// A sentence for people.
     pub message: String,
 }
 
+impl Warning {
+    /// So many warnings of one file are told one by one: a file of thousands of odd columns must not fill log and ledger.
+    pub const TOLD: usize = 20;
+}
+
 impl Frame {
-    /// What is to be told of each column, in the order of the columns.
+    /// What is to be told, each kind of warning in the order of the columns; what costs most is told first.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
-        let of = |index| {
-            [
-                self.lost_digits(index),
-                self.duplicate_key(index),
-                self.all_null(index),
-                self.mixed_types(index),
-                self.lost_nul(index),
-            ]
+        let kinds = [Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null];
+        let of_kind = |kind: fn(&Self, usize) -> Option<Warning>| {
+            (0..self.columns.len()).filter_map(move |index| kind(self, index))
         };
-        (0..self.columns.len()).flat_map(of).flatten().collect()
+        kinds.into_iter().flat_map(of_kind).collect()
     }
 
-    fn warning(&self, code: &'static str, index: usize, line: Option<u64>, what: &str) -> Warning {
+    fn warning(&self, code: &'static str, index: usize, line: u64, what: &str) -> Warning {
         let column = self.label(index);
         let shown = match &self.labels {
-            Labels::Keys(_) => format!("`{}`", column.escape_debug()),
+            Labels::Keys(_) => format!("`{}`", escape(column.as_bytes(), 60)),
             _ => column.clone(),
         };
         Warning { code, message: format!("column {shown} {what}"), column, line }
-    }
-
-    fn lost_nul(&self, index: usize) -> Option<Warning> {
-        let what = "loses the NUL at the end of its name (as in pandas)";
-        self.loses_nul(index).then(|| self.warning("lost_nul", index, None, what))
     }
 
     fn lost_digits(&self, index: usize) -> Option<Warning> {
         if self.columns[index].dtype != Dtype::Float64 {
             return None;
         }
-        let of_part = |(part, place): (&super::Part, &Option<usize>)| {
-            let place = (*place)?;
-            let row = part.rounded(place).or(part.summary(place).first_inexact)?;
-            Some(part.line_of(row))
-        };
-        let line = self.parts.iter().zip(&self.columns[index].places).find_map(of_part)?;
+        let (mut line, mut hinted) = (None, false);
+        for (part, place) in self.parts.iter().zip(&self.columns[index].places) {
+            let Some(place) = *place else { continue };
+            let by_hint = part.rounded(place);
+            hinted |= by_hint.is_some();
+            line = line.or_else(|| Some(part.line_of(by_hint.or(part.summary(place).first_inexact)?)));
+        }
+        let (line, whose) = (line?, if hinted { "`records.types` says so" } else { REASON });
         let what = format!(
-            "is float64 because it has a null, a missing value or a fraction; from line {line} on it holds integers \
-             beyond 2^53, whose last digits are lost (as in pandas)"
+            "is float64 because {whose}; from line {line} on it holds integers beyond 2^53, whose last digits are lost \
+             (as in pandas)"
         );
-        Some(self.warning("lost_digits", index, Some(line), &what))
+        Some(self.warning("lost_digits", index, line, &what))
     }
 
     fn duplicate_key(&self, index: usize) -> Option<Warning> {
-        let of_part = |(part, place): (&super::Part, &Option<usize>)| {
-            let (column, row) = part.duplicate()?;
-            (*place == Some(column)).then(|| part.line_of(row))
-        };
+        let of_part = |(part, place): (&super::Part, &Option<usize>)| Some(part.line_of(part.duplicate((*place)?)?));
         let line = self.parts.iter().zip(&self.columns[index].places).find_map(of_part)?;
         let what = format!("occurs twice in the record of line {line}; the last value counts (as in Python)");
-        Some(self.warning("duplicate_key", index, Some(line), &what))
+        Some(self.warning("duplicate_key", index, line, &what))
+    }
+
+    fn lost_nul(&self, index: usize) -> Option<Warning> {
+        let line = self.loses_nul(index).then(|| self.begins_at(index))?;
+        let what =
+            format!("loses the NUL at the end of its name (as in pandas); the first record with it is in line {line}");
+        Some(self.warning("lost_nul", index, line, &what))
     }
 
     fn all_null(&self, index: usize) -> Option<Warning> {
-        if !self.kinds(index).within(&[Tag::Null, Tag::Missing]) {
-            return None;
-        }
-        let line = self.summaries(index).find_map(|(part, summary)| summary.map(|_| part.line_of(0)));
-        Some(self.warning("all_null", index, line, "has no value in any record"))
+        let line = self.kinds(index).within(&[Tag::Null, Tag::Missing]).then(|| self.begins_at(index))?;
+        let what = format!("has no value in any record; the first record with it is in line {line}");
+        Some(self.warning("all_null", index, line, &what))
     }
 
     /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
@@ -94,22 +94,21 @@ impl Frame {
         }
         let mut groups_so_far = 0;
         let line = self.summaries(index).find_map(|(part, summary)| {
-            let mut rows: Vec<(usize, u8)> = Vec::new();
-            rows.extend(summary?.kinds.tags().filter_map(|tag| Some((summary?.first(tag)?, group(tag)))));
+            let first = |tag| Some((summary?.first(tag)?, group(tag)));
+            let mut rows: Vec<(usize, u8)> = summary?.kinds.tags().filter_map(first).collect();
             rows.sort_unstable();
             rows.into_iter().find_map(|(row, group)| {
                 groups_so_far |= group;
                 (groups_so_far.count_ones() > 1).then(|| part.line_of(row))
             })
-        });
-        Some(self.warning(
-            "mixed_types",
-            index,
-            line,
-            "holds values of different kinds, as Python objects (as in pandas)",
-        ))
+        })?;
+        let what = format!("holds values of different kinds from line {line} on, as Python objects (as in pandas)");
+        Some(self.warning("mixed_types", index, line, &what))
     }
 }
+
+/// Why a column of integers is one of floats.
+const REASON: &str = "it has a null, a missing value or a fraction";
 
 /// Kinds that pandas keeps apart, a bit each; null and missing are none of them.
 fn group(tag: Tag) -> u8 {

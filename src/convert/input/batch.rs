@@ -13,6 +13,8 @@ pub(crate) struct Batch {
     pub(crate) offset: u64,
     /// Where the records are; `None`: each line is one.
     pub(crate) records: Option<Vec<RecordSpan>>,
+    /// Whether it is the beginning of one line that is longer than a record may be, and no more.
+    pub(crate) cut_short: bool,
 }
 
 /// Where a record of a document stands.

@@ -11,6 +11,7 @@ mod codec;
 mod document;
 mod first_line;
 mod lines;
+mod long_line;
 mod sniff;
 mod source;
 mod structure;
@@ -49,6 +50,8 @@ pub(crate) struct ReadOptions {
     pub(crate) batch_bytes: usize,
     /// Limit: bytes of a record.
     pub(crate) record_bytes: u64,
+    /// Whether a longer line is passed over, and not refused.
+    pub(crate) skip_long: bool,
     /// Limit: bytes of the file, as it lies on disk; 0 for none.
     pub(crate) file_bytes: u64,
     /// Limit: levels of nesting in a record.
@@ -57,6 +60,8 @@ pub(crate) struct ReadOptions {
     pub(crate) decompression_ratio: u64,
     /// Limit: seconds of the conversion.
     pub(crate) convert_secs: u64,
+    /// When the conversion began: a source may be read more than once.
+    pub(crate) begun: Instant,
 }
 
 /// Reads a source batch by batch.
@@ -71,7 +76,6 @@ pub(crate) struct BatchReader<'a> {
     line: u64,
     /// Whether all of the text has been read.
     ended: bool,
-    begun: Instant,
 }
 
 enum State {
@@ -96,7 +100,6 @@ impl<'a> BatchReader<'a> {
             offset: 0,
             line: 1,
             ended: false,
-            begun: Instant::now(),
         }
     }
 
@@ -153,6 +156,9 @@ impl<'a> BatchReader<'a> {
                 None => {}
             }
             self.drop_blank_lines();
+            if self.options.skip_long && self.carry.len() as u64 > self.options.record_bytes {
+                return Ok(State::Lines);
+            }
             self.check_record(self.carry.len(), self.line).map_err(|defect| defect.or_one_array(&self.carry))?;
             self.fill(self.carry.len())?;
         }
@@ -166,6 +172,9 @@ impl<'a> BatchReader<'a> {
     fn next_lines(&mut self) -> Result<Option<Batch>, ConvertError> {
         let mut cut = last_line_end(&self.carry);
         while cut == 0 && !self.ended {
+            if self.options.skip_long && self.carry.len() as u64 > self.options.record_bytes {
+                return self.long_line().map(Some);
+            }
             self.check_record(self.carry.len(), self.line)?;
             self.fill(self.carry.len())?;
             cut = last_line_end(&self.carry);
@@ -179,6 +188,26 @@ impl<'a> BatchReader<'a> {
         let batch = self.batch(cut, None);
         self.line += count_lines(&batch.bytes[..cut]);
         Ok(Some(batch))
+    }
+
+    /// The beginning of a line that is longer than a record may be; the rest is passed over.
+    fn long_line(&mut self) -> Result<Batch, ConvertError> {
+        let mut bytes = std::mem::take(&mut self.carry);
+        let mut passed = bytes.len() as u64;
+        let behind = long_line::cut_short(&mut bytes, || {
+            if !self.ended {
+                self.fill(0)?;
+            }
+            let more = std::mem::take(&mut self.carry);
+            passed += more.len() as u64;
+            Ok(more)
+        })?;
+        let (first_line, offset, end) = (self.line, self.offset, bytes.len());
+        self.line += 1;
+        self.offset += passed - behind.len() as u64;
+        self.carry = behind;
+        bytes.resize(end + simd_json::INPUT_PADDING, 0);
+        Ok(Batch { bytes, end, first_line, offset, records: None, cut_short: true })
     }
 
     /// The next whole records of a document.
@@ -219,7 +248,7 @@ impl<'a> BatchReader<'a> {
         let first = records.as_ref().and_then(|records| records.first());
         let (first_line, offset) = (first.map_or(self.line, |record| record.line), self.offset);
         self.offset += end as u64;
-        Batch { bytes, end, first_line, offset, records }
+        Batch { bytes, end, first_line, offset, records, cut_short: false }
     }
 
     /// Reads at least `wanted` bytes and a batch more; fewer only at the end of the text.
@@ -229,7 +258,7 @@ impl<'a> BatchReader<'a> {
         self.carry.reserve(wanted + simd_json::INPUT_PADDING);
         self.ended = self.text.read_into(&mut self.carry, wanted)?;
         let limit = self.options.convert_secs;
-        if self.begun.elapsed() > Duration::from_secs(limit) {
+        if self.options.begun.elapsed() > Duration::from_secs(limit) {
             return Err(Defect::too_slow(limit).into());
         }
         Ok(())

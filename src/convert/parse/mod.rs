@@ -5,6 +5,8 @@
 //! (integers beyond 64 bits, lone surrogates), and its verdict on a bad line is the one reported.
 
 mod canonical;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod compared;
 mod exact;
 mod fast;
 mod records;
@@ -48,9 +50,11 @@ pub(crate) struct ParsePlan {
     pub(crate) text_columns: HashSet<Vec<u8>>,
     /// With `skip_bad`: columns without which a record is bad, and why.
     pub(crate) needed_columns: HashMap<Vec<u8>, String>,
+    /// With `skip_bad`: columns in which a point in time of the other kind makes a record bad.
+    pub(crate) zones: HashMap<Vec<u8>, Tag>,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl ParsePlan {
     /// The plan of the reference, with these limits.
     pub(crate) fn plain(depth: usize, columns: usize, record_bytes: u64) -> Self {
@@ -65,6 +69,7 @@ impl ParsePlan {
             kind: None,
             text_columns: HashSet::new(),
             needed_columns: HashMap::new(),
+            zones: HashMap::new(),
         }
     }
 }
@@ -85,7 +90,9 @@ pub(crate) fn batch(batch: &Batch, plan: &ParsePlan) -> Result<Part, Defect> {
                 return Ok(part);
             }
             Some((_, defect)) if !plan.skip_bad => return Err(defect.clone()),
-            Some(_) => known.extend(found.into_iter().map(|(row, defect)| (starts[row], defect))),
+            Some(_) => found.into_iter().for_each(|(row, defect)| {
+                known.entry(starts[row]).or_insert(defect);
+            }),
         }
     }
 }
@@ -95,11 +102,23 @@ pub(crate) fn defect_in(record: &[u8], depth_limit: usize) -> Option<Defect> {
     exact::parse(record, depth_limit).err()
 }
 
-/// The rows that hold a value which does not fit its column, and why; the first first.
+/// The rows that hold a value which does not fit its column, and why; the first first. Where bad records are left out, a
+/// row that only lacks a value is no misfit before it is known that a good record has the column.
 fn misfits(part: &mut Part, plan: &ParsePlan) -> Vec<(usize, Defect)> {
-    let misfits = plan.hints.apply(part);
+    let mut misfits = plan.hints.apply(part, &plan.zones);
+    if plan.skip_bad {
+        misfits.retain(|misfit| !misfit.absent || plan.needed_columns.contains_key(misfit.column.as_bytes()));
+    }
     let defect = |misfit: Misfit| (misfit.row, Defect::misfit(part.line_of(misfit.row), &misfit.column, &misfit.why));
     let mut found: Vec<_> = misfits.into_iter().map(defect).collect();
+    found.extend(wild_rows(part, plan));
+    found.extend(rows_without_needed(part, plan));
+    found.sort_by_key(|(row, _)| *row);
+    found
+}
+
+fn wild_rows(part: &Part, plan: &ParsePlan) -> Vec<(usize, Defect)> {
+    let mut found = Vec::new();
     for index in 0..part.width() {
         if plan.text_columns.is_empty() || !plan.text_columns.contains(&part.label(index)) {
             continue;
@@ -109,12 +128,16 @@ fn misfits(part: &mut Part, plan: &ParsePlan) -> Vec<(usize, Defect)> {
         let wild = (0..column.len()).filter(|row| column.tag(*row) == Tag::WildText);
         found.extend(wild.map(|row| (row, Defect::lone_surrogate(part.line_of(row), &label))));
     }
+    found
+}
+
+fn rows_without_needed(part: &Part, plan: &ParsePlan) -> Vec<(usize, Defect)> {
+    let mut found = Vec::new();
     for (label, why) in &plan.needed_columns {
         if !(0..part.width()).any(|index| part.label(index) == *label) {
             let label = String::from_utf8_lossy(label);
             found.extend((0..part.rows()).map(|row| (row, Defect::misfit(part.line_of(row), &label, why))));
         }
     }
-    found.sort_by_key(|(row, _)| *row);
     found
 }

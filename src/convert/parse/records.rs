@@ -54,7 +54,7 @@ impl<'b> RecordParser<'b> {
     }
 
     /// Leaves every record to the other parsers, so that they can be compared.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn without_fast_path(mut self) -> Self {
         self.unicode = false;
         self
@@ -62,23 +62,20 @@ impl<'b> RecordParser<'b> {
 
     /// Parses all records, and tells where each of those begins that are in the part, if bad ones are left out.
     pub(super) fn all(mut self) -> Result<(Part, Vec<usize>), Defect> {
-        let records = match &self.batch.records {
-            Some(spans) => {
-                for span in spans {
-                    self.text.end = span.end;
-                    let place = Place { start: span.start, end: span.end, ended_by: Ending::Structure };
-                    self.record(span.start, |_| place)?;
-                }
-                spans.len()
+        let records = if let Some(spans) = &self.batch.records {
+            for span in spans {
+                self.text.end = span.end;
+                let place = Place { start: span.start, end: span.end, ended_by: Ending::Structure };
+                self.record(span.start, |_| place)?;
             }
-            None => {
-                let mut start = 0;
-                while start < self.batch.end {
-                    let end = self.record(start, |text| line_at(text, start))?;
-                    start = end + break_length(&self.batch.bytes[end..self.batch.end]);
-                }
-                lines_in(&self.batch.bytes[..self.batch.end])
+            spans.len()
+        } else {
+            let mut start = 0;
+            while start < self.batch.end {
+                let end = self.record(start, |text| line_at(text, start))?;
+                start = end + break_length(&self.batch.bytes[end..self.batch.end]);
             }
+            lines_in(&self.batch.bytes[..self.batch.end])
         };
         if self.part.lines() == records {
             Ok((self.part, self.starts))
@@ -91,7 +88,7 @@ impl<'b> RecordParser<'b> {
     /// fast path did not.
     #[inline]
     fn record(&mut self, start: usize, place: impl FnOnce(&Text<'_>) -> Place) -> Result<usize, Defect> {
-        let may_be_long = (self.text.end - start) as u64 > self.plan.record_bytes;
+        let may_be_long = self.batch.cut_short || (self.text.end - start) as u64 > self.plan.record_bytes;
         let at_once = self.unicode && !may_be_long && self.known.is_empty();
         let fast = if at_once { self.fast.record(&self.text, start, &mut self.part) } else { None };
         let end = match fast {
@@ -118,7 +115,7 @@ impl<'b> RecordParser<'b> {
             Err(defect) if self.plan.skip_bad && (self.plan.skip_truncated || !defect.truncated) => {
                 let start = self.batch.offset + place.start as u64;
                 let defect = defect.at_line(self.part.next_line());
-                self.part.leave_out(BadRecord { defect, start, text: record.to_vec() });
+                self.part.leave_out(BadRecord { defect, start, text: record.to_vec(), cut: self.batch.cut_short });
             }
             Err(defect) => return Err(defect),
         }
@@ -129,7 +126,7 @@ impl<'b> RecordParser<'b> {
         if let Some(defect) = self.known.get(&place.start) {
             return Err(defect.clone());
         }
-        if record.len() as u64 > self.plan.record_bytes {
+        if self.batch.cut_short || record.len() as u64 > self.plan.record_bytes {
             return Err(Defect::record_too_long(self.part.next_line(), self.plan.record_bytes));
         }
         if record.iter().all(|b| matches!(b, b' ' | b'\t')) {
@@ -158,7 +155,7 @@ fn lines_in(lines: &[u8]) -> usize {
 
 /// Returns true if and only if there is no control character in `lines` but line feeds.
 fn is_clean(lines: &[u8]) -> bool {
-    let clean = |b: &u8| (*b >= 0x20) | (*b == b'\n');
+    let clean = |b: &u8| (*b >= 0x20) || (*b == b'\n');
     // Without a branch in the inner loop, many bytes are looked at in one step.
     lines.chunks(1024).all(|chunk| chunk.iter().fold(true, |all, b| all & clean(b)))
 }

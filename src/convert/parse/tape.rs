@@ -2,6 +2,8 @@
 //!
 //! The nodes of a container follow it; of an object, keys and values in turn.
 
+use std::collections::{HashMap, HashSet};
+
 use super::super::defect::Defect;
 use super::super::frame::LineKind;
 use super::super::frame::column::{Column, Tag};
@@ -106,17 +108,27 @@ impl<'t, T: Tape> Walk<'t, T> {
 
     /// The members of objects within objects become columns of their own, whose keys are the names on the way to them.
     fn flatten(&mut self, members: usize, part: &mut Part) -> Result<(), Defect> {
+        let twice = Twice::among(self.tape, self.at, members);
         let mut key = Vec::new();
         // For each open object: how many members are to come, and how long the key of the object itself is.
         let mut open = vec![(members, 0)];
+        // Objects that are open where one stands that has replaced another, until a column of it is found.
+        let mut told = None;
         while let Some((left, prefix)) = open.last_mut() {
             if *left == 0 {
                 open.pop();
+                told = told.filter(|depth| *depth <= open.len());
                 continue;
             }
             *left -= 1;
             key.truncate(*prefix);
+            let member = self.at;
             key.extend_from_slice(self.key(part)?);
+            if twice.replaced.contains(&member) {
+                self.at = behind(self.tape, self.at);
+                continue;
+            }
+            let replaces = twice.replacing.contains(&member);
             if let Node::Object(members) = self.tape.node(self.at) {
                 self.at += 1;
                 if open.len() + 1 > self.depth_limit {
@@ -124,10 +136,14 @@ impl<'t, T: Tape> Walk<'t, T> {
                 }
                 key.push(MEMBER);
                 open.push((members, key.len()));
+                told = told.or(replaces.then_some(open.len()));
                 continue;
             }
             let column = part.column_of(&key);
             self.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
+            if replaces || told.take().is_some() {
+                part.note_duplicate(column);
+            }
         }
         Ok(())
     }
@@ -189,6 +205,58 @@ impl<'t, T: Tape> Walk<'t, T> {
         }
         Ok(())
     }
+}
+
+/// Keys that occur twice in an object, or in an object within it, by their nodes: as in Python the last value counts,
+/// and of the others nothing is left.
+#[derive(Default)]
+struct Twice {
+    replaced: HashSet<usize>,
+    replacing: HashSet<usize>,
+}
+
+impl Twice {
+    /// Those of the object whose first of so many `members` is at node `at`.
+    fn among(tape: &impl Tape, mut at: usize, members: usize) -> Self {
+        let (mut twice, mut seen) = (Self::default(), HashMap::<_, _, foldhash::fast::RandomState>::default());
+        let mut open = vec![(members, 0)];
+        while let Some((left, object)) = open.last_mut() {
+            if *left == 0 {
+                open.pop();
+                continue;
+            }
+            *left -= 1;
+            if let Node::Text(key) | Node::WildText(key) = tape.node(at)
+                && let Some(earlier) = seen.insert((*object, key), at)
+            {
+                twice.replaced.insert(earlier);
+                twice.replacing.insert(at);
+            }
+            at += 1;
+            if let Node::Object(members) = tape.node(at) {
+                open.push((members, at));
+                at += 1;
+            } else {
+                at = behind(tape, at);
+            }
+        }
+        twice
+    }
+}
+
+/// The node behind the value at node `at`.
+fn behind(tape: &impl Tape, mut at: usize) -> usize {
+    let mut left = 1;
+    while left > 0 {
+        left -= 1;
+        left += match tape.node(at) {
+            Node::List(items) => items,
+            Node::Object(members) => 2 * members,
+            _ => 0,
+        };
+        at += 1;
+    }
+    at
 }
 
 /// A list or dict being pickled, and how many of its nodes are still to come.

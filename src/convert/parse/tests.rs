@@ -1,17 +1,12 @@
 //! The parsers against each other.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
 use proptest::prelude::*;
 use simd_json::{Buffers, INPUT_PADDING};
 
 use super::super::defect::Defect;
-use super::super::frame::part::Part;
 use super::super::input::Batch;
-use super::records::RecordParser;
 use super::tape::Tape;
-use super::{ParsePlan, exact};
+use super::{ParsePlan, compared, exact};
 
 fn nodes(tape: &impl Tape, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{:?}", tape.node(index))).collect()
@@ -126,26 +121,12 @@ const LIKELY: &[u8] = b"{}[]\":,\\0123456789.-+eEntfNI \t\n\r";
 
 /// What a text of lines gives, in full, with or without the fast path.
 fn read(text: &[u8], fast: bool, depth: usize) -> Result<String, String> {
-    let (plan, known) = (ParsePlan::plain(depth, 1000, 1 << 28), BTreeMap::new());
+    let plan = ParsePlan::plain(depth, 1000, 1 << 28);
     let mut bytes = text.to_vec();
     bytes.resize(text.len() + INPUT_PADDING, 0);
-    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None };
-    let parser = RecordParser::new(&batch, &plan, &known);
-    let parser = if fast { parser } else { parser.without_fast_path() };
-    parser.all().map(|(part, _)| dump(&part)).map_err(|defect| defect.to_string())
-}
-
-fn dump(part: &Part) -> String {
-    let mut out = format!("{} rows, {:?}, {:?}\n", part.rows(), part.kind(), part.duplicate());
-    for index in 0..part.width() {
-        let column = part.column(index);
-        let _ = write!(out, "{}:", String::from_utf8_lossy(&part.label(index)));
-        for (row, cell) in column.cells(0..column.len(), part.absent()).enumerate() {
-            let _ = write!(out, " {:?} {cell:?}", column.tag(row));
-        }
-        out.push('\n');
-    }
-    out
+    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None, cut_short: false };
+    let read = compared::records(&batch, &plan, fast);
+    read.map(|(part, _)| compared::dump(&part)).map_err(|defect| defect.to_string())
 }
 
 /// Records that repeat and vary a layout, as they do in files, with white space of every kind.

@@ -55,7 +55,7 @@ pub struct PageFile {
 }
 
 impl PageFile {
-    /// Makes ready to write the page `path`, so that what would be in the way is known before the work.
+    /// Makes ready to write the page `path`; dropped, it leaves no trace.
     pub fn create(path: &Path) -> Result<Self, OutputError> {
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());

@@ -9,10 +9,18 @@ use crate::config::{Moment, TypeHint};
 pub(super) struct Cast {
     /// The cells as the hint wants them; where one does not fit, an absent one.
     pub(super) column: Column,
-    /// The rows that do not fit, and why.
-    pub(super) misfits: Vec<(usize, String)>,
+    /// The rows that do not fit.
+    pub(super) misfits: Vec<Unfit>,
     /// The first row whose integer is no float exactly.
     pub(super) rounded: Option<usize>,
+}
+
+/// A cell that does not fit.
+pub(super) struct Unfit {
+    pub(super) row: usize,
+    /// Whether it is one without a value, as the rows have that lack the column.
+    pub(super) absent: bool,
+    pub(super) why: String,
 }
 
 /// A cell as the hint wants it.
@@ -24,44 +32,50 @@ enum Fitting {
 /// `None` if the value does not fit.
 type Fit = Option<Fitting>;
 
-/// Makes `rows` cells of `column` what `hint` says.
-pub(super) fn column(column: &Column, rows: usize, absent: Tag, hint: &TypeHint) -> Cast {
+/// Makes `rows` cells of `column` what `hint` says. With a `zone`, points in time must be of that kind.
+pub(super) fn column(column: &Column, rows: usize, absent: Tag, hint: &TypeHint, zone: Option<Tag>) -> Cast {
     let mut cast = Cast { column: Column::with_capacity(rows), misfits: Vec::new(), rounded: None };
-    // The first point in time decides whether there is a zone.
-    let mut zone = None;
     for (row, cell) in column.cells(0..rows, absent).enumerate() {
         let tag = if row < column.len() { column.tag(row) } else { absent };
-        if *hint == TypeHint::Float64 && cast.rounded.is_none() && is_rounded(&cell) {
+        if *hint == TypeHint::Float64 && cast.rounded.is_none() && is_rounded(&cell, tag) {
             cast.rounded = Some(row);
         }
-        let fit = fit(&cell, tag, hint).filter(|fitting| same_zone(fitting, &mut zone));
-        match fit {
-            Some(Fitting::Word(tag, word)) => cast.column.push_word(tag, word),
-            Some(Fitting::Text(utf8)) => cast.column.push_heap(kept(tag), |heap| pickled::text(heap, &utf8)),
-            None => {
-                cast.column.push_word(absent, 0);
-                cast.misfits.push((row, format!("{} does not fit {hint}{}", shown(&cell, tag), advice(&cell, hint))));
+        let advice = match fit(&cell, tag, hint) {
+            Some(Fitting::Word(tag, word)) if in_zone(tag, zone) => {
+                cast.column.push_word(tag, word);
+                continue;
             }
-        }
+            Some(Fitting::Text(utf8)) => {
+                cast.column.push_heap(kept(tag), |heap| pickled::text(heap, &utf8));
+                continue;
+            }
+            Some(Fitting::Word(..)) => other_zone(zone),
+            None => advice(&cell, hint),
+        };
+        cast.column.push_word(absent, 0);
+        let why = format!("{} does not fit {hint}{advice}", shown(&cell, tag));
+        cast.misfits.push(Unfit { row, absent: tag == absent, why });
     }
     cast
 }
 
 fn fit(cell: &Cell<'_>, tag: Tag, hint: &TypeHint) -> Fit {
+    if matches!(cell, Cell::Null | Cell::Missing) {
+        // Which of the two it is stays known.
+        return takes_absent(hint).then_some(Fitting::Word(tag, 0));
+    }
     match hint {
-        TypeHint::Int64 => Some(Fitting::Word(Tag::Int, integer(cell, tag)?.cast_unsigned())),
+        TypeHint::Int64 | TypeHint::NullableInt => Some(Fitting::Word(Tag::Int, integer(cell, tag)?.cast_unsigned())),
         TypeHint::Uint64 => Some(Fitting::Word(Tag::Uint, unsigned(cell, tag)?)),
         TypeHint::Float64 => float(cell, tag),
         TypeHint::Bool => Some(Fitting::Word(Tag::Bool, u64::from(boolean(cell, tag)?))),
         TypeHint::String => string(cell, tag),
         TypeHint::Datetime(form) => time(cell, tag, form),
-        TypeHint::NullableInt if is_absent(cell) => Some(Fitting::Word(Tag::Null, 0)),
-        TypeHint::NullableInt => Some(Fitting::Word(Tag::Int, integer(cell, tag)?.cast_unsigned())),
     }
 }
 
-fn is_absent(cell: &Cell<'_>) -> bool {
-    matches!(cell, Cell::Null | Cell::Missing)
+fn takes_absent(hint: &TypeHint) -> bool {
+    matches!(hint, TypeHint::Float64 | TypeHint::String | TypeHint::Datetime(_) | TypeHint::NullableInt)
 }
 
 /// The text of a cell that is one.
@@ -80,38 +94,55 @@ fn integer(cell: &Cell<'_>, tag: Tag) -> Option<i64> {
     }
 }
 
-/// A float without a fraction, within `i64`.
-#[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn whole(value: f64) -> Option<i64> {
-    const BOUND: f64 = 9_223_372_036_854_775_808.0;
-    (value.fract() == 0.0 && (-BOUND..BOUND).contains(&value)).then_some(value as i64)
-}
-
 fn unsigned(cell: &Cell<'_>, tag: Tag) -> Option<u64> {
     match cell {
         Cell::Uint(value) => Some(*value),
-        Cell::Int(_) | Cell::Float(_) => u64::try_from(integer(cell, tag)?).ok(),
+        Cell::Int(value) => u64::try_from(*value).ok(),
+        Cell::Float(value) => whole_unsigned(*value),
         _ => text_of(cell, tag)?.parse().ok(),
     }
+}
+
+/// The first float beyond `i64`.
+const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+
+/// A float without a fraction, within `i64`.
+#[expect(clippy::cast_possible_truncation, reason = "checked before")]
+fn whole(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && (-BEYOND..BEYOND).contains(&value)).then_some(value as i64)
+}
+
+/// A float without a fraction, within `u64`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+fn whole_unsigned(value: f64) -> Option<u64> {
+    (value.fract() == 0.0 && (0.0..2.0 * BEYOND).contains(&value)).then_some(value as u64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "as pandas does it; a warning tells of lost digits")]
 fn float(cell: &Cell<'_>, tag: Tag) -> Fit {
     let value = match cell {
-        Cell::Null | Cell::Missing => return Some(Fitting::Word(Tag::Missing, 0)),
         Cell::Float(value) => *value,
         Cell::Int(value) => *value as f64,
         Cell::Uint(value) => *value as f64,
-        Cell::Pickled(pickle) if tag == Tag::BigInt => decimal_of(pickle).parse().ok()?,
+        Cell::Pickled(pickle) if tag == Tag::BigInt => big_float(pickle).filter(|value| value.is_finite())?,
         _ => text_of(cell, tag)?.parse().ok()?,
     };
     Some(if value.is_nan() { Fitting::Word(Tag::Missing, 0) } else { Fitting::Word(Tag::Float, value.to_bits()) })
 }
 
-fn is_rounded(cell: &Cell<'_>) -> bool {
+/// The float nearest to a big integer: an infinity where no float is near, which Python refuses.
+fn big_float(pickle: &[u8]) -> Option<f64> {
+    decimal_of(pickle).parse().ok()
+}
+
+fn is_rounded(cell: &Cell<'_>, tag: Tag) -> bool {
     match cell {
         Cell::Int(value) => !is_exact(value.unsigned_abs()),
         Cell::Uint(value) => !is_exact(*value),
+        // With a precision a float is written to its last digit.
+        Cell::Pickled(pickle) if tag == Tag::BigInt => {
+            big_float(pickle).is_none_or(|value| format!("{value:.0}") != decimal_of(pickle))
+        }
         _ => false,
     }
 }
@@ -131,10 +162,9 @@ fn boolean(cell: &Cell<'_>, tag: Tag) -> Option<bool> {
 
 fn string(cell: &Cell<'_>, tag: Tag) -> Fit {
     let text = match cell {
-        Cell::Null | Cell::Missing => return Some(Fitting::Word(Tag::Null, 0)),
         Cell::Pickled(pickle) if matches!(tag, Tag::Text | Tag::WildText) => pickled::text_in(pickle).to_vec(),
         Cell::Pickled(pickle) if tag == Tag::BigInt => decimal_of(pickle).as_bytes().to_vec(),
-        Cell::Pickled(_) => return None,
+        Cell::Null | Cell::Missing | Cell::Pickled(_) => return None,
         Cell::Bool(value) => value.to_string().into_bytes(),
         Cell::Int(value) => value.to_string().into_bytes(),
         Cell::Uint(value) => value.to_string().into_bytes(),
@@ -149,9 +179,6 @@ fn kept(tag: Tag) -> Tag {
 }
 
 fn time(cell: &Cell<'_>, tag: Tag, form: &Moment) -> Fit {
-    if is_absent(cell) {
-        return Some(Fitting::Word(Tag::Missing, 0));
-    }
     let (nanoseconds, zoned) = match (form, cell) {
         (Moment::Epoch(unit), Cell::Int(count)) => (count.checked_mul(*unit)?, false),
         (Moment::Epoch(unit), Cell::Float(count)) => (moment::of_float(*count, *unit)?, false),
@@ -162,10 +189,15 @@ fn time(cell: &Cell<'_>, tag: Tag, form: &Moment) -> Fit {
     fits.then_some(Fitting::Word(if zoned { Tag::TimeUtc } else { Tag::Time }, nanoseconds.cast_unsigned()))
 }
 
-fn same_zone(fitting: &Fitting, zone: &mut Option<Tag>) -> bool {
-    match fitting {
-        Fitting::Word(tag @ (Tag::Time | Tag::TimeUtc), _) => *zone.get_or_insert(*tag) == *tag,
-        _ => true,
+fn in_zone(tag: Tag, zone: Option<Tag>) -> bool {
+    !matches!(tag, Tag::Time | Tag::TimeUtc) || zone.is_none_or(|zone| zone == tag)
+}
+
+fn other_zone(zone: Option<Tag>) -> &'static str {
+    if zone == Some(Tag::Time) {
+        "; the first point in time has no zone"
+    } else {
+        "; the first point in time has a zone"
     }
 }
 

@@ -6,6 +6,7 @@ mod shapes;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Seek, Write};
+use std::sync::LazyLock;
 
 use super::*;
 use crate::convert::frame::Frame;
@@ -15,15 +16,17 @@ use crate::convert::frame::hints::Hints;
 use crate::convert::frame::part::Part;
 use crate::convert::parse::{self, ParsePlan};
 
-const OPTIONS: ReadOptions = ReadOptions {
+static OPTIONS: LazyLock<ReadOptions> = LazyLock::new(|| ReadOptions {
     input: Input::Auto,
     batch_bytes: BATCH_BYTES,
     record_bytes: 1 << 28,
+    skip_long: false,
     file_bytes: 0,
     depth: 512,
     decompression_ratio: 1000,
     convert_secs: 3600,
-};
+    begun: Instant::now(),
+});
 
 fn file_of(content: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
@@ -79,7 +82,7 @@ fn batches_end_at_line_ends_and_together_are_the_file() {
     let line = [b"\"", "x".repeat(999).as_bytes(), b"\"\r\n"].concat();
     let content = line.repeat(3000);
     let file = file_of(&content);
-    let mut reader = BatchReader::new(&file, OPTIONS, true);
+    let mut reader = BatchReader::new(&file, *OPTIONS, true);
     let (mut whole, mut lines) = (Vec::new(), 0);
     while let Some(batch) = reader.next_batch().unwrap() {
         assert_eq!((batch.first_line, batch.offset), (lines + 1, whole.len() as u64));
@@ -97,9 +100,9 @@ fn a_record_longer_than_a_batch_is_read_whole_and_one_over_the_limit_is_refused(
     let array = [b"[1,\n".as_slice(), &long, b"]"].concat();
     for (content, line) in [(&b"1".repeat(3 << 20), 1), (&long, 1), (&array, 2)] {
         let file = file_of(content);
-        let batch = BatchReader::new(&file, OPTIONS, false).next_batch();
+        let batch = BatchReader::new(&file, *OPTIONS, false).next_batch();
         assert!(batch.unwrap().is_some());
-        let tight = ReadOptions { record_bytes: 1 << 20, ..OPTIONS };
+        let tight = ReadOptions { record_bytes: 1 << 20, ..*OPTIONS };
         let refused = read(content, tight).unwrap_err();
         assert_eq!((refused.code, refused.line), ("limit_record_bytes", Some(line)), "{refused}");
     }
@@ -109,7 +112,7 @@ fn a_record_longer_than_a_batch_is_read_whole_and_one_over_the_limit_is_refused(
 fn a_batch_of_tiny_records_is_small_too() {
     let content = [b"[".as_slice(), &b"1,".repeat(500_000), b"1]"].concat();
     let file = file_of(&content);
-    let mut reader = BatchReader::new(&file, ReadOptions { input: Input::Document, ..OPTIONS }, false);
+    let mut reader = BatchReader::new(&file, ReadOptions { input: Input::Document, ..*OPTIONS }, false);
     let mut records = 0;
     while let Some(batch) = reader.next_batch().unwrap() {
         let spans = batch.records.unwrap();
@@ -122,7 +125,7 @@ fn a_batch_of_tiny_records_is_small_too() {
 #[test]
 fn a_one_line_array_over_the_limit_is_told_of_the_setting_that_takes_its_items() {
     let content = [b"[".as_slice(), &b"{\"a\": 1},".repeat(300_000), b"{}]"].concat();
-    let tight = ReadOptions { record_bytes: 1 << 20, ..OPTIONS };
+    let tight = ReadOptions { record_bytes: 1 << 20, ..*OPTIONS };
     let refused = read(&content, tight).unwrap_err();
     assert!(refused.hint.contains("`records.input` to \"document\""), "{}", refused.hint);
     assert!(read(&content, ReadOptions { input: Input::Document, ..tight }).is_ok());
@@ -131,7 +134,7 @@ fn a_one_line_array_over_the_limit_is_told_of_the_setting_that_takes_its_items()
 #[test]
 fn blank_lines_of_any_number_take_no_memory_and_count() {
     let content = [&b"\r\n \t\n".repeat(700_000)[..], b"[\n{\"a\": 1 2}]"].concat();
-    let tight = ReadOptions { record_bytes: 1 << 20, ..OPTIONS };
+    let tight = ReadOptions { record_bytes: 1 << 20, ..*OPTIONS };
     let refused = read(&content, tight).unwrap_err();
     assert_eq!((refused.line, refused.byte), (Some(1_400_002), Some(5 * 700_000 + 10)), "{refused}");
     let content = [b"[1,".as_slice(), &b"\r\n \t\n".repeat(700_000)[..], b"2]"].concat();

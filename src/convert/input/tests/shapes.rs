@@ -10,7 +10,7 @@ const SIZES: [usize; 7] = [1, 2, 3, 16, 61, 300, BATCH_BYTES];
 
 /// Reads with every batch size; all must agree.
 fn read_all(content: &[u8], input: Input) -> Result<(String, Taken), Defect> {
-    let options = |batch_bytes| ReadOptions { input, batch_bytes, depth: 8, ..OPTIONS };
+    let options = |batch_bytes| ReadOptions { input, batch_bytes, depth: 8, ..*OPTIONS };
     // What an excerpt shows of the bytes around a place depends on what is in memory there.
     let read = |size| read(content, options(size)).map_err(|defect| Defect { excerpt: None, ..defect });
     let expected = read(BATCH_BYTES);

@@ -21,6 +21,9 @@ pub(super) fn pickle(
     Some(reader.at)
 }
 
+/// Appends the pickle of a word.
+type Write = fn(&mut Vec<u8>);
+
 struct Reader<'a> {
     text: &'a Text<'a>,
     at: usize,
@@ -118,7 +121,7 @@ impl Reader<'_> {
 
     fn word(&mut self) -> Option<()> {
         let rest = &self.text.bytes[self.at..];
-        let words: [(&[u8], fn(&mut Vec<u8>)); 5] = [
+        let words: [(&[u8], Write); 5] = [
             (b"null", pickled::none),
             (b"true", |out| pickled::bool(out, true)),
             (b"false", |out| pickled::bool(out, false)),

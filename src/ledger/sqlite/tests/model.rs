@@ -123,12 +123,8 @@ fn name(path: u8) -> PathBuf {
 
 /// Takes `step` in both worlds; they must agree on whether it is allowed.
 fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
-    use State::{Done, Duplicate, Failed, Gone, Publishing, Quarantined, Ready, Running};
-    let agree = |outcome: Result<(), LedgerError>, allowed: bool| match outcome {
-        Ok(()) => assert!(allowed, "{step:?} was taken"),
-        Err(LedgerError::Conflict { .. }) => assert!(!allowed, "{step:?} was refused"),
-        Err(other) => panic!("{step:?}: {other}"),
-    };
+    use State::{Done, Duplicate, Failed, Publishing, Ready, Running};
+    let agree = |outcome: Result<(), LedgerError>, allowed: bool| agree(step, outcome, allowed);
     match *step {
         Step::Arrive(path, version) => arrive(path, version, ledger, model),
         Step::Begin(id) => {
@@ -165,6 +161,21 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
             });
             agree(ledger.duplicate(JobId(id), hash_of(JobId(id)), None, disposition), allowed);
         }
+        Step::Requeue(ref ids) => {
+            let jobs: Vec<_> = ids.iter().copied().map(JobId).collect();
+            assert_eq!(numbers(ledger.requeue(&jobs)), model.requeue(ids));
+        }
+        Step::Requeued => assert_eq!(numbers(ledger.requeued()), model.take_requeued()),
+        Step::Reopen => {}
+        _ => end_without_output(step, ledger, model),
+    }
+}
+
+/// The steps by which an attempt ends that made no output.
+fn end_without_output(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
+    use State::{Failed, Gone, Publishing, Quarantined, Ready, Running};
+    let agree = |outcome: Result<(), LedgerError>, allowed: bool| agree(step, outcome, allowed);
+    match *step {
         Step::Failed(id) => {
             let allowed = model.step(id, &[Running, Publishing], |row| {
                 row.failed_once = true;
@@ -200,12 +211,15 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
             assert!(counted.as_ref().ok().is_none_or(|told| row.is_some_and(|row| *told == (row.crashes, row.state))));
             agree(counted.map(drop), allowed);
         }
-        Step::Requeue(ref ids) => {
-            let jobs: Vec<_> = ids.iter().copied().map(JobId).collect();
-            assert_eq!(numbers(ledger.requeue(&jobs)), model.requeue(ids));
-        }
-        Step::Requeued => assert_eq!(numbers(ledger.requeued()), model.take_requeued()),
-        Step::Reopen => {}
+        _ => unreachable!("{step:?} is taken above"),
+    }
+}
+
+fn agree(step: &Step, outcome: Result<(), LedgerError>, allowed: bool) {
+    match outcome {
+        Ok(()) => assert!(allowed, "{step:?} was taken"),
+        Err(LedgerError::Conflict { .. }) => assert!(!allowed, "{step:?} was refused"),
+        Err(other) => panic!("{step:?}: {other}"),
     }
 }
 

@@ -1,0 +1,4 @@
+#![no_main]
+#![doc = "See `h5inbox::convert::fuzzing::numbers`."]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| h5inbox::convert::fuzzing::numbers(data));
