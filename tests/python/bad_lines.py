@@ -32,6 +32,13 @@ def lines_of(raw):
             yield Line(number, match.start(), match[1])
 
 
+def items_of(raw):
+    """The items of an array that has each on a line of its own, its brackets on others."""
+    for line in lines_of(raw):
+        if line.text not in (b"[", b"]"):
+            yield line._replace(text=line.text.removesuffix(b","))
+
+
 def depth_of(text):
     deepest = level = 0
     if text.count("[") + text.count("{") <= DEPTH:
@@ -103,10 +110,10 @@ def cells(value):
     return value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else [(0, value)]
 
 
-def judge(raw, types):
-    """The good lines, and {line number: (line, code, column, place)} of the bad ones."""
+def judge(lines, types):
+    """The good ones of `lines`, and {line number: (line, code, column, place)} of the bad ones."""
     good, bad = {}, {}
-    for line in lines_of(raw):
+    for line in lines:
         value, reason = parse(line)
         if reason:
             bad[line.number] = (line, *reason)

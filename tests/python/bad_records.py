@@ -122,6 +122,17 @@ def at_random(rng, rows, pad, share):
     return b"".join(out if rng.random() < 0.5 else out[:-1])
 
 
+def arrays(rng):
+    """Documents, in which a record may be bad as long as it is clear where it ends."""
+    clear = [line for name, line in BAD.items() if not name.startswith(("two", "cut-off", "deep", "long", "very-long"))]
+    good = [good_line(rng, row) for row in range(4)] + GOOD
+    for name, records in {
+        "first": [*clear, *good], "last": [*good, *clear], "only": clear[:8],
+        "batches": [rng.choice(clear) if rng.random() < 0.02 else good_line(rng, row) for row in range(20_000)],
+    }.items():
+        yield f"array-{name}", b"[\n" + b",\n".join(records) + b"\n]\n"
+
+
 def long_lines(rng):
     """Lines beyond what the reader holds, with each kind of end, one of them right behind what is read at a time."""
     out = []
@@ -143,6 +154,7 @@ def sources(seed):
     yield from by_hand(rng)
     yield "long-lines", long_lines(rng)
     yield from far_apart()
+    yield from arrays(rng)
     for number in range(3):
         yield f"batches-{number}", at_random(rng, 6000, 1500, rng.choice([0.002, 0.05, 0.5]))
     yield "parallel", at_random(rng, 12_000, 6000, 0.02)
@@ -150,7 +162,8 @@ def sources(seed):
 
 def check(name, raw, folder, said):
     """None, or what differs."""
-    good, bad = bad_lines.judge(raw, TYPES)
+    lines = bad_lines.items_of(raw) if name.startswith("array-") else bad_lines.lines_of(raw)
+    good, bad = bad_lines.judge(lines, TYPES)
     output, kept = folder / f"{name}.h5", folder / f"{name}.bad.ndjson"
     if bad and not good:
         fine = not output.exists() and not kept.exists() and "no record can be read; the first: " in said
@@ -189,13 +202,29 @@ def wrong_entry(entry, line, code, column, place):
     whole = line.text.startswith(text) and len(text) > 10_000 if entry.get("cut") else text == line.text
     if start != line.start or not whole:
         return f"it begins at byte {line.start}"
-    if entry["code"] not in (code, "not_json_lines" if line.number == 1 else code):
+    # What a defect means at the beginning or the end of a source is told by another word.
+    other = {"bad_json": ("not_json_lines", "truncated"), "bad_utf8": ("truncated",)}.get(code, ())
+    if entry["code"] not in (code, *other):
         return f"expected {code}"
     if entry["column"] != column:
         return f"expected column {column}"
     if place is not None and entry["position"] != place + 1:
         return f"expected position {place + 1}"
     return None if entry["reason"] else "no reason"
+
+
+def convert(program, folder, names):
+    """Converts all sources and returns what was said of each."""
+    hints = [word for column, hint in TYPES.items() for word in ("--type", f"{column}={hint}")]
+    options = ["--config", folder / "config.toml", "--on-bad-record", "skip", *hints]
+    said = {}
+    for shape in ("lines", "auto"):
+        sources = [folder / f"{name}.json" for name in names if name.startswith("array-") == (shape == "auto")]
+        done = subprocess.run([program, "convert", "--input", shape, *options, *sources], capture_output=True, text=True,
+                              errors="replace")
+        for what in done.stderr.split("error: ")[1:]:
+            said[re.search(r"([^/]+)\.json: ", what)[1]] = what
+    return said
 
 
 def main():
@@ -210,10 +239,7 @@ def main():
     (folder / "config.toml").write_text(CONFIG.format(folder.resolve(), bad_lines.RECORD_BYTES))
     for name, raw in cases.items():
         (folder / f"{name}.json").write_bytes(raw)
-    hints = [word for column, hint in TYPES.items() for word in ("--type", f"{column}={hint}")]
-    done = subprocess.run([arguments.program, "convert", "--config", folder / "config.toml", "--on-bad-record", "skip", *hints,
-                           folder], capture_output=True, text=True, errors="replace")
-    said = {re.search(r"([^/]+)\.json: ", what)[1]: what for what in done.stderr.split("error: ")[1:]}
+    said = convert(arguments.program, folder, cases)
     different = 0
     for name, raw in cases.items():
         what = check(name, raw, folder, said.get(name, ""))

@@ -146,7 +146,8 @@ def oddities(source, frame):
             "all_null": None if kinds else first(lambda _, there: there),
         }
         found += [(ORDER.index(code), position, code, str(label), line) for code, line in lines.items() if line]
-    return [tuple(one[2:]) for one in sorted(found)]
+    one_array = len(source.records) == 1 and isinstance(source.records[0][1], list)
+    return [tuple(one[2:]) for one in sorted(found)] + [("one_array", "", 1)] * one_array
 
 
 def difference(text, output, schema, said):
@@ -169,7 +170,8 @@ def difference(text, output, schema, said):
     messages = [w["message"] for w in schema["warnings"]]
     if said != messages[:20] + ([f"and {len(messages) - 20} more; see `h5inbox schema`"] if len(messages) > 20 else []):
         return f"convert said {said}, schema {messages}"
-    wordy = [m for w, m in zip(schema["warnings"], messages) if f"line {w['line']}" not in m or len(m) > 400]
+    told = [(w["line"], m) for w, m in zip(schema["warnings"], messages) if w["column"]]
+    wordy = [m for line, m in told if f"line {line}" not in m or len(m) > 400]
     return f"says no line, or too much: {wordy}" if wordy else None
 
 
