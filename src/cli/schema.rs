@@ -19,8 +19,8 @@ pub(super) struct SchemaVerb {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     records: RecordOptions,
-    /// One JSON object a file and line: path, rows, `bad_records`, columns (name, dtype, values, null, missing), warnings
-    /// (code, column, line, message)
+    /// One JSON object a file and line: path, input, compression, rows, `bad_records`, columns (name, dtype, values, null,
+    /// missing), warnings (code, column, line, message)
     #[arg(long)]
     json: bool,
 }

@@ -1,6 +1,6 @@
 //! A source as a frame: batches are read, parsed (those of a large source by all cores at once) and joined.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ fn plan(options: &Options) -> ParsePlan {
         skip_truncated: options.skip_truncated,
         kind: None,
         text_columns: HashSet::new(),
-        needed_columns: HashMap::new(),
+        needed_columns: BTreeMap::new(),
         zones: HashMap::new(),
     }
 }

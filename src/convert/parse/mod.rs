@@ -49,7 +49,7 @@ pub(crate) struct ParsePlan {
     /// With `skip_bad`: columns of text, in which a lone surrogate makes a record bad.
     pub(crate) text_columns: HashSet<Vec<u8>>,
     /// With `skip_bad`: columns without which a record is bad, and why.
-    pub(crate) needed_columns: HashMap<Vec<u8>, String>,
+    pub(crate) needed_columns: BTreeMap<Vec<u8>, String>,
     /// With `skip_bad`: columns in which a point in time of the other kind makes a record bad.
     pub(crate) zones: HashMap<Vec<u8>, Tag>,
 }
@@ -68,7 +68,7 @@ impl ParsePlan {
             skip_truncated: false,
             kind: None,
             text_columns: HashSet::new(),
-            needed_columns: HashMap::new(),
+            needed_columns: BTreeMap::new(),
             zones: HashMap::new(),
         }
     }
