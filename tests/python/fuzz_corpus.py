@@ -1,4 +1,5 @@
-"""The hand-picked part of the fuzzing corpus, made of the cases: every rule in few small files.
+"""The hand-picked part of the fuzzing corpus, made of the cases: an even sample of them, and all kinds of numbers
+and nested values.
 
     python fuzz_corpus.py DIR
 
