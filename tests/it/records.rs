@@ -1,9 +1,10 @@
 //! The options of `[records]`, compared with what pandas and Python make of the same records at the time of the test.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::harness::reader;
+use super::harness::{h5inbox, reader, said};
 
 /// Runs a program of `tests/python` in the pandas `version`, told where ours is and which folder it may fill.
 fn python(version: &str, program: &str, folder: &Path, more: &[&str]) -> Output {
@@ -30,6 +31,23 @@ fn readers() -> Vec<&'static str> {
 fn without_its_bad_lines_a_source_is_what_the_good_ones_are_alone() {
     let folder = tempfile::tempdir().unwrap();
     assert_finds_no_difference(&python("3.1", "bad_records.py", folder.path(), &[]));
+    // Parsed by one thread, a large source gives the same bytes.
+    let alone = folder.path().join("alone");
+    let mut convert = h5inbox();
+    convert.arg("convert").arg(folder.path().join("parallel.json")).args(["--workers", "1", "--on-bad-record", "skip"]);
+    convert.args(["--type", "i=int64", "--type", "d=datetime", "--type", "f=float64", "--outdir"]).arg(&alone);
+    convert.args(["--input", "lines", "--config"]).arg(folder.path().join("config.toml"));
+    let converted = convert.output().unwrap();
+    assert!(converted.status.success(), "{}", said(&converted));
+    for name in ["parallel.h5", "parallel.bad.ndjson"] {
+        assert!(fs::read(alone.join(name)).unwrap() == fs::read(folder.path().join(name)).unwrap(), "{name} differs");
+    }
+}
+
+#[test]
+fn schema_and_convert_tell_of_columns_what_python_counts_and_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_finds_no_difference(&python("3.1", "schema.py", folder.path(), &[]));
 }
 
 #[test]
