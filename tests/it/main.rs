@@ -12,6 +12,7 @@ mod crash;
 mod fuzz;
 mod harness;
 mod house;
+mod limits;
 mod profile;
 mod random_options;
 mod readback;

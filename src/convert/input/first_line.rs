@@ -34,6 +34,8 @@ pub(super) fn kind(text: &[u8], all: bool, depth_limit: usize) -> Option<Kind> {
     if !matches!(line.first(), Some(b'{' | b'[')) {
         return Some(Kind::Lines);
     }
+    // The array of a document is no level of its records.
+    let depth_limit = depth_limit + usize::from(line.starts_with(b"["));
     match Structure::new(depth_limit).scan(line, whole) {
         Scan::More => whole.then(|| open(line, depth_limit)),
         Scan::Broken(_) => Some(Kind::Lines),
@@ -59,6 +61,18 @@ fn followed(value: &[u8], rest: &[u8], whole: bool, depth_limit: usize) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_array_around_records_is_no_level_of_them() {
+        for (text, expected) in [
+            ("[{\"a\": {}}\n]", Kind::Document),
+            ("[{\"a\": [{}]}\n]", Kind::Lines),
+            ("{\"a\": {}\n}", Kind::Document),
+            ("{\"a\": [{}]\n}", Kind::Lines),
+        ] {
+            assert_eq!(kind(text.as_bytes(), true, 2), Some(expected), "{text:?}");
+        }
+    }
 
     #[test]
     fn the_first_line_decides() {

@@ -45,7 +45,7 @@ pub(crate) trait Tape {
 
 /// Puts the record on `tape` into `part`.
 pub(crate) fn record(tape: &impl Tape, part: &mut Part, depth_limit: usize, nested: Nested) -> Result<(), Defect> {
-    let mut walk = Walk { tape, at: 0, depth_limit, nested };
+    let mut walk = Walk { tape, at: 0, depth_limit, level: 1, nested };
     match walk.next() {
         Node::Object(members) => {
             begin(part, LineKind::Object)?;
@@ -77,6 +77,8 @@ struct Walk<'t, T> {
     tape: &'t T,
     at: usize,
     depth_limit: usize,
+    /// Levels of nesting around the value at hand; the record is the first.
+    level: usize,
     nested: Nested,
 }
 
@@ -140,6 +142,7 @@ impl<'t, T: Tape> Walk<'t, T> {
                 continue;
             }
             let column = part.column_of(&key);
+            self.level = open.len();
             self.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
             if replaces || told.take().is_some() {
                 part.note_duplicate(column);
@@ -195,8 +198,7 @@ impl<'t, T: Tape> Walk<'t, T> {
     }
 
     fn enter(&self, open: &mut Vec<Container>, out: &mut Vec<u8>, container: Container) -> Result<(), Defect> {
-        // The record itself is the first level.
-        if open.len() + 2 > self.depth_limit {
+        if self.level + open.len() + 1 > self.depth_limit {
             return Err(Defect::too_deep(self.depth_limit));
         }
         pickled::open(out, container.dict, container.left == 0);
