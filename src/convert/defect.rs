@@ -91,10 +91,18 @@ impl Defect {
         Self::new("mixed_lines", what, "make all records of the same kind, then retry the file").at_line(line)
     }
 
-    /// A lone surrogate in a text column or key.
+    /// A lone surrogate in a key, which is the name of a column.
+    pub(crate) fn lone_surrogate_in_key(line: u64, key: &str) -> Self {
+        Self::half_a_pair(&format!("the key `{}`", escape(key.as_bytes(), 60)), line, key)
+    }
+
+    /// A lone surrogate in a text column.
     pub(crate) fn lone_surrogate(line: u64, column: &str) -> Self {
-        let shown = escape(column.as_bytes(), 60);
-        let what = format!("text in column `{shown}` holds half of a surrogate pair (\\ud800 to \\udfff), no Unicode");
+        Self::half_a_pair(&format!("text in column `{}`", escape(column.as_bytes(), 60)), line, column)
+    }
+
+    fn half_a_pair(what: &str, line: u64, column: &str) -> Self {
+        let what = format!("{what} holds half of a surrogate pair (\\ud800 to \\udfff), no Unicode");
         let hint = "correct the escape sequence, then retry the file";
         Self::new("lone_surrogate", what, hint).at_line(line).in_column(column)
     }
@@ -124,9 +132,11 @@ impl Defect {
     }
 
     /// Two labels that HDF5 cannot tell apart.
-    pub(crate) fn colliding_labels(label: &str) -> Self {
+    pub(crate) fn colliding_labels(line: u64, label: &str) -> Self {
         let what = format!("two keys differ only by NUL characters at their end: `{}`", escape(label.as_bytes(), 60));
         Self::new("colliding_labels", what, "rename one of the keys, then retry the file")
+            .at_line(line)
+            .in_column(label)
     }
 
     /// Deeper than `limits.depth`.

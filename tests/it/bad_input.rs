@@ -18,6 +18,8 @@ fn refused() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("truncated.json", b"{\"a\": 1}\n{\"a\": 2".to_vec(), "truncated", "ends too early: expected `,` or `}`"),
         ("list-after.json", b"{\"a\": 1}\n[1]\n".to_vec(), "mixed_lines", "expected an object as in the first record"),
         ("number-after.json", b"{\"a\": 1}\n1\n".to_vec(), "mixed_lines", "found a single value"),
+        ("surrogate-key.json", b"{\"a\": 1}\n{\"\\ud800\": 2}\n".to_vec(), "lone_surrogate", "the key `"),
+        ("nul-key.json", b"{\"a\": 1}\n{\"a\\u0000\": 2}\n".to_vec(), "colliding_labels", "differ only by NUL"),
         ("surrogate.json", b"{\"a\": \"x\"}\n{\"a\": \"\\ud800\"}\n".to_vec(), "lone_surrogate", "column `a`"),
         ("array.json", b"[\n{\"a\": 1},\n]\n".to_vec(), "bad_json", "expected a JSON value, found `]`"),
         ("latin1.json", b"{\"a\": \"caf\xe9\"}\n".to_vec(), "bad_utf8", "Windows-1252"),

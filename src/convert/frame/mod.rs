@@ -306,7 +306,7 @@ fn join_keys(parts: &[Part], column_limit: usize) -> Result<(Labels, Places), De
     }
     let labels: Vec<Vec<u8>> = keys.iter().map(|key| label_of(key)).collect();
     refuse_labels_that_clash(parts, &keys, &labels, &places)?;
-    refuse_labels_that_collide(&labels)?;
+    refuse_labels_that_collide(parts, &labels, &places)?;
     Ok((Labels::Keys(labels), places))
 }
 
@@ -340,14 +340,15 @@ fn join_positions(parts: &[Part]) -> (Labels, Places) {
 
 /// HDF5 stores labels padded with NUL, so that a NUL at the end is lost (pandas' own files lose it, too): `"a"` and
 /// `"a\0"` would be one, and the file could not be read.
-fn refuse_labels_that_collide(keys: &[Vec<u8>]) -> Result<(), Defect> {
-    if !keys.iter().any(|key| key.ends_with(b"\0")) {
+fn refuse_labels_that_collide(parts: &[Part], labels: &[Vec<u8>], places: &Places) -> Result<(), Defect> {
+    if !labels.iter().any(|label| label.ends_with(b"\0")) {
         return Ok(());
     }
     let mut seen = HashSet::new();
-    for key in keys {
-        if !seen.insert(trim_nuls(key)) {
-            return Err(Defect::colliding_labels(&String::from_utf8_lossy(trim_nuls(key))));
+    for (label, places) in labels.iter().zip(places) {
+        if !seen.insert(trim_nuls(label)) {
+            let line = line_of_first(parts, places);
+            return Err(Defect::colliding_labels(line, &String::from_utf8_lossy(trim_nuls(label))));
         }
     }
     Ok(())

@@ -103,7 +103,7 @@ impl<'t, T: Tape> Walk<'t, T> {
     fn key(&mut self, part: &Part) -> Result<&'t [u8], Defect> {
         match self.next() {
             Node::Text(key) => Ok(key),
-            Node::WildText(key) => Err(Defect::lone_surrogate(part.next_line(), &String::from_utf8_lossy(key))),
+            Node::WildText(key) => Err(Defect::lone_surrogate_in_key(part.next_line(), &String::from_utf8_lossy(key))),
             other => unreachable!("a tape has a key here, not {other:?}"),
         }
     }
