@@ -118,6 +118,25 @@ fn killed_at_each_step_a_file_of_bad_records_is_there_once_for_each_version() {
 }
 
 #[test]
+fn what_was_unfinished_when_its_source_went_away_is_removed() {
+    let mut site = Site::new("records.on_bad_record = \"skip\"");
+    site.drop_in("f0.json", b"{\"a\": 1}\nbad\n");
+    let on = [site.path("outbox/.h5inbox/1.tmp")];
+    site.spawn(killed_at("fsync", 1, &on));
+    wait_until("it was killed", || site.has_ended());
+    site.kill_if_running();
+    let unfinished = |folder: &str| fs::read_dir(site.path(folder).join(".h5inbox")).unwrap().count();
+    assert_eq!((unfinished("outbox"), unfinished("quarantine")), (1, 1));
+    fs::remove_file(site.path("inbox/f0.json")).unwrap();
+    // Of a job that the ledger does not know any more.
+    fs::write(site.path("outbox/.h5inbox/99.tmp"), "").unwrap();
+    fs::write(site.path("quarantine/.h5inbox/99.bad.tmp"), "").unwrap();
+    assert!(site.once().status.success());
+    assert_eq!((unfinished("outbox"), unfinished("quarantine")), (0, 0));
+    assert!(site.names("outbox").is_empty() && site.names("quarantine").is_empty());
+}
+
+#[test]
 fn a_stop_finishes_what_is_in_hand_and_leaves_no_debris() {
     let mut site = Site::new("");
     for number in 0..40 {
