@@ -162,7 +162,7 @@ proptest! {
                 prop_assert!(!output.is_empty());
                 prop_assert_eq!(summary.rows + summary.bad_records, records.len() as u64);
                 prop_assert!(skip || summary.bad_records == 0);
-                let entries = bad.iter().filter(|byte| **byte == b'\n').count();
+                let entries = std::str::from_utf8(&bad).unwrap().lines().count();
                 prop_assert_eq!(entries as u64, summary.bad_records);
                 assert_tells_of_lines(&bad, &records);
             }

@@ -127,7 +127,8 @@ proptest! {
         let verdict = defect_in(text.as_bytes(), 9);
         match (read_all(text.as_bytes(), Input::Document), verdict) {
             (Ok(_), verdict) => prop_assert!(verdict.is_none(), "{text:?} is taken: {}", verdict.unwrap()),
-            (Err(found), _) if found.code == "mixed_lines" => {}
+            // JSON all the same; an escape may have lost its other half.
+            (Err(found), _) if matches!(found.code, "mixed_lines" | "lone_surrogate") => {}
             (Err(found), None) => prop_assert!(false, "{text:?} is refused: {found}"),
             (Err(found), Some(verdict)) => {
                 prop_assert_eq!((found.byte, found.truncated), (verdict.byte, verdict.truncated), "{:?}: {}", text, found);
