@@ -61,6 +61,15 @@ impl Defect {
         Self::limit("limit_decompression_ratio", &what, "limits.decompression_ratio")
     }
 
+    /// A frame over `limits.decompression_ratio`.
+    pub(crate) fn output_too_large(rows: u64, columns: u64, bytes: u64, ratio: u64) -> Self {
+        let what = format!(
+            "{rows} records of {columns} different keys make {bytes} bytes of almost only missing values, more than {ratio} \
+             for each byte of text"
+        );
+        Self::limit("limit_decompression_ratio", &what, "limits.decompression_ratio")
+    }
+
     /// The source ends before what it holds does.
     pub(crate) fn ends_too_early(what: impl Into<String>) -> Self {
         let what = format!("the file ends too early: {}", what.into());

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::ConvertError;
 use super::defect::Defect;
+use super::frame::join::Joiner;
 use super::frame::part::Part;
+use super::frame::piece::Piece;
 use super::frame::spill::SpillFile;
 
 /// More than this does not make a conversion faster, so that no conversion keeps more.
@@ -25,42 +27,68 @@ fn machine_bytes() -> u64 {
     info.totalram.saturating_mul(u64::from(info.mem_unit.max(1)))
 }
 
-/// The parts of a source, in order, in memory as far as that goes.
-pub(super) struct Parts {
-    all: Vec<Part>,
+/// The rows of a source, in order, in memory as far as that goes.
+pub(super) struct Pieces {
+    joiner: Joiner,
+    all: Vec<Piece>,
     /// Those before this one are in the file.
     spilled: usize,
+    /// Bytes of the cells of the others.
     bytes: u64,
     most: u64,
     limit: u64,
+    columns: usize,
     folder: PathBuf,
     file: Option<SpillFile>,
 }
 
-impl Parts {
-    /// No parts yet; `limit` bytes of columns stay in memory, the rest goes to a file in `folder`.
-    pub(super) fn new(folder: &Path, limit: u64) -> Self {
-        let most = limit.clamp(LEAST, ENOUGH);
-        Self { all: Vec::new(), spilled: 0, bytes: 0, most, limit, folder: folder.into(), file: None }
+/// What becomes a frame.
+pub(super) struct Joined {
+    /// The columns.
+    pub(super) joiner: Joiner,
+    /// The rows.
+    pub(super) pieces: Vec<Piece>,
+    /// The file that holds the cells of some of them.
+    pub(super) spill: Option<SpillFile>,
+}
+
+impl Pieces {
+    /// No rows yet; `limit` bytes of cells stay in memory, the rest goes to a file in `folder`. More than `columns` columns
+    /// are refused.
+    pub(super) fn new(folder: &Path, limit: u64, columns: usize) -> Self {
+        Self {
+            joiner: Joiner::default(),
+            all: Vec::new(),
+            spilled: 0,
+            bytes: 0,
+            most: limit.clamp(LEAST, ENOUGH),
+            limit: limit.max(LEAST),
+            columns,
+            folder: folder.into(),
+            file: None,
+        }
     }
 
-    /// Adds the next part.
+    /// Adds the rows of the next part.
     pub(super) fn add(&mut self, part: Part) -> Result<(), ConvertError> {
-        let bytes = part.memory() as u64;
-        if bytes > self.limit.max(LEAST) {
-            return Err(Defect::too_much_memory(part.line_of(0), bytes).into());
+        let (bytes, line) = (part.memory() as u64, part.line_of(0));
+        let Some(piece) = self.joiner.add(part, self.columns)? else { return Ok(()) };
+        // What is known of the columns stays in memory whatever is put aside.
+        let needed = bytes + self.joiner.memory() as u64;
+        if needed > self.limit {
+            return Err(Defect::too_much_memory(line, needed).into());
         }
         self.bytes += bytes;
-        self.all.push(part);
+        self.all.push(piece);
         if self.bytes > self.most {
             self.spill().map_err(ConvertError::Spill)?;
         }
         Ok(())
     }
 
-    /// All parts, and the file that holds the cells of some.
-    pub(super) fn into_inner(self) -> (Vec<Part>, Option<SpillFile>) {
-        (self.all, self.file)
+    /// All that there is.
+    pub(super) fn into_inner(self) -> Joined {
+        Joined { joiner: self.joiner, pieces: self.all, spill: self.file }
     }
 
     fn spill(&mut self) -> std::io::Result<()> {
@@ -69,8 +97,8 @@ impl Parts {
             None => SpillFile::in_folder(&self.folder)?,
         };
         let file = self.file.insert(file);
-        for part in &mut self.all[self.spilled..] {
-            part.spill(file)?;
+        for piece in &mut self.all[self.spilled..] {
+            piece.spill(file)?;
         }
         self.spilled = self.all.len();
         self.bytes = 0;

@@ -6,6 +6,7 @@
 //! [`profile`].
 
 mod bad_records;
+mod deadline;
 mod defect;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -22,6 +23,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use deadline::Deadline;
 pub use defect::Defect;
 pub use frame::{ColumnSchema, Warning};
 pub use input::{Compression, Shape, Taken};
@@ -83,10 +85,12 @@ pub fn to_file(
     options: &Options,
 ) -> Result<Summary, ConvertError> {
     let beside = target.output.parent().unwrap_or(Path::new("."));
-    let read = read(source, identity, target.bad_records, beside, options)?;
+    let deadline = Deadline::in_secs(options.convert_secs);
+    let read = read(source, identity, target.bad_records, beside, options, deadline)?;
     let frame = &read.frame;
     let provenance = Provenance { bad_records: read.bad_records };
-    let output_bytes = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, options.durable)?;
+    let output_bytes =
+        output::hdf5::fixed::write(frame, &options.key, provenance, target.output, options.durable, deadline)?;
     Ok(Summary {
         input: read.taken,
         rows: frame.rows as u64,
@@ -102,7 +106,8 @@ pub fn to_file(
 
 /// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.
 pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
-    let read = read(source, identity, None, &std::env::temp_dir(), options)?;
+    let deadline = Deadline::in_secs(options.convert_secs);
+    let read = read(source, identity, None, &std::env::temp_dir(), options, deadline)?;
     Ok(Schema {
         input: read.taken.shape.as_str(),
         compression: read.taken.compression.as_str(),

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::bad_records::BadRecords;
+use super::deadline::Deadline;
 use super::defect::Defect;
 use super::frame::hints::Hints;
 use super::frame::part::Part;
 use super::frame::{BadColumns, Frame, JoinError, LineKind, Warning};
 use super::input::{BATCH_BYTES, Batch, BatchReader, Compression, ReadOptions, Shape, Taken};
-use super::memory::Parts;
+use super::memory::{Joined, Pieces};
 use super::parse::{self, ParsePlan};
 use super::profile::{self, Stage};
 use super::{ConvertError, Options, PARALLEL_BYTES};
@@ -23,6 +23,14 @@ use crate::source::Identity;
 
 /// As [`PARALLEL_BYTES`], for compressed sources, of which more comes out than lies on disk.
 const PARALLEL_PACKED_BYTES: u64 = PARALLEL_BYTES / 8;
+
+/// Bytes that an output may have before the ratio counts.
+const HARMLESS_OUTPUT: u64 = 1 << 30;
+
+/// Batches of a large source that each core may have at hand.
+const BATCHES_A_CORE: usize = 4;
+/// Bytes of memory that a batch of a mebibyte takes for a while: its text, its cells, and what finds them.
+const BATCH_MEMORY: u64 = 8 << 20;
 
 /// A source that was read as a whole.
 pub(super) struct Read {
@@ -48,10 +56,11 @@ pub(super) fn read(
     bad_path: Option<&Path>,
     spill_folder: &Path,
     options: &Options,
+    deadline: Deadline,
 ) -> Result<Read, ConvertError> {
-    let (mut plan, begun) = (plan(options), Instant::now());
+    let mut plan = plan(options);
     loop {
-        let attempt = Attempt { source, begun, identity, bad_path, spill_folder, options };
+        let attempt = Attempt { source, deadline, identity, bad_path, spill_folder, options };
         match attempt.read(&mut plan)? {
             Ok(read) => return Ok(read),
             Err(BadColumns { text, needed, zones }) => {
@@ -84,8 +93,7 @@ fn plan(options: &Options) -> ParsePlan {
 /// One reading of a source from its start to its end.
 struct Attempt<'a> {
     source: &'a File,
-    /// When the first reading began.
-    begun: Instant,
+    deadline: Deadline,
     identity: Identity,
     bad_path: Option<&'a Path>,
     spill_folder: &'a Path,
@@ -95,10 +103,10 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// The source as a whole, or what makes records bad that were taken for good.
     fn read(&self, plan: &mut ParsePlan) -> Result<Result<Read, BadColumns>, ConvertError> {
-        let mut reader = BatchReader::new(self.source, read_options(self.options, self.begun), self.options.hash);
+        let mut reader = BatchReader::new(self.source, read_options(self.options, self.deadline), self.options.hash);
         let mut bad = BadRecords::to(self.bad_path);
-        let mut parts = Parts::new(self.spill_folder, self.options.memory_bytes);
-        let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut parts);
+        let mut pieces = Pieces::new(self.spill_folder, self.options.memory_bytes, self.options.columns);
+        let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut pieces);
         self.unchanged()?;
         let taken = reader.taken();
         let placed = |defect: Defect| match taken.compression {
@@ -109,12 +117,13 @@ impl Attempt<'_> {
         if reader.bytes_read() != self.identity.size {
             return Err(ConvertError::Changed);
         }
-        let (parts, spill) = parts.into_inner();
-        let frame = match Frame::join(parts, spill, self.options.columns, &plan.hints, plan.skip_bad) {
+        let Joined { joiner, pieces, spill } = pieces.into_inner();
+        let frame = match Frame::join(joiner, pieces, spill, &plan.hints, plan.skip_bad) {
             Ok(frame) => frame,
             Err(JoinError::Defect(defect)) => return Err(placed(defect).into()),
             Err(JoinError::Again(columns)) => return Ok(Err(columns)),
         };
+        expands_no_more(&frame, reader.text_bytes(), self.options.decompression_ratio)?;
         self.finish(frame, taken, bad, reader.hash()).map(Ok)
     }
 
@@ -142,7 +151,7 @@ impl Attempt<'_> {
         reader: &mut BatchReader<'_>,
         plan: &mut ParsePlan,
         bad: &mut BadRecords<'_>,
-        parts: &mut Parts,
+        pieces: &mut Pieces,
     ) -> Result<(), ConvertError> {
         // The first batch tells whether the source is compressed.
         let mut batches = some_batches(reader, 1);
@@ -150,7 +159,7 @@ impl Attempt<'_> {
         let large = self.identity.size >= if packed { PARALLEL_PACKED_BYTES } else { PARALLEL_BYTES };
         while !batches.is_empty() {
             // The first record decides what the others must be; until it is known, batches are taken one by one.
-            let most = if large && plan.kind.is_some() { 4 * rayon::current_num_threads() } else { 1 };
+            let most = if large && plan.kind.is_some() { batches_at_once(self.options.memory_bytes) } else { 1 };
             let failed = batches.last().is_some_and(Result::is_err);
             let parse = |batch: Result<Batch, ConvertError>| Ok(parse::batch(&batch?, plan)?);
             let read = |reader| if failed { Vec::new() } else { some_batches(reader, most) };
@@ -166,7 +175,7 @@ impl Attempt<'_> {
             for part in parsed {
                 let part = bad.take_from(part?)?;
                 plan.kind = plan.kind.or(part.kind());
-                parts.add(part)?;
+                pieces.add(part)?;
             }
         }
         Ok(())
@@ -179,6 +188,12 @@ impl Attempt<'_> {
         let same = now.size == self.identity.size && now.mtime_ns == self.identity.mtime_ns;
         if same { Ok(()) } else { Err(ConvertError::Changed) }
     }
+}
+
+/// How many batches are read and parsed together, if half of `memory` is for them.
+fn batches_at_once(memory: u64) -> usize {
+    let fit = usize::try_from(memory / BATCH_MEMORY).unwrap_or(usize::MAX);
+    (BATCHES_A_CORE * rayon::current_num_threads()).min(fit).max(1)
 }
 
 /// So many batches; fewer at the end of the source, and up to an error, which is the last then: a defect in a batch
@@ -198,28 +213,29 @@ fn some_batches(reader: &mut BatchReader<'_>, most: usize) -> Vec<Result<Batch, 
     batches
 }
 
-fn read_options(options: &Options, begun: Instant) -> ReadOptions {
-    let Options { record_bytes, file_bytes, depth, decompression_ratio, convert_secs, .. } = *options;
+fn read_options(options: &Options, deadline: Deadline) -> ReadOptions {
+    let Options { record_bytes, file_bytes, depth, decompression_ratio, .. } = *options;
     let (input, batch_bytes) = (options.records.input, BATCH_BYTES);
     let skip_long = options.records.on_bad_record == OnBadRecord::Skip;
-    ReadOptions {
-        input,
-        batch_bytes,
-        record_bytes,
-        skip_long,
-        file_bytes,
-        depth,
-        decompression_ratio,
-        convert_secs,
-        begun,
-    }
+    ReadOptions { input, batch_bytes, record_bytes, skip_long, file_bytes, depth, decompression_ratio, deadline }
 }
 
 /// Somebody who wrote an array on one line may have meant its items as records.
 fn one_array(frame: &Frame, shape: Shape, input: Input) -> Option<Warning> {
-    let list = frame.parts.first().is_some_and(|part| part.kind() == Some(LineKind::List));
+    let list = frame.kind == Some(LineKind::List);
     let array = list && frame.rows == 1 && shape == Shape::Lines && input == Input::Auto;
     let message =
         "one array on one line is one row, as in pandas; set `records.input` to \"document\" for a row an item";
     array.then(|| Warning { code: "one_array", column: String::new(), line: 1, message: message.to_owned() })
+}
+
+/// Refuses a frame that is almost nothing but absent cells: every record has a cell in every column, so that a small text of
+/// very many different keys would fill any disk.
+fn expands_no_more(frame: &Frame, text_bytes: u64, ratio: u64) -> Result<(), Defect> {
+    let (rows, columns) = (frame.rows as u64, frame.columns.len() as u64);
+    let bytes = rows.saturating_mul(columns).saturating_mul(8);
+    if bytes <= HARMLESS_OUTPUT.max(text_bytes.saturating_mul(ratio)) {
+        return Ok(());
+    }
+    Err(Defect::output_too_large(rows, columns, bytes, ratio))
 }

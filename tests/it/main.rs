@@ -13,6 +13,7 @@ mod fuzz;
 mod harness;
 mod house;
 mod limits;
+mod many_keys;
 mod profile;
 mod random_options;
 mod readback;

@@ -12,6 +12,7 @@ import cases_batches
 import cases_documents
 import cases_dtypes
 import cases_lines
+import cases_rare
 import cases_rows
 import cases_values
 import json_suite
@@ -19,8 +20,8 @@ import shapes
 from sidecar import write
 
 KINDS = {
-    "lines": cases_lines, "documents": cases_documents, "rows": cases_rows, "dtypes": cases_dtypes,
-    "values": cases_values, "batches": cases_batches, "shapes": shapes, "json": json_suite,
+    "lines": cases_lines, "documents": cases_documents, "rows": cases_rows, "rare": cases_rare,
+    "dtypes": cases_dtypes, "values": cases_values, "batches": cases_batches, "shapes": shapes, "json": json_suite,
 }
 
 

@@ -2,7 +2,9 @@
 //!
 //! Nothing is promoted while values arrive: an integer stays an integer even when floats follow, so that no digit is
 //! lost if text follows later. As long as all cells have one tag, the tags are not stored, and the eight-byte words
-//! *are* the column that goes to disk.
+//! *are* the column that goes to disk. Long runs of absent cells take no words: see [`gaps`](super::gaps).
+
+use super::gaps::{Gap, Gaps};
 
 /// What the document said in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +150,23 @@ pub(crate) struct Column {
     /// One word a cell: the value's bits, or where the cell's bytes end in `heap`.
     words: Vec<u64>,
     heap: Vec<u8>,
+    /// Where cells are absent and not stored.
+    gaps: Gaps,
+}
+
+/// All that a column holds, to be written away and made a column again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw<'c> {
+    /// The one tag of all stored cells, if they have one.
+    pub(super) uniform: Option<Tag>,
+    /// One word a stored cell.
+    pub(super) words: &'c [u64],
+    /// One tag a stored cell; none if they are all the same.
+    pub(super) tags: &'c [Tag],
+    /// The bytes of the cells that have some.
+    pub(super) heap: &'c [u8],
+    /// Where cells are not stored.
+    pub(super) gaps: &'c [Gap],
 }
 
 impl Column {
@@ -156,25 +175,27 @@ impl Column {
         Self { words: Vec::with_capacity(cells), ..Self::default() }
     }
 
-    /// A column made of what [`Column::raw`] and [`Column::uniform`] told of another.
-    pub(crate) fn from_raw(uniform: Option<Tag>, words: Vec<u64>, tags: Vec<Tag>, heap: Vec<u8>) -> Self {
-        Self { uniform, tags, words, heap }
+    /// A column made of what [`Column::raw`] told of another.
+    pub(super) fn from_raw(
+        uniform: Option<Tag>,
+        words: Vec<u64>,
+        tags: Vec<Tag>,
+        heap: Vec<u8>,
+        gaps: Vec<Gap>,
+    ) -> Self {
+        Self { uniform, tags, words, heap, gaps: Gaps::from_vec(gaps) }
     }
 
-    /// The words, the tags (none if they are all the same) and the heap.
-    pub(crate) fn raw(&self) -> (&[u64], &[Tag], &[u8]) {
-        (&self.words, &self.tags, &self.heap)
-    }
-
-    /// The one tag of all stored cells, if they have one.
-    pub(crate) fn uniform(&self) -> Option<Tag> {
-        self.uniform
+    /// What the column holds.
+    pub(super) fn raw(&self) -> Raw<'_> {
+        let Self { uniform, tags, words, heap, gaps } = self;
+        Raw { uniform: *uniform, words, tags, heap, gaps: gaps.as_slice() }
     }
 
     /// Number of cells so far; cells of later rows are absent.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.words.len()
+        self.words.len() + self.gaps.absent()
     }
 
     /// Appends a cell whose value fits the eight-byte word.
@@ -195,24 +216,25 @@ impl Column {
 
     /// Appends `absent` cells until there are `rows`.
     pub(crate) fn pad(&mut self, rows: usize, absent: Tag) {
-        let missing = rows.saturating_sub(self.words.len());
-        if missing == 0 {
+        let missing = rows.saturating_sub(self.len());
+        if missing == 0 || self.gaps.take(self.words.len(), missing) {
             return;
         }
         self.push_tag(absent);
-        self.words.resize(rows, 0);
+        let cells = self.words.len() + missing;
+        self.words.resize(cells, 0);
         if self.uniform.is_none() {
-            self.tags.resize(rows, absent);
+            self.tags.resize(cells, absent);
         }
     }
 
     /// Takes the last cell back: a key that occurs twice in a record counts with its last value only.
     pub(crate) fn pop(&mut self) {
-        let Some(row) = self.words.len().checked_sub(1) else { return };
-        self.heap.truncate(self.heap_start(row));
+        let Some(cell) = self.words.len().checked_sub(1) else { return };
+        self.heap.truncate(self.heap_start(cell));
         self.words.pop();
         self.tags.pop();
-        if row == 0 {
+        if cell == 0 {
             self.uniform = None;
         }
     }
@@ -220,7 +242,7 @@ impl Column {
     /// The kinds that occur among `rows` cells, the ones not stored being `absent`.
     pub(crate) fn kinds(&self, rows: usize, absent: Tag) -> KindSet {
         let mut kinds = self.stored_kinds();
-        if self.len() < rows {
+        if self.words.len() < rows {
             kinds = kinds.union(KindSet::of(absent));
         }
         if kinds.has(Tag::Int) && self.has_negative_int() { kinds.with_negative() } else { kinds }
@@ -228,41 +250,86 @@ impl Column {
 
     /// The words themselves, if every one of `rows` cells has the tag `tag`.
     pub(crate) fn uniform_words(&self, tag: Tag, rows: usize) -> Option<&[u64]> {
-        (self.uniform == Some(tag) && self.len() == rows).then_some(&self.words)
+        (self.uniform == Some(tag) && self.words.len() == rows).then_some(&self.words)
     }
 
-    /// The heap bytes of the rows `from..to`, if every stored cell is text.
+    /// The heap bytes of the rows `from..to`, if every one of them is text.
     pub(crate) fn uniform_text(&self, from: usize, to: usize) -> Option<&[u8]> {
-        (self.uniform == Some(Tag::Text) && to <= self.len())
+        (self.uniform == Some(Tag::Text) && self.gaps.is_empty() && to <= self.words.len())
             .then(|| &self.heap[self.heap_start(from)..self.heap_start(to)])
     }
 
-    /// The cells of `rows`, in order; `absent` says what the rows after the last stored one hold.
+    /// The cells of `rows`, in order; `absent` says what the rows hold that have no stored one.
     pub(crate) fn cells(&self, rows: std::ops::Range<usize>, absent: Tag) -> impl Iterator<Item = Cell<'_>> {
-        let mut heap_at = self.heap_start(rows.start);
-        rows.map(move |row| {
-            let Some(&word) = self.words.get(row) else { return Cell::absent(absent) };
-            let tag = self.tag(row);
-            if !tag.in_heap() {
-                return Cell::of_word(tag, word);
-            }
-            let from = std::mem::replace(&mut heap_at, offset(word));
-            Cell::Pickled(&self.heap[from..heap_at])
+        let mut walk = self.gaps.walk(rows.start);
+        let mut heap_at = self.heap_start(walk.stored());
+        rows.map(move |_| {
+            let Some(cell) = walk.step() else { return Cell::absent(absent) };
+            let Some(&word) = self.words.get(cell) else { return Cell::absent(absent) };
+            self.cell(self.tag_of(cell), word, &mut heap_at)
         })
     }
 
-    /// The tag of the cell in `row`, which is stored.
+    /// The rows of the stored cells, in order.
+    fn rows(&self) -> impl Iterator<Item = usize> {
+        let (mut walk, mut absent) = (self.gaps.walk(0), 0);
+        (0..self.words.len()).map(move |cell| {
+            absent += walk.pass_absent();
+            walk.step();
+            cell + absent
+        })
+    }
+
+    /// The tags of the stored cells, each with its row, in order.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = (usize, Tag)> {
+        self.rows().enumerate().map(|(cell, row)| (row, self.tag_of(cell)))
+    }
+
+    /// The stored cells, each with its row and tag, in order.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (usize, Tag, Cell<'_>)> {
+        let mut heap_at = 0;
+        let tagged = self.tags().zip(&self.words);
+        tagged.map(move |((row, tag), word)| (row, tag, self.cell(tag, *word, &mut heap_at)))
+    }
+
+    /// The one tag of all stored cells, if they have one.
+    pub(crate) fn uniform(&self) -> Option<Tag> {
+        self.uniform
+    }
+
+    /// The first of `rows` rows that has no stored cell.
+    pub(crate) fn first_unstored(&self, rows: usize) -> Option<usize> {
+        self.gaps.first().or_else(|| (self.words.len() < rows).then_some(self.words.len()))
+    }
+
+    /// How many cells are stored.
+    pub(crate) fn stored_count(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The tag of a stored cell.
     #[inline]
-    pub(crate) fn tag(&self, row: usize) -> Tag {
+    fn tag_of(&self, cell: usize) -> Tag {
         match self.uniform {
             Some(tag) => tag,
-            None => self.tags[row],
+            None => self.tags[cell],
         }
+    }
+
+    /// The cell of this tag and word; `heap_at` is where its bytes begin, if it has some.
+    #[inline]
+    fn cell(&self, tag: Tag, word: u64, heap_at: &mut usize) -> Cell<'_> {
+        if !tag.in_heap() {
+            return Cell::of_word(tag, word);
+        }
+        let from = std::mem::replace(heap_at, offset(word));
+        Cell::Pickled(&self.heap[from..*heap_at])
     }
 
     /// Bytes of memory that the cells take.
     pub(crate) fn memory(&self) -> usize {
-        self.words.capacity() * size_of::<u64>() + self.tags.capacity() + self.heap.capacity()
+        let stored = self.words.capacity() * size_of::<u64>() + self.tags.capacity() + self.heap.capacity();
+        size_of::<Self>() + stored + self.gaps.memory()
     }
 
     /// Bytes in the heap.
@@ -289,13 +356,13 @@ impl Column {
         self.tags.push(tag);
     }
 
-    /// Where the heap bytes of `row` begin: where those of the nearest heap cell before it end.
-    fn heap_start(&self, row: usize) -> usize {
+    /// Where the heap bytes of stored cell number `cell` begin: where those of the nearest heap cell before it end.
+    fn heap_start(&self, cell: usize) -> usize {
         if self.heap.is_empty() {
             return 0;
         }
-        let before = self.words[..row.min(self.words.len())].iter().enumerate().rev();
-        before.clone().find(|(r, _)| self.tag(*r).in_heap()).map_or(0, |(_, word)| offset(*word))
+        let before = self.words[..cell.min(self.words.len())].iter().enumerate().rev();
+        before.clone().find(|(cell, _)| self.tag_of(*cell).in_heap()).map_or(0, |(_, word)| offset(*word))
     }
 
     fn stored_kinds(&self) -> KindSet {
@@ -369,6 +436,46 @@ mod tests {
         let expected =
             [Cell::Pickled(b"ab"), Cell::Int(7), Cell::Null, Cell::Pickled(b"c"), Cell::Missing, Cell::Missing];
         assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn rows_without_a_value_take_no_memory_and_read_the_same() {
+        let (mut sparse, mut expected) = (Column::default(), Vec::new());
+        for row in [500, 501, 510, 1000, 1100] {
+            sparse.pad(row, Tag::Missing);
+            expected.resize(row, (Tag::Missing, Cell::Missing));
+            if row == 501 {
+                text(&mut sparse, b"text");
+                expected.push((Tag::Text, Cell::Pickled(b"text")));
+            } else {
+                sparse.push_word(Tag::Int, row as u64);
+                expected.push((Tag::Int, Cell::Int(i64::try_from(row).unwrap())));
+            }
+        }
+        expected.resize(2000, (Tag::Missing, Cell::Missing));
+        assert!(sparse.stored_count() < 20 && sparse.memory() < 1000, "{sparse:?}");
+        for from in [0, 3, 499, 500, 501, 502, 505, 511, 999, 1000, 1001, 1101, 1999] {
+            let cells: Vec<_> = sparse.cells(from..2000, Tag::Missing).collect();
+            assert_eq!(cells, expected[from..].iter().map(|(_, cell)| *cell).collect::<Vec<_>>(), "from {from}");
+        }
+        for (row, tag, cell) in sparse.stored() {
+            assert_eq!((tag, cell), expected[row], "row {row}");
+        }
+        assert_eq!((sparse.len(), sparse.first_unstored(2000), sparse.uniform_text(501, 502)), (1101, Some(0), None));
+    }
+
+    #[test]
+    fn a_value_taken_back_behind_a_gap_leaves_the_gap() {
+        let mut column = Column::default();
+        for row in [100, 130] {
+            column.pad(row, Tag::Missing);
+            text(&mut column, b"gone");
+            column.pop();
+        }
+        column.pad(200, Tag::Missing);
+        column.push_word(Tag::Int, 1);
+        assert_eq!((column.len(), column.stored_count()), (201, 1));
+        assert_eq!(column.cells(199..202, Tag::Null).collect::<Vec<_>>(), [Cell::Null, Cell::Int(1), Cell::Null]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 mod cast;
 mod moment;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use globset::{Glob, GlobMatcher};
 
@@ -52,8 +52,14 @@ impl Hints {
     }
 
     /// Makes the columns of `part` what they are to be and tells of the values that do not fit, by row. `zones` says for
-    /// columns, by label, of which kind points in time must be, if that is decided.
-    pub(crate) fn apply(&self, part: &mut Part, zones: &HashMap<Vec<u8>, Tag>) -> Vec<Misfit> {
+    /// columns, by label, of which kind points in time must be, if that is decided; of rows that only lack a value, the first
+    /// is told, and all of them in columns that are `needed`.
+    pub(crate) fn apply(
+        &self,
+        part: &mut Part,
+        zones: &HashMap<Vec<u8>, Tag>,
+        needed: &BTreeMap<Vec<u8>, String>,
+    ) -> Vec<Misfit> {
         let mut misfits = Vec::new();
         if self.0.is_empty() {
             return misfits;
@@ -62,7 +68,8 @@ impl Hints {
             let label = part.label(index);
             let Some(hint) = self.of(&label) else { continue };
             let zone = zones.get(&label).copied();
-            let cast = cast::column(part.column(index), part.rows(), part.absent(), hint, zone);
+            let all_absent = needed.contains_key(&label);
+            let cast = cast::column(part.column(index), part.rows(), part.absent(), hint, zone, all_absent);
             let column = String::from_utf8_lossy(&label).into_owned();
             misfits.extend(cast.misfits.into_iter().map(|unfit| Misfit {
                 row: unfit.row,
@@ -81,6 +88,6 @@ impl Hints {
         let hint = self.of(label)?;
         let mut none = Column::default();
         none.pad(1, Tag::Missing);
-        cast::column(&none, 1, Tag::Missing, hint, None).misfits.pop().map(|unfit| unfit.why)
+        cast::column(&none, 1, Tag::Missing, hint, None, false).misfits.pop().map(|unfit| unfit.why)
     }
 }

@@ -1,14 +1,13 @@
 //! The columns of one batch, filled record by record.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io;
 
 use super::super::bad_records::BadRecord;
 use super::LineKind;
 use super::column::{Column, Tag};
-use super::spill::{SpillFile, Spilled};
+use super::piece::{Piece, Places};
 use super::summary::ColumnSummary;
+use super::totals::Spot;
 
 /// Stands between the names of a flattened key in a part, where a label has a dot; no UTF-8 holds this byte.
 pub(crate) const MEMBER: u8 = 0xff;
@@ -44,8 +43,6 @@ pub(crate) struct Part {
     rounded: Vec<(usize, usize)>,
     /// What is known of each column, once all records are there.
     summaries: Vec<ColumnSummary>,
-    /// Where the columns are, if they are not here any more.
-    spilled: Option<Spilled>,
 }
 
 impl Part {
@@ -74,15 +71,15 @@ impl Part {
         self.kind
     }
 
-    /// Keys of the columns, in order of first appearance.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.keys.iter().map(AsRef::as_ref)
+    /// Takes out the keys of the columns, in order of first appearance.
+    pub(super) fn take_keys(&mut self) -> Vec<Box<[u8]>> {
+        std::mem::take(&mut self.keys)
     }
 
     /// Number of columns.
     #[inline]
     pub(crate) fn width(&self) -> usize {
-        self.columns.len().max(self.summaries.len())
+        self.columns.len()
     }
 
     /// The cells of column `index`.
@@ -110,21 +107,15 @@ impl Part {
         &self.summaries[index]
     }
 
-    /// Writes the columns away to `file`; the summaries stay.
-    pub(crate) fn spill(&mut self, file: &SpillFile) -> io::Result<()> {
-        if self.spilled.is_none() {
-            self.spilled = Some(file.write(&self.columns)?);
-            self.columns = Vec::new();
-        }
-        Ok(())
+    /// The rows, once the frame knows all else; `places` says which column of the frame each of the columns is.
+    pub(super) fn into_piece(self, places: Places) -> Piece {
+        let absent = self.absent();
+        Piece::new(self.rows, absent, places, self.columns)
     }
 
-    /// The columns, read back from `file` if they were written away to it.
-    pub(crate) fn columns(&self, file: Option<&SpillFile>) -> io::Result<Cow<'_, [Column]>> {
-        match (&self.spilled, file) {
-            (Some(spilled), Some(file)) => file.read(spilled).map(Cow::Owned),
-            _ => Ok(Cow::Borrowed(&self.columns)),
-        }
+    /// Where record `row` is in the source, in which `records` come before the part.
+    pub(super) fn spot(&self, row: usize, records: u64) -> Spot {
+        Spot { record: records + self.number_of(row) as u64, line: self.line_of(row) }
     }
 
     /// The first record that has column `index`.
@@ -149,8 +140,12 @@ impl Part {
 
     /// The line of the source (counted from 1) that record `row` stands in.
     pub(crate) fn line_of(&self, row: usize) -> u64 {
-        let blanks = self.blanks.iter().filter(|before| **before <= row).count();
-        self.line_at(row + blanks)
+        self.line_at(self.number_of(row))
+    }
+
+    /// How many records and lines without one come before record `row`.
+    fn number_of(&self, row: usize) -> usize {
+        row + self.blanks.partition_point(|before| *before <= row)
     }
 
     /// Notes a line without a record.
@@ -318,7 +313,7 @@ mod tests {
         let mut part = Part::new(1, None);
         record(&mut part, &[("b", 1), ("a", 2)]);
         record(&mut part, &[("a", 3), ("c", 4), ("a", 5)]);
-        assert_eq!(part.keys().collect::<Vec<_>>(), [b"b", b"a", b"c"]);
+        assert_eq!([0, 1, 2].map(|index| part.label(index)), [b"b", b"a", b"c"]);
         let column = |index: usize| {
             (0..2).map(|row| part.column(index).cells(row..row + 1, Tag::Missing).next().unwrap()).collect::<Vec<_>>()
         };
@@ -338,7 +333,7 @@ mod tests {
         }
         part.abandon();
         record(&mut part, &[("c", 5), ("a", 6)]);
-        assert_eq!(part.keys().collect::<Vec<_>>(), [b"a", b"c"]);
+        assert_eq!([0, 1].map(|index| part.label(index)), [b"a", b"c"]);
         let a: Vec<_> = part.column(0).cells(0..2, Tag::Missing).collect();
         assert_eq!(a, [Cell::Int(1), Cell::Int(6)]);
         assert_eq!((part.column(1).cells(1..2, Tag::Missing).next(), part.duplicate(0)), (Some(Cell::Int(5)), None));

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::Frame;
 use super::column::Tag;
 use super::dtype::Dtype;
-use super::summary::ColumnSummary;
 
 /// One column of a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,17 +32,12 @@ impl Frame {
     /// Whether no object column has a value: pandas 3 reads all of them as text then.
     fn has_no_objects(&self) -> bool {
         let objects = (0..self.columns.len()).filter(|index| self.columns[*index].dtype == Dtype::Object);
-        objects.into_iter().all(|index| self.kinds(index).within(&[Tag::Null]))
+        objects.into_iter().all(|index| self.totals(index).kinds.within(&[Tag::Null]))
     }
 
     fn column_schema(&self, index: usize, text_only: bool) -> ColumnSchema {
-        let (mut null, mut missing) = (0, 0);
-        for (part, summary) in self.summaries(index) {
-            let absent = || ColumnSummary::absent(part.rows(), part.absent());
-            let summary = summary.cloned().unwrap_or_else(absent);
-            null += summary.count(Tag::Null);
-            missing += summary.count(Tag::Missing);
-        }
+        let totals = self.totals(index);
+        let (null, missing) = (totals.count(Tag::Null), totals.count(Tag::Missing));
         ColumnSchema {
             name: self.label(index),
             dtype: match self.columns[index].dtype {

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::column::{Column, Tag};
+use super::column::{Column, Raw, Tag};
+use super::gaps::Gap;
 use crate::convert::profile::{self, Stage};
 
 /// A temporary file for columns. It goes with the process, however that ends.
@@ -16,25 +17,43 @@ pub(crate) struct SpillFile {
     end: AtomicU64,
 }
 
-/// Where the columns of a part are in the file.
-#[derive(Clone, Debug)]
+/// Where the columns of a part are in the file: first the shape of each, then what they hold.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spilled {
     start: u64,
-    shapes: Vec<Shape>,
+    bytes: usize,
+    columns: usize,
 }
 
 /// How much of the file each piece of a column takes.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     uniform: Option<Tag>,
-    cells: usize,
+    words: usize,
     tags: usize,
     heap: usize,
+    gaps: usize,
 }
 
+/// Numbers that tell a shape.
+const NUMBERS: usize = 5;
+/// Bytes of a shape in the file.
+const SHAPE_BYTES: usize = 8 * NUMBERS;
+
 impl Shape {
-    fn bytes(&self) -> usize {
-        8 * self.cells + self.tags + self.heap
+    fn of(column: &Column) -> Self {
+        let Raw { uniform, words, tags, heap, gaps } = column.raw();
+        Self { uniform, words: words.len(), tags: tags.len(), heap: heap.len(), gaps: gaps.len() }
+    }
+
+    fn numbers(&self) -> [usize; NUMBERS] {
+        let uniform = self.uniform.map_or(0, |tag| 1 + tag as usize);
+        [uniform, self.words, self.tags, self.heap, self.gaps]
+    }
+
+    fn of_numbers([uniform, words, tags, heap, gaps]: [usize; NUMBERS]) -> Self {
+        let uniform = uniform.checked_sub(1).map(|tag| Tag::of_number(u8::try_from(tag).unwrap_or_default()));
+        Self { uniform, words, tags, heap, gaps }
     }
 }
 
@@ -47,44 +66,59 @@ impl SpillFile {
     /// Writes `columns` away.
     pub(crate) fn write(&self, columns: &[Column]) -> io::Result<Spilled> {
         let _spill = profile::span(Stage::Spill);
-        let shapes: Vec<Shape> = columns
-            .iter()
-            .map(|column| {
-                let (words, tags, heap) = column.raw();
-                Shape { uniform: column.uniform(), cells: words.len(), tags: tags.len(), heap: heap.len() }
-            })
-            .collect();
-        let mut bytes = Vec::with_capacity(shapes.iter().map(Shape::bytes).sum());
+        let mut bytes = Vec::with_capacity(columns.iter().map(|column| SHAPE_BYTES + column.memory()).sum());
         for column in columns {
-            let (words, tags, heap) = column.raw();
+            Shape::of(column).numbers().into_iter().for_each(|number| put(&mut bytes, number));
+        }
+        for column in columns {
+            let Raw { words, tags, heap, gaps, .. } = column.raw();
             bytes.extend_from_slice(bytemuck::cast_slice(words));
             bytes.extend(tags.iter().map(|tag| *tag as u8));
             bytes.extend_from_slice(heap);
+            gaps.iter().flat_map(|gap| [gap.stored, gap.absent]).for_each(|number| put(&mut bytes, number));
         }
         let start = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.file.write_all_at(&bytes, start)?;
-        Ok(Spilled { start, shapes })
+        Ok(Spilled { start, bytes: bytes.len(), columns: columns.len() })
     }
 
     /// Reads columns back.
     pub(crate) fn read(&self, spilled: &Spilled) -> io::Result<Vec<Column>> {
         let _spill = profile::span(Stage::Spill);
-        let mut bytes = vec![0; spilled.shapes.iter().map(Shape::bytes).sum()];
+        let mut bytes = vec![0; spilled.bytes];
         self.file.read_exact_at(&mut bytes, spilled.start)?;
-        let mut rest = &bytes[..];
+        let (shapes, cells) = bytes.split_at(SHAPE_BYTES * spilled.columns);
+        let mut rest = cells;
         let mut take = |length: usize| {
             let (piece, behind) = rest.split_at(length);
             rest = behind;
             piece
         };
-        let columns = spilled.shapes.iter().map(|shape| {
-            let words = take(8 * shape.cells).chunks_exact(8);
+        let columns = shapes.chunks_exact(SHAPE_BYTES).map(|shape| {
+            let mut told = numbers(shape);
+            let shape = Shape::of_numbers(std::array::from_fn(|_| told.next().unwrap_or_default()));
+            let words = take(8 * shape.words).chunks_exact(8);
             let words = words.map(|word| u64::from_ne_bytes(word.try_into().unwrap_or_default())).collect();
             let tags = take(shape.tags).iter().map(|tag| Tag::of_number(*tag)).collect();
-            Column::from_raw(shape.uniform, words, tags, take(shape.heap).to_vec())
+            let heap = take(shape.heap).to_vec();
+            let gaps = take(16 * shape.gaps).chunks_exact(16).map(|gap| {
+                let mut told = numbers(gap);
+                let mut next = || told.next().unwrap_or_default();
+                Gap { stored: next(), absent: next() }
+            });
+            Column::from_raw(shape.uniform, words, tags, heap, gaps.collect())
         });
         Ok(columns.collect())
     }
+}
+
+fn put(bytes: &mut Vec<u8>, number: usize) {
+    bytes.extend_from_slice(&(number as u64).to_ne_bytes());
+}
+
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let number = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
+    bytes.chunks_exact(8).map(move |bytes| usize::try_from(number(bytes)).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -100,7 +134,12 @@ mod tests {
         mixed.push_heap(Tag::Text, |heap| heap.extend_from_slice(b"text"));
         let mut plain = Column::default();
         (0..1000).for_each(|word| plain.push_word(Tag::Float, word));
-        let columns = [mixed, plain, Column::default()];
+        let mut sparse = Column::default();
+        for row in [100, 250] {
+            sparse.pad(row, Tag::Missing);
+            sparse.push_word(Tag::Bool, 1);
+        }
+        let columns = [mixed, plain, Column::default(), sparse];
         let first = file.write(&columns[..1]).unwrap();
         let all = file.write(&columns).unwrap();
         assert_eq!(format!("{:?}", file.read(&all).unwrap()), format!("{columns:?}"));

@@ -21,20 +21,17 @@ impl ColumnSummary {
     /// The summary of `rows` cells of `column`, the ones not stored being `absent`.
     pub(crate) fn of(column: &Column, rows: usize, absent: Tag) -> Self {
         let mut summary = Self { kinds: column.kinds(rows, absent), ..Self::default() };
-        match column.uniform() {
-            Some(tag) => summary.note(tag, 0, column.len()),
-            None => (0..column.len()).for_each(|row| summary.note(column.tag(row), row, 1)),
+        match (column.uniform(), column.tags().next()) {
+            (Some(tag), Some((row, _))) => summary.note(tag, row, column.stored_count()),
+            _ => column.tags().for_each(|(row, tag)| summary.note(tag, row, 1)),
         }
-        summary.note(absent, column.len(), rows - column.len());
+        if let Some(row) = column.first_unstored(rows) {
+            summary.note(absent, row, rows - column.stored_count());
+        }
         if summary.kinds.has(Tag::Int) || summary.kinds.has(Tag::Uint) {
             summary.first_inexact = first_inexact(column);
         }
         summary
-    }
-
-    /// The summary of a column that is absent from `rows` rows.
-    pub(crate) fn absent(rows: usize, absent: Tag) -> Self {
-        Self::of(&Column::default(), rows, absent)
     }
 
     /// How many cells are of the kind `tag`.
@@ -49,19 +46,19 @@ impl ColumnSummary {
 
     fn note(&mut self, tag: Tag, row: usize, cells: usize) {
         let index = tag as usize;
-        if cells > 0 && self.counts[index] == 0 {
-            self.firsts[index] = u32::try_from(row).unwrap_or(u32::MAX);
-        }
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        self.firsts[index] = if self.counts[index] == 0 { row } else { row.min(self.firsts[index]) };
         self.counts[index] = self.counts[index].saturating_add(u32::try_from(cells).unwrap_or(u32::MAX));
     }
 }
 
 fn first_inexact(column: &Column) -> Option<usize> {
-    column.cells(0..column.len(), Tag::Missing).position(|cell| match cell {
+    let inexact = |cell: &Cell<'_>| match cell {
         Cell::Int(value) => !is_exact(value.unsigned_abs()),
-        Cell::Uint(value) => !is_exact(value),
+        Cell::Uint(value) => !is_exact(*value),
         _ => false,
-    })
+    };
+    column.stored().find(|(.., cell)| inexact(cell)).map(|(row, ..)| row)
 }
 
 #[cfg(test)]

@@ -52,14 +52,9 @@ impl Frame {
         if self.columns[index].dtype != Dtype::Float64 {
             return None;
         }
-        let (mut line, mut hinted) = (None, false);
-        for (part, place) in self.parts.iter().zip(&self.columns[index].places) {
-            let Some(place) = *place else { continue };
-            let by_hint = part.rounded(place);
-            hinted |= by_hint.is_some();
-            line = line.or_else(|| Some(part.line_of(by_hint.or(part.summary(place).first_inexact)?)));
-        }
-        let (line, whose) = (line?, if hinted { "`records.types` says so" } else { REASON });
+        let totals = self.totals(index);
+        let line = totals.inexact?.line;
+        let whose = if totals.rounded { "`records.types` says so" } else { REASON };
         let what = format!(
             "is float64 because {whose}; from line {line} on it holds integers beyond 2^53, whose last digits are lost \
              (as in pandas)"
@@ -68,39 +63,37 @@ impl Frame {
     }
 
     fn duplicate_key(&self, index: usize) -> Option<Warning> {
-        let of_part = |(part, place): (&super::Part, &Option<usize>)| Some(part.line_of(part.duplicate((*place)?)?));
-        let line = self.parts.iter().zip(&self.columns[index].places).find_map(of_part)?;
+        let line = self.totals(index).duplicate?.line;
         let what = format!("occurs twice in the record of line {line}; the last value counts (as in Python)");
         Some(self.warning("duplicate_key", index, line, &what))
     }
 
     fn lost_nul(&self, index: usize) -> Option<Warning> {
-        let line = self.loses_nul(index).then(|| self.begins_at(index))?;
+        let line = self.loses_nul(index).then(|| self.totals(index).begun.line)?;
         let what =
             format!("loses the NUL at the end of its name (as in pandas); the first record with it is in line {line}");
         Some(self.warning("lost_nul", index, line, &what))
     }
 
     fn all_null(&self, index: usize) -> Option<Warning> {
-        let line = self.kinds(index).within(&[Tag::Null, Tag::Missing]).then(|| self.begins_at(index))?;
+        let line =
+            self.totals(index).kinds.within(&[Tag::Null, Tag::Missing]).then(|| self.totals(index).begun.line)?;
         let what = format!("has no value in any record; the first record with it is in line {line}");
         Some(self.warning("all_null", index, line, &what))
     }
 
     /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
     fn mixed_types(&self, index: usize) -> Option<Warning> {
-        if self.columns[index].dtype != Dtype::Object || groups(self.kinds(index)).count_ones() < 2 {
+        if self.columns[index].dtype != Dtype::Object || groups(self.totals(index).kinds).count_ones() < 2 {
             return None;
         }
+        let totals = self.totals(index);
+        let mut firsts: Vec<_> = totals.kinds.tags().filter_map(|tag| Some((totals.first(tag)?, group(tag)))).collect();
+        firsts.sort_unstable();
         let mut groups_so_far = 0;
-        let line = self.summaries(index).find_map(|(part, summary)| {
-            let first = |tag| Some((summary?.first(tag)?, group(tag)));
-            let mut rows: Vec<(usize, u8)> = summary?.kinds.tags().filter_map(first).collect();
-            rows.sort_unstable();
-            rows.into_iter().find_map(|(row, group)| {
-                groups_so_far |= group;
-                (groups_so_far.count_ones() > 1).then(|| part.line_of(row))
-            })
+        let line = firsts.into_iter().find_map(|(spot, group)| {
+            groups_so_far |= group;
+            (groups_so_far.count_ones() > 1).then_some(spot.line)
         })?;
         let what = format!("holds values of different kinds from line {line} on, as Python objects (as in pandas)");
         Some(self.warning("mixed_types", index, line, &what))

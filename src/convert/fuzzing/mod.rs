@@ -14,7 +14,6 @@ mod unpickle;
 
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::time::Instant;
 
 pub use file::file;
 pub use numbers::numbers;
@@ -22,6 +21,7 @@ pub use parser::parser;
 pub use pickles::pickles;
 pub use splitter::splitter;
 
+use super::deadline::Deadline;
 use super::input::{BATCH_BYTES, Batch, ReadOptions};
 use crate::config::Input;
 
@@ -53,8 +53,7 @@ fn read_options(input: Input, depth: usize) -> ReadOptions {
         file_bytes: 0,
         depth,
         decompression_ratio: 1000,
-        convert_secs: 3600,
-        begun: Instant::now(),
+        deadline: Deadline::in_secs(3600),
     }
 }
 

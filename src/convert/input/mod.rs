@@ -23,13 +23,13 @@ mod unpack;
 mod tests;
 
 use std::fs::File;
-use std::time::{Duration, Instant};
 
 pub(crate) use batch::{Batch, Ending, Place, RecordSpan};
 pub(crate) use lines::{break_length, count_lines, first_line_end};
 pub use taken::{Compression, Shape, Taken};
 
 use super::ConvertError;
+use super::deadline::Deadline;
 use super::defect::Defect;
 use super::profile::{self, Stage};
 use crate::config::Input;
@@ -58,10 +58,8 @@ pub(crate) struct ReadOptions {
     pub(crate) depth: usize,
     /// Limit: bytes of text for each byte of a compressed file.
     pub(crate) decompression_ratio: u64,
-    /// Limit: seconds of the conversion.
-    pub(crate) convert_secs: u64,
-    /// When the conversion began: a source may be read more than once.
-    pub(crate) begun: Instant,
+    /// Limit: time of the conversion.
+    pub(crate) deadline: Deadline,
 }
 
 /// Reads a source batch by batch.
@@ -120,6 +118,11 @@ impl<'a> BatchReader<'a> {
     /// Number of bytes of the file read so far, as they lie on disk.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.text.source().bytes_read()
+    }
+
+    /// Bytes of text in the batches so far.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.offset
     }
 
     /// Hash of these bytes, if it was asked for.
@@ -257,11 +260,7 @@ impl<'a> BatchReader<'a> {
         // Room for the padding too, so that the batch is not moved for it.
         self.carry.reserve(wanted + simd_json::INPUT_PADDING);
         self.ended = self.text.read_into(&mut self.carry, wanted)?;
-        let limit = self.options.convert_secs;
-        if self.options.begun.elapsed() > Duration::from_secs(limit) {
-            return Err(Defect::too_slow(limit).into());
-        }
-        Ok(())
+        Ok(self.options.deadline.check()?)
     }
 
     /// Blank lines before the first record say nothing; their number counts.

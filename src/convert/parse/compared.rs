@@ -25,8 +25,9 @@ pub(crate) fn dump(part: &Part) -> String {
         let column = part.column(index);
         let (begun, twice) = (part.begun(index), part.duplicate(index));
         let _ = write!(out, "{} {begun} {twice:?}:", part.label(index).escape_ascii());
-        for (row, cell) in column.cells(0..part.rows(), part.absent()).enumerate() {
-            let tag = if row < column.len() { column.tag(row) } else { part.absent() };
+        let mut tags = vec![part.absent(); part.rows()];
+        column.tags().for_each(|(row, tag)| tags[row] = tag);
+        for (tag, cell) in tags.iter().zip(column.cells(0..part.rows(), part.absent())) {
             let _ = write!(out, " {tag:?} {cell:?}");
         }
         out.push('\n');

@@ -105,7 +105,7 @@ pub(crate) fn defect_in(record: &[u8], depth_limit: usize) -> Option<Defect> {
 /// The rows that hold a value which does not fit its column, and why; the first first. Where bad records are left out, a
 /// row that only lacks a value is no misfit before it is known that a good record has the column.
 fn misfits(part: &mut Part, plan: &ParsePlan) -> Vec<(usize, Defect)> {
-    let mut misfits = plan.hints.apply(part, &plan.zones);
+    let mut misfits = plan.hints.apply(part, &plan.zones, &plan.needed_columns);
     if plan.skip_bad {
         misfits.retain(|misfit| !misfit.absent || plan.needed_columns.contains_key(misfit.column.as_bytes()));
     }
@@ -124,9 +124,8 @@ fn wild_rows(part: &Part, plan: &ParsePlan) -> Vec<(usize, Defect)> {
             continue;
         }
         let label = String::from_utf8_lossy(&part.label(index)).into_owned();
-        let column = part.column(index);
-        let wild = (0..column.len()).filter(|row| column.tag(*row) == Tag::WildText);
-        found.extend(wild.map(|row| (row, Defect::lone_surrogate(part.line_of(row), &label))));
+        let wild = part.column(index).tags().filter(|(_, tag)| *tag == Tag::WildText);
+        found.extend(wild.map(|(row, _)| (row, Defect::lone_surrogate(part.line_of(row), &label))));
     }
     found
 }

@@ -13,6 +13,9 @@ pub(super) struct Cast {
     pub(super) misfits: Vec<Unfit>,
     /// The first row whose integer is no float exactly.
     pub(super) rounded: Option<usize>,
+    /// Whether every row is told that only lacks a value, and whether one was.
+    all_absent: bool,
+    told_absent: bool,
 }
 
 /// A cell that does not fit.
@@ -32,31 +35,62 @@ enum Fitting {
 /// `None` if the value does not fit.
 type Fit = Option<Fitting>;
 
-/// Makes `rows` cells of `column` what `hint` says. With a `zone`, points in time must be of that kind.
-pub(super) fn column(column: &Column, rows: usize, absent: Tag, hint: &TypeHint, zone: Option<Tag>) -> Cast {
-    let mut cast = Cast { column: Column::with_capacity(rows), misfits: Vec::new(), rounded: None };
-    for (row, cell) in column.cells(0..rows, absent).enumerate() {
-        let tag = if row < column.len() { column.tag(row) } else { absent };
-        if *hint == TypeHint::Float64 && cast.rounded.is_none() && is_rounded(&cell, tag) {
-            cast.rounded = Some(row);
+/// Makes `rows` cells of `column` what `hint` says. With a `zone`, points in time must be of that kind. Of the rows that
+/// only lack a value where one must be, the first is told, or `all_absent`.
+pub(super) fn column(
+    column: &Column,
+    rows: usize,
+    absent: Tag,
+    hint: &TypeHint,
+    zone: Option<Tag>,
+    all_absent: bool,
+) -> Cast {
+    let room = Column::with_capacity(column.stored_count());
+    let mut cast = Cast { column: room, misfits: Vec::new(), rounded: None, all_absent, told_absent: false };
+    let mut next = 0;
+    for (row, tag, cell) in column.stored() {
+        cast.lack(next..row, absent, hint);
+        cast.cell(row, tag, &cell, absent, hint, zone);
+        next = row + 1;
+    }
+    cast.lack(next..rows, absent, hint);
+    cast
+}
+
+impl Cast {
+    /// The next cell, in row `row`.
+    fn cell(&mut self, row: usize, tag: Tag, cell: &Cell<'_>, absent: Tag, hint: &TypeHint, zone: Option<Tag>) {
+        if *hint == TypeHint::Float64 && self.rounded.is_none() && is_rounded(cell, tag) {
+            self.rounded = Some(row);
         }
-        let advice = match fit(&cell, tag, hint) {
-            Some(Fitting::Word(tag, word)) if in_zone(tag, zone) => {
-                cast.column.push_word(tag, word);
-                continue;
-            }
+        let advice = match fit(cell, tag, hint) {
+            Some(Fitting::Word(tag, word)) if in_zone(tag, zone) => return self.column.push_word(tag, word),
             Some(Fitting::Text(utf8)) => {
-                cast.column.push_heap(kept(tag), |heap| pickled::text(heap, &utf8));
-                continue;
+                return self.column.push_heap(kept(tag), |heap| pickled::text(heap, &utf8));
             }
             Some(Fitting::Word(..)) => other_zone(zone),
-            None => advice(&cell, hint),
+            None => advice(cell, hint),
         };
-        cast.column.push_word(absent, 0);
-        let why = format!("{} does not fit {hint}{advice}", shown(&cell, tag));
-        cast.misfits.push(Unfit { row, absent: tag == absent, why });
+        self.column.push_word(absent, 0);
+        let is_absent = tag == absent;
+        if self.all_absent || !(is_absent && self.told_absent) {
+            let why = format!("{} does not fit {hint}{advice}", shown(cell, tag));
+            self.misfits.push(Unfit { row, absent: is_absent, why });
+        }
+        self.told_absent |= is_absent;
     }
-    cast
+
+    /// The next cells, of `rows`, are not stored.
+    fn lack(&mut self, rows: std::ops::Range<usize>, absent: Tag, hint: &TypeHint) {
+        if !takes_absent(hint) {
+            let told = if self.all_absent { rows.len() } else { usize::from(!rows.is_empty() && !self.told_absent) };
+            let cell = Cell::absent(absent);
+            let why = format!("{} does not fit {hint}{}", shown(&cell, absent), advice(&cell, hint));
+            self.misfits.extend(rows.clone().take(told).map(|row| Unfit { row, absent: true, why: why.clone() }));
+            self.told_absent |= told > 0;
+        }
+        self.column.pad(rows.end, absent);
+    }
 }
 
 fn fit(cell: &Cell<'_>, tag: Tag, hint: &TypeHint) -> Fit {

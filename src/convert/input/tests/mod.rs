@@ -9,11 +9,12 @@ use std::io::{Seek, Write};
 use std::sync::LazyLock;
 
 use super::*;
+use crate::convert::deadline::Deadline;
 use crate::convert::frame::Frame;
 use crate::convert::frame::JoinError;
 use crate::convert::frame::column::{Cell, Column};
 use crate::convert::frame::hints::Hints;
-use crate::convert::frame::part::Part;
+use crate::convert::frame::join::Joiner;
 use crate::convert::parse::{self, ParsePlan};
 
 static OPTIONS: LazyLock<ReadOptions> = LazyLock::new(|| ReadOptions {
@@ -24,8 +25,7 @@ static OPTIONS: LazyLock<ReadOptions> = LazyLock::new(|| ReadOptions {
     file_bytes: 0,
     depth: 512,
     decompression_ratio: 1000,
-    convert_secs: 3600,
-    begun: Instant::now(),
+    deadline: Deadline::in_secs(3600),
 });
 
 fn file_of(content: &[u8]) -> File {
@@ -40,14 +40,15 @@ fn read(content: &[u8], options: ReadOptions) -> Result<(String, Taken), Defect>
     let file = file_of(content);
     let mut reader = BatchReader::new(&file, options, true);
     let mut plan = ParsePlan::plain(options.depth, 1000, options.record_bytes);
-    let mut parts: Vec<Part> = Vec::new();
+    let (mut joiner, mut pieces) = (Joiner::default(), Vec::new());
     while let Some(batch) = defect_of(reader.next_batch())? {
-        plan.kind = parts.first().and_then(Part::kind);
-        parts.push(parse::batch(&batch, &plan)?);
+        let part = parse::batch(&batch, &plan)?;
+        plan.kind = plan.kind.or(part.kind());
+        pieces.extend(joiner.add(part, 1000)?);
     }
     assert_eq!(reader.bytes_read(), content.len() as u64);
     assert_eq!(reader.hash(), Some(*blake3::hash(content).as_bytes()));
-    match Frame::join(parts, None, 1000, &Hints::default(), false) {
+    match Frame::join(joiner, pieces, None, &Hints::default(), false) {
         Ok(frame) => Ok((shown(&frame), reader.taken())),
         Err(JoinError::Defect(defect)) => Err(defect),
         Err(JoinError::Again(columns)) => panic!("{columns:?}"),
@@ -64,12 +65,12 @@ fn defect_of<T>(outcome: Result<T, ConvertError>) -> Result<T, Defect> {
 /// A frame as text, the same however its rows were cut into parts.
 fn shown(frame: &Frame) -> String {
     let mut out = format!("{:?}\n", frame.labels);
-    let parts: Vec<_> = (0..frame.parts.len()).map(|part| frame.cells_of(part).unwrap()).collect();
+    let pieces: Vec<_> = (0..frame.pieces.len()).map(|piece| frame.cells_of(piece).unwrap()).collect();
     let nothing = Column::default();
     for index in 0..frame.columns.len() {
-        let rows = parts.iter().flat_map(|cells| {
+        let rows = pieces.iter().flat_map(|cells| {
             let column = cells.column(index).unwrap_or(&nothing);
-            column.cells(0..cells.part.rows(), cells.part.absent()).collect::<Vec<Cell<'_>>>()
+            column.cells(0..cells.piece.rows(), cells.piece.absent()).collect::<Vec<Cell<'_>>>()
         });
         let rows: Vec<String> = rows.map(|cell| format!("{cell:?}")).collect();
         let _ = writeln!(out, "{:?} {}", frame.columns[index].dtype, rows.join(" "));

@@ -25,7 +25,7 @@ pub(super) struct Block {
 pub(super) struct PickleSize {
     /// Its opening, up to the first cell.
     pub(super) header: Vec<u8>,
-    /// Bytes for the cells of each part of the frame.
+    /// Bytes for the cells of each piece of the frame.
     pub(super) pieces: Vec<u64>,
     /// Bytes of the whole, padding included.
     pub(super) length: u64,
@@ -52,7 +52,7 @@ pub(super) fn of(frame: &Frame) -> Result<Vec<Block>, ConvertError> {
     Ok(blocks)
 }
 
-/// Tells how long the pickles of the blocks are that have one. Each part is looked at once, for all of them.
+/// Tells how long the pickles of the blocks are that have one. Each piece is looked at once, for all of them.
 fn measure_pickles(frame: &Frame, blocks: &mut [Block]) -> Result<(), ConvertError> {
     let pickled = |block: &&mut Block| matches!(block.dtype, Dtype::Str | Dtype::NullableInt | Dtype::Object);
     let mut pickled: Vec<&mut Block> = blocks.iter_mut().filter(pickled).collect();
@@ -60,13 +60,13 @@ fn measure_pickles(frame: &Frame, blocks: &mut [Block]) -> Result<(), ConvertErr
         return Ok(());
     }
     let _encode = profile::span(Stage::Encode);
-    let lengths = |part: usize| {
-        let cells = frame.cells_of(part).map_err(ConvertError::Spill)?;
+    let lengths = |piece: usize| {
+        let cells = frame.cells_of(piece).map_err(ConvertError::Spill)?;
         Ok(pickled.iter().map(|block| pickle::piece_length(&cells, &block.columns)).collect())
     };
-    let lengths: Vec<Vec<u64>> = (0..frame.parts.len()).map(lengths).collect::<Result<_, ConvertError>>()?;
+    let lengths: Vec<Vec<u64>> = (0..frame.pieces.len()).map(lengths).collect::<Result<_, ConvertError>>()?;
     for (number, block) in pickled.iter_mut().enumerate() {
-        let pieces = lengths.iter().map(|part| part[number]).collect();
+        let pieces = lengths.iter().map(|piece| piece[number]).collect();
         block.pickle = Some(pickle_size(frame, block, pieces)?);
     }
     Ok(())

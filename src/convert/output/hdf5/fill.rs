@@ -1,23 +1,28 @@
 //! The bytes of the blocks, written straight into the file where HDF5 set their space aside: no library, no lock. Each
-//! part of the frame knows where its cells belong, so that parts are written in any order and by any thread.
+//! piece of the frame knows where its cells belong, so that pieces are written in any order and by any thread.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::super::super::PARALLEL_BYTES;
+use super::super::super::deadline::Deadline;
 use super::super::super::frame::column::{Cell, Column, Tag};
 use super::super::super::frame::dtype::Dtype;
-use super::super::super::frame::part::Part;
-use super::super::super::frame::{Frame, PartCells};
+use super::super::super::frame::piece::Piece;
+use super::super::super::frame::{Frame, PieceCells};
 use super::super::super::profile::{self, Stage};
+use super::super::super::{ConvertError, PARALLEL_BYTES};
+use super::super::OutputError;
 use super::blocks::{Block, PickleSize};
 use super::pickle;
 
 /// Rows made ready at a time: a tile of a few columns stays in the cache.
 const TILE_ROWS: usize = 8192;
+/// Cells made ready at a time: a tile of very many columns has few rows.
+const TILE_CELLS: usize = 1 << 20;
 /// Bytes of a pickle that are collected before they are written.
 const PICKLE_BYTES: usize = 256 << 10;
 
@@ -30,40 +35,51 @@ pub(super) struct Addresses {
     pub(super) blocks: Vec<Option<u64>>,
 }
 
-/// Writes everything that has a place in `addresses`.
-pub(super) fn write(file: &File, frame: &Frame, blocks: &[Block], addresses: &Addresses) -> io::Result<()> {
+/// Writes everything that has a place in `addresses` into `file`, which is at `path`.
+pub(super) fn write(
+    file: &File,
+    path: &Path,
+    frame: &Frame,
+    blocks: &[Block],
+    addresses: &Addresses,
+    deadline: Deadline,
+) -> Result<(), ConvertError> {
     let mut first_row = 0;
-    let mut starts = Vec::with_capacity(frame.parts.len());
-    for part in &frame.parts {
+    let mut starts = Vec::with_capacity(frame.pieces.len());
+    for piece in &frame.pieces {
         starts.push(first_row);
-        first_row += part.rows();
+        first_row += piece.rows();
     }
     let mut pickles: Vec<PickleWriter<'_>> = Vec::new();
     for (block, address) in blocks.iter().zip(&addresses.blocks) {
         if let (Some(size), Some(address)) = (&block.pickle, address) {
             let writer = PickleWriter::new(size, &block.columns, *address);
-            writer.frame_of_pieces(file)?;
+            writer.frame_of_pieces(file).map_err(OutputError::io("write", path))?;
             pickles.push(writer);
         }
     }
-    let write_part = |part: usize| {
-        let _write = profile::span(Stage::Write);
-        let cells = frame.cells_of(part)?;
+    let write_cells = |piece: usize, cells: &PieceCells<'_>| {
         if let Some(address) = addresses.rows {
-            write_row_numbers(file, address, starts[part]..starts[part] + frame.parts[part].rows())?;
+            write_row_numbers(file, address, starts[piece]..starts[piece] + frame.pieces[piece].rows())?;
         }
         for (block, address) in blocks.iter().zip(&addresses.blocks) {
             if let (None, Some(address)) = (&block.pickle, address) {
-                write_numbers(file, *address, &cells, block, starts[part])?;
+                write_numbers(file, *address, cells, block, starts[piece])?;
             }
         }
-        pickles.iter().try_for_each(|pickle| pickle.write_piece(file, &cells, part))
+        pickles.iter().try_for_each(|pickle| pickle.write_piece(file, cells, piece))
+    };
+    let write_piece = |piece: usize| -> Result<(), ConvertError> {
+        let _write = profile::span(Stage::Write);
+        deadline.check()?;
+        let cells = frame.cells_of(piece).map_err(ConvertError::Spill)?;
+        Ok(write_cells(piece, &cells).map_err(OutputError::io("write", path))?)
     };
     if first_row as u64 * frame.columns.len() as u64 * 8 < PARALLEL_BYTES {
-        (0..frame.parts.len()).try_for_each(write_part)
+        (0..frame.pieces.len()).try_for_each(write_piece)
     } else {
         let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
-        (0..frame.parts.len()).into_par_iter().try_for_each(|part| here.during(|| write_part(part)))
+        (0..frame.pieces.len()).into_par_iter().try_for_each(|piece| here.during(|| write_piece(piece)))
     }
 }
 
@@ -82,27 +98,28 @@ fn width(dtype: Dtype) -> usize {
     if dtype == Dtype::Bool { 1 } else { 8 }
 }
 
-/// Writes one part of a numeric block: row by row, as pandas has them.
-fn write_numbers(file: &File, address: u64, cells: &PartCells<'_>, block: &Block, first_row: usize) -> io::Result<()> {
+/// Writes one piece of a numeric block: row by row, as pandas has them.
+fn write_numbers(file: &File, address: u64, cells: &PieceCells<'_>, block: &Block, first_row: usize) -> io::Result<()> {
     let Block { dtype, columns, .. } = block;
-    let (part, dtype) = (cells.part, *dtype);
+    let (piece, dtype) = (cells.piece, *dtype);
     let cells: Vec<Option<&Column>> = columns.iter().map(|column| cells.column(*column)).collect();
     let start = address + (first_row * columns.len() * width(dtype)) as u64;
     if dtype != Dtype::Bool
         && cfg!(target_endian = "little")
         && let [Some(column)] = cells[..]
-        && let Some(words) = column.uniform_words(tag_of(dtype), part.rows())
+        && let Some(words) = column.uniform_words(tag_of(dtype), piece.rows())
     {
         return file.write_all_at(bytemuck::cast_slice(words), start);
     }
-    let mut words = vec![0u64; TILE_ROWS.min(part.rows()) * cells.len()];
+    let tile_rows = (TILE_CELLS / cells.len()).clamp(1, TILE_ROWS.min(piece.rows()));
+    let mut words = vec![0u64; tile_rows * cells.len()];
     let mut flags = Vec::new();
-    for from in (0..part.rows()).step_by(TILE_ROWS) {
-        let rows = from..part.rows().min(from + TILE_ROWS);
+    for from in (0..piece.rows()).step_by(tile_rows) {
+        let rows = from..piece.rows().min(from + tile_rows);
         let tile = &mut words[..rows.len() * cells.len()];
         let encode = profile::span(Stage::Encode);
         for (index, column) in cells.iter().enumerate() {
-            fill(tile, index, cells.len(), *column, part, rows.clone(), dtype);
+            fill(tile, index, cells.len(), *column, piece, rows.clone(), dtype);
         }
         drop(encode);
         let at = start + (from * cells.len() * width(dtype)) as u64;
@@ -123,15 +140,15 @@ fn fill(
     index: usize,
     stride: usize,
     column: Option<&Column>,
-    part: &Part,
+    piece: &Piece,
     rows: std::ops::Range<usize>,
     dtype: Dtype,
 ) {
     let places = tile[index..].iter_mut().step_by(stride);
-    match column.map(|column| (column, column.uniform_words(tag_of(dtype), part.rows()))) {
+    match column.map(|column| (column, column.uniform_words(tag_of(dtype), piece.rows()))) {
         Some((_, Some(words))) => places.zip(&words[rows]).for_each(|(place, word)| *place = word.to_le()),
         Some((column, None)) => {
-            let cells = column.cells(rows, part.absent());
+            let cells = column.cells(rows, piece.absent());
             places.zip(cells).for_each(|(place, cell)| *place = word_of(cell, dtype).to_le());
         }
         None => places.for_each(|place| *place = word_of(Cell::Missing, dtype).to_le()),
@@ -173,7 +190,7 @@ struct PickleWriter<'b> {
     size: &'b PickleSize,
     columns: &'b [usize],
     collection: u64,
-    /// Where the piece of each part begins, and where the last one ends.
+    /// Where each piece begins, and where the last one ends.
     pieces: Vec<u64>,
 }
 
@@ -222,10 +239,10 @@ impl<'b> PickleWriter<'b> {
         file.write_all_at(&ending, last)
     }
 
-    /// Writes the cells of one part of the frame.
-    fn write_piece(&self, file: &File, cells: &PartCells<'_>, part: usize) -> io::Result<()> {
+    /// Writes the cells of one piece of the frame.
+    fn write_piece(&self, file: &File, cells: &PieceCells<'_>, piece: usize) -> io::Result<()> {
         let _encode = profile::span(Stage::Encode);
-        let mut at = self.pieces[part];
+        let mut at = self.pieces[piece];
         let mut out = Vec::with_capacity(PICKLE_BYTES);
         let mut flush = |out: &mut Vec<u8>| {
             let _write = profile::span(Stage::Write);
@@ -237,7 +254,7 @@ impl<'b> PickleWriter<'b> {
         let relief = |out: &mut Vec<u8>| if out.len() >= PICKLE_BYTES { flush(out) } else { Ok(()) };
         pickle::write_piece(cells, self.columns, &mut out, relief)?;
         flush(&mut out)?;
-        if at == self.pieces[part + 1] {
+        if at == self.pieces[piece + 1] {
             Ok(())
         } else {
             Err(io::Error::other("internal error: a pickle has not the length that was computed for it"))

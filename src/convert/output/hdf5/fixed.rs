@@ -19,6 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::super::super::ConvertError;
+use super::super::super::deadline::Deadline;
 use super::super::super::frame::dtype::Dtype;
 use super::super::super::frame::{Frame, Labels};
 use super::super::super::profile::{self, Stage};
@@ -42,13 +43,14 @@ pub(crate) struct Provenance {
 }
 
 /// Writes `frame` under `key` into the new file `path` and returns the file's size in bytes. With `durable` its bytes
-/// are on disk on return.
+/// are on disk on return. Refuses the source when its time is over.
 pub(crate) fn write(
     frame: &Frame,
     key: &str,
     provenance: Provenance,
     path: &Path,
     durable: bool,
+    deadline: Deadline,
 ) -> Result<u64, ConvertError> {
     let blocks = blocks::of(frame)?;
     let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
@@ -64,7 +66,7 @@ pub(crate) fn write(
     })
     .map_err(refused)?;
     let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
-    fill::write(&file, frame, &blocks, &addresses).map_err(OutputError::io("write", path))?;
+    fill::write(&file, path, frame, &blocks, &addresses, deadline)?;
     if durable {
         let _sync = profile::span(Stage::Fsync);
         file.sync_all().map_err(OutputError::io("sync", path))?;
@@ -81,8 +83,8 @@ fn small_pickles(frame: &Frame, blocks: &[Block]) -> io::Result<Vec<Option<Vec<u
         return Ok(pickles);
     }
     let _encode = profile::span(Stage::Encode);
-    for part in 0..frame.parts.len() {
-        let cells = frame.cells_of(part)?;
+    for piece in 0..frame.pieces.len() {
+        let cells = frame.cells_of(piece)?;
         for (block, out) in blocks.iter().zip(&mut pickles) {
             if let Some(out) = out {
                 pickle::write_piece(&cells, &block.columns, out, |_| Ok(()))?;

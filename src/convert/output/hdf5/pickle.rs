@@ -5,14 +5,13 @@
 //! `a = numpy.ndarray((0,), 'O'); a.__setstate__((1, shape, numpy.dtype('O'), False, [cells…]))`: a flat list of
 //! cells, so that equal-length lists among them stay lists.
 //!
-//! The cells of each part of the frame are a piece of it. How long a piece is can be told before it is made, so that
+//! The cells of each piece of the frame are a piece of it, too. How long that is can be told before it is made, so that
 //! pieces are written where they belong, in any order and by any thread.
 
 use std::io;
 
-use super::super::super::frame::PartCells;
+use super::super::super::frame::PieceCells;
 use super::super::super::frame::column::{Cell, Column, Tag};
-use super::super::super::frame::part::Part;
 use super::super::super::frame::pickled;
 
 /// Cells appended to the list at a time: one long run would keep all of them on the unpickler's stack.
@@ -39,8 +38,8 @@ pub(super) fn empty_array() -> Vec<u8> {
 }
 
 /// How many bytes [`write_piece`] gives for the same arguments.
-pub(super) fn piece_length(cells: &PartCells<'_>, columns: &[usize]) -> u64 {
-    let (rows, absent) = (cells.part.rows(), cells.part.absent());
+pub(super) fn piece_length(cells: &PieceCells<'_>, columns: &[usize]) -> u64 {
+    let (rows, absent) = (cells.piece.rows(), cells.piece.absent());
     let lengths = columns.iter().map(|column| match cells.column(*column) {
         Some(cells) => cells.pickled_length(rows, absent),
         None => rows as u64 * pickled::length_of(&Cell::absent(absent)),
@@ -48,21 +47,26 @@ pub(super) fn piece_length(cells: &PartCells<'_>, columns: &[usize]) -> u64 {
     lengths.sum::<u64>() + RUN_BYTES * rows.div_ceil(rows_a_run(columns)) as u64
 }
 
-/// Appends the cells of one part of the frame to `out`, rows first; after each run `relief` may take what is there.
+/// Appends the cells of one piece of the frame to `out`, rows first; after each run `relief` may take what is there.
 pub(super) fn write_piece(
-    cells: &PartCells<'_>,
+    cells: &PieceCells<'_>,
     columns: &[usize],
     out: &mut Vec<u8>,
     mut relief: impl FnMut(&mut Vec<u8>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let part = cells.part;
-    let cells: Vec<Option<&Column>> = columns.iter().map(|column| cells.column(*column)).collect();
-    for from in (0..part.rows()).step_by(rows_a_run(columns)) {
-        let rows = from..part.rows().min(from + rows_a_run(columns));
+    let (piece, nothing) = (cells.piece, Column::default());
+    let columns: Vec<&Column> = columns.iter().map(|column| cells.column(*column).unwrap_or(&nothing)).collect();
+    let mut rest: Vec<_> = columns.iter().map(|column| column.cells(0..piece.rows(), piece.absent())).collect();
+    for from in (0..piece.rows()).step_by(rows_a_run(&columns)) {
+        let rows = from..piece.rows().min(from + rows_a_run(&columns));
         out.push(b'(');
-        match cells[..] {
-            [column] => one_column(out, part, column, rows),
-            _ => several_columns(out, part, &cells, rows),
+        match columns[..] {
+            [column] if let Some(text) = column.uniform_text(rows.start, rows.end) => out.extend_from_slice(text),
+            _ => {
+                for _ in rows {
+                    rest.iter_mut().filter_map(Iterator::next).for_each(|cell| pickled::cell(out, &cell));
+                }
+            }
         }
         out.push(b'e');
         relief(out)?;
@@ -70,27 +74,8 @@ pub(super) fn write_piece(
     Ok(())
 }
 
-fn rows_a_run(columns: &[usize]) -> usize {
+fn rows_a_run<T>(columns: &[T]) -> usize {
     (RUN / columns.len()).max(1)
-}
-
-fn one_column(out: &mut Vec<u8>, part: &Part, column: Option<&Column>, rows: std::ops::Range<usize>) {
-    match column.map(|column| (column, column.uniform_text(rows.start, rows.end))) {
-        Some((_, Some(text))) => out.extend_from_slice(text),
-        Some((column, None)) => column.cells(rows, part.absent()).for_each(|cell| pickled::cell(out, &cell)),
-        None => rows.for_each(|_| pickled::cell(out, &Cell::absent(part.absent()))),
-    }
-}
-
-fn several_columns(out: &mut Vec<u8>, part: &Part, columns: &[Option<&Column>], rows: std::ops::Range<usize>) {
-    let nothing = Column::default();
-    let mut columns: Vec<_> =
-        columns.iter().map(|column| column.unwrap_or(&nothing).cells(rows.clone(), part.absent())).collect();
-    for _ in rows {
-        for cells in &mut columns {
-            pickled::cell(out, &cells.next().unwrap_or(Cell::Missing));
-        }
-    }
 }
 
 impl Column {

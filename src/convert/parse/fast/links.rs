@@ -76,6 +76,8 @@ fn words_of(bytes: &[u8; PADDING]) -> [u64; WORDS] {
 #[derive(Default)]
 pub(super) struct Links {
     nodes: Vec<[Link; WAYS]>,
+    /// Nodes from which something was learned since the record at hand began.
+    fresh: Vec<usize>,
 }
 
 impl Links {
@@ -101,15 +103,22 @@ impl Links {
             let links = &mut self.nodes[node];
             links.rotate_right(1);
             links[0] = Link::new(bytes, next);
+            self.fresh.push(node);
         }
         next
     }
 
-    /// Forgets the columns that were taken back with a record.
+    /// The record at hand has ended.
+    #[inline]
+    pub(super) fn end_record(&mut self) {
+        self.fresh.clear();
+    }
+
+    /// Forgets the columns that were taken back with the record at hand.
     pub(super) fn forget_columns_from(&mut self, width: usize) {
         self.nodes.truncate(node_of(u32::try_from(width).unwrap_or(u32::MAX)));
-        for links in &mut self.nodes {
-            for link in links {
+        for node in self.fresh.drain(..) {
+            for link in self.nodes.get_mut(node).into_iter().flatten() {
                 if matches!(link.next, Next::Column(column) if column as usize >= width) {
                     *link = Link::NONE;
                 }

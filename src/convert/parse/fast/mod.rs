@@ -96,6 +96,7 @@ impl FastParser {
         } else if part.abandon() {
             self.links.forget_columns_from(part.width());
         }
+        self.links.end_record();
         end
     }
 

@@ -1,0 +1,71 @@
+//! The rows of one part within a frame: their cells, and which column of the frame each belongs to.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+
+use super::column::{Column, Tag};
+use super::spill::{SpillFile, Spilled};
+
+/// For each column of a frame the column of a part that it is; beyond its end, and where it says [`NOWHERE`], the part has
+/// none. Parts with the same keys share one.
+pub(super) type Places = Arc<[u32]>;
+
+/// No column.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// The rows of one part.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    rows: usize,
+    absent: Tag,
+    pub(super) places: Places,
+    cells: Cells,
+}
+
+#[derive(Debug)]
+enum Cells {
+    Here(Vec<Column>),
+    Away(Spilled),
+}
+
+impl Piece {
+    /// So many rows, whose cells are in `columns`; a cell that is not there is `absent`.
+    pub(super) fn new(rows: usize, absent: Tag, places: Places, columns: Vec<Column>) -> Self {
+        Self { rows, absent, places, cells: Cells::Here(columns) }
+    }
+
+    /// Number of rows.
+    #[inline]
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What a cell without a value holds: NaN where a key is absent, None where a list is short.
+    #[inline]
+    pub(crate) fn absent(&self) -> Tag {
+        self.absent
+    }
+
+    /// Which of its columns is column `index` of the frame.
+    pub(super) fn place(&self, index: usize) -> Option<usize> {
+        self.places.get(index).filter(|place| **place != NOWHERE).map(|place| *place as usize)
+    }
+
+    /// Writes the cells away to `file`.
+    pub(crate) fn spill(&mut self, file: &SpillFile) -> io::Result<()> {
+        if let Cells::Here(columns) = &self.cells {
+            self.cells = Cells::Away(file.write(columns)?);
+        }
+        Ok(())
+    }
+
+    /// The cells, read back from `file` if they were written away to it.
+    pub(super) fn columns(&self, file: Option<&SpillFile>) -> io::Result<Cow<'_, [Column]>> {
+        match (&self.cells, file) {
+            (Cells::Here(columns), _) => Ok(Cow::Borrowed(columns)),
+            (Cells::Away(spilled), Some(file)) => file.read(spilled).map(Cow::Owned),
+            (Cells::Away(_), None) => Err(io::Error::other("internal error: cells were put aside nowhere")),
+        }
+    }
+}
