@@ -148,7 +148,7 @@ pub struct Limits {
     pub depth: usize,
     /// Most columns.
     pub columns: usize,
-    /// How many times its size a compressed source may grow.
+    /// How many times its size a compressed source may grow, and a text as a table.
     pub decompression_ratio: u64,
     /// Longest conversion, seconds.
     pub convert_secs: u64,

@@ -28,7 +28,7 @@ pub struct Options {
     /// Bytes of memory for the columns of one conversion; more are put aside in a temporary file. At most 256 MiB are
     /// used however much is allowed.
     pub memory_bytes: u64,
-    /// How many times its size a compressed source may grow.
+    /// How many times its size a compressed source may grow, and a text as a table.
     pub decompression_ratio: u64,
     /// Seconds that one conversion may take.
     pub convert_secs: u64,
