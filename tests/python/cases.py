@@ -13,6 +13,7 @@ import cases_documents
 import cases_dtypes
 import cases_lines
 import cases_rare
+import cases_repeats
 import cases_rows
 import cases_values
 import json_suite
@@ -21,7 +22,8 @@ from sidecar import write
 
 KINDS = {
     "lines": cases_lines, "documents": cases_documents, "rows": cases_rows, "rare": cases_rare,
-    "dtypes": cases_dtypes, "values": cases_values, "batches": cases_batches, "shapes": shapes, "json": json_suite,
+    "repeats": cases_repeats, "dtypes": cases_dtypes, "values": cases_values, "batches": cases_batches,
+    "shapes": shapes, "json": json_suite,
 }
 
 

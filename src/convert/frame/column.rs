@@ -2,143 +2,15 @@
 //!
 //! Nothing is promoted while values arrive: an integer stays an integer even when floats follow, so that no digit is
 //! lost if text follows later. As long as all cells have one tag, the tags are not stored, and the eight-byte words
-//! *are* the column that goes to disk. Long runs of absent cells take no words: see [`gaps`](super::gaps).
+//! *are* the column that goes to disk. Texts that repeat are numbers of a [`Dictionary`], as long as nothing else in the
+//! column has bytes of its own. Long runs of absent cells take no words: see [`gaps`](super::gaps).
 
+pub(crate) use super::cell::{Cell, Numbered};
+use super::dictionary::Dictionary;
 use super::gaps::{Gap, Gaps};
-
-/// What the document said in a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Tag {
-    /// The key is absent, or the value is the word `NaN`: both are the float NaN in Python.
-    Missing,
-    /// `null`
-    Null,
-    /// `true` or `false`: word 1 or 0.
-    Bool,
-    /// Integer within `i64`: the word is its bits.
-    Int,
-    /// Integer above `i64`, within `u64`.
-    Uint,
-    /// Any other number, NaN excepted: the word is its bits.
-    Float,
-    /// Text; the heap holds its pickle.
-    Text,
-    /// Text with a lone surrogate; the heap holds its pickle.
-    WildText,
-    /// Integer beyond 64 bits; the heap holds its pickle.
-    BigInt,
-    /// List or object; the heap holds its pickle.
-    Nested,
-    /// A point in time without a zone, made by a hint: the word is its nanoseconds since 1970.
-    Time,
-    /// A point in time with a zone: the same, in UTC.
-    TimeUtc,
-}
-
-/// Number of tags.
-pub(crate) const TAG_COUNT: usize = 12;
-
-const TAGS: [Tag; TAG_COUNT] = [
-    Tag::Missing,
-    Tag::Null,
-    Tag::Bool,
-    Tag::Int,
-    Tag::Uint,
-    Tag::Float,
-    Tag::Text,
-    Tag::WildText,
-    Tag::BigInt,
-    Tag::Nested,
-    Tag::Time,
-    Tag::TimeUtc,
-];
-
-impl Tag {
-    /// The tag with this number; the first for a number that no tag has.
-    pub(crate) fn of_number(number: u8) -> Self {
-        TAGS.get(usize::from(number)).copied().unwrap_or(Self::Missing)
-    }
-
-    fn in_heap(self) -> bool {
-        matches!(self, Self::Text | Self::WildText | Self::BigInt | Self::Nested)
-    }
-}
-
-/// Which kinds of values occur in a column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct KindSet(u16);
-
-impl KindSet {
-    const NEGATIVE: u16 = 1 << 15;
-
-    /// The set of one kind.
-    pub(crate) fn of(tag: Tag) -> Self {
-        Self(1 << tag as u16)
-    }
-
-    /// Both sets together.
-    #[must_use]
-    pub(crate) fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// The set with the mark that a negative integer occurs.
-    #[must_use]
-    pub(crate) fn with_negative(self) -> Self {
-        Self(self.0 | Self::NEGATIVE)
-    }
-
-    /// The set without `tag`.
-    #[must_use]
-    pub(crate) fn without(self, tag: Tag) -> Self {
-        Self(self.0 & !Self::of(tag).0)
-    }
-
-    /// Returns true if and only if `tag` occurs.
-    pub(crate) fn has(self, tag: Tag) -> bool {
-        self.0 & Self::of(tag).0 != 0
-    }
-
-    /// The kinds that occur.
-    pub(crate) fn tags(self) -> impl Iterator<Item = Tag> {
-        TAGS.into_iter().filter(move |tag| self.has(*tag))
-    }
-
-    /// Returns true if and only if a negative integer occurs.
-    pub(crate) fn has_negative(self) -> bool {
-        self.0 & Self::NEGATIVE != 0
-    }
-
-    /// Returns true if and only if no kind occurs.
-    pub(crate) fn is_empty(self) -> bool {
-        self.0 & !Self::NEGATIVE == 0
-    }
-
-    /// Returns true if and only if every kind that occurs is among `tags`.
-    pub(crate) fn within(self, tags: &[Tag]) -> bool {
-        tags.iter().fold(self, |rest, tag| rest.without(*tag)).is_empty()
-    }
-}
-
-/// A cell as a writer sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Cell<'a> {
-    /// Absent: NaN.
-    Missing,
-    /// Null: None.
-    Null,
-    /// A boolean.
-    Bool(bool),
-    /// An integer within `i64`.
-    Int(i64),
-    /// An integer above `i64`.
-    Uint(u64),
-    /// A float.
-    Float(f64),
-    /// Anything else, pickled.
-    Pickled(&'a [u8]),
-}
+use super::kind::TAGS;
+pub(crate) use super::kind::{KindSet, TAG_COUNT, Tag};
+use super::pickled;
 
 /// The cells of one column in one batch.
 #[derive(Clone, Debug, Default)]
@@ -150,6 +22,8 @@ pub(crate) struct Column {
     /// One word a cell: the value's bits, or where the cell's bytes end in `heap`.
     words: Vec<u64>,
     heap: Vec<u8>,
+    /// The texts, if cells of text are their numbers; the heap is empty then.
+    dictionary: Option<Box<Dictionary>>,
     /// Where cells are absent and not stored.
     gaps: Gaps,
 }
@@ -165,6 +39,8 @@ pub(super) struct Raw<'c> {
     pub(super) tags: &'c [Tag],
     /// The bytes of the cells that have some.
     pub(super) heap: &'c [u8],
+    /// The texts, if cells of text are their numbers.
+    pub(super) dictionary: Option<&'c Dictionary>,
     /// Where cells are not stored.
     pub(super) gaps: &'c [Gap],
 }
@@ -181,15 +57,16 @@ impl Column {
         words: Vec<u64>,
         tags: Vec<Tag>,
         heap: Vec<u8>,
+        dictionary: Option<Dictionary>,
         gaps: Vec<Gap>,
     ) -> Self {
-        Self { uniform, tags, words, heap, gaps: Gaps::from_vec(gaps) }
+        Self { uniform, tags, words, heap, dictionary: dictionary.map(Box::new), gaps: Gaps::from_vec(gaps) }
     }
 
     /// What the column holds.
     pub(super) fn raw(&self) -> Raw<'_> {
-        let Self { uniform, tags, words, heap, gaps } = self;
-        Raw { uniform: *uniform, words, tags, heap, gaps: gaps.as_slice() }
+        let Self { uniform, tags, words, heap, dictionary, gaps } = self;
+        Raw { uniform: *uniform, words, tags, heap, dictionary: dictionary.as_deref(), gaps: gaps.as_slice() }
     }
 
     /// Number of cells so far; cells of later rows are absent.
@@ -205,13 +82,61 @@ impl Column {
         self.words.push(word);
     }
 
+    /// Appends a cell of text, the first `length` of `bytes`, which are UTF-8.
+    #[inline]
+    pub(crate) fn push_text(&mut self, bytes: &[u8], length: usize) {
+        if let Some(number) = self.number(&bytes[..length]) {
+            self.push_tag(Tag::Text);
+            self.words.push(number);
+        } else {
+            self.push_heap(Tag::Text, |heap| pickled::text_from(heap, bytes, length));
+        }
+    }
+
     /// Appends a cell whose pickle `write` puts at the end of the heap.
     #[inline]
     pub(crate) fn push_heap<R>(&mut self, tag: Tag, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        if self.dictionary.is_some() {
+            self.spell_out();
+        }
         self.push_tag(tag);
         let result = write(&mut self.heap);
         self.words.push(self.heap.len() as u64);
         result
+    }
+
+    /// The number of a text, if the column has a dictionary.
+    #[inline]
+    fn number(&mut self, utf8: &[u8]) -> Option<u64> {
+        if self.dictionary.is_none() {
+            if !self.heap.is_empty() {
+                return None;
+            }
+            self.dictionary = Some(Box::default());
+        }
+        self.dictionary.as_mut()?.number(utf8, self.words.len())
+    }
+
+    /// Gives the dictionary up: every text stands in the heap.
+    #[cold]
+    fn spell_out(&mut self) {
+        let Some(dictionary) = self.dictionary.take() else { return };
+        for cell in 0..self.words.len() {
+            if self.tag_of(cell) == Tag::Text {
+                let number = offset(self.words[cell]);
+                self.heap.extend_from_slice(dictionary.pickle(number));
+                self.words[cell] = self.heap.len() as u64;
+            }
+        }
+    }
+
+    /// All cells are there: a dictionary that does not pay is given up.
+    pub(super) fn finish(&mut self) {
+        match &mut self.dictionary {
+            Some(dictionary) if 2 * dictionary.len() > self.words.len() => self.spell_out(),
+            Some(dictionary) => dictionary.finish(),
+            None => {}
+        }
     }
 
     /// Appends `absent` cells until there are `rows`.
@@ -231,6 +156,9 @@ impl Column {
     /// Takes the last cell back: a key that occurs twice in a record counts with its last value only.
     pub(crate) fn pop(&mut self) {
         let Some(cell) = self.words.len().checked_sub(1) else { return };
+        if let Some(dictionary) = &mut self.dictionary {
+            dictionary.take_back(cell);
+        }
         self.heap.truncate(self.heap_start(cell));
         self.words.pop();
         self.tags.pop();
@@ -255,7 +183,7 @@ impl Column {
 
     /// The heap bytes of the rows `from..to`, if every one of them is text.
     pub(crate) fn uniform_text(&self, from: usize, to: usize) -> Option<&[u8]> {
-        (self.uniform == Some(Tag::Text) && self.gaps.is_empty() && to <= self.words.len())
+        (self.uniform == Some(Tag::Text) && self.dictionary.is_none() && self.gaps.is_empty() && to <= self.words.len())
             .then(|| &self.heap[self.heap_start(from)..self.heap_start(to)])
     }
 
@@ -267,6 +195,24 @@ impl Column {
             let Some(cell) = walk.step() else { return Cell::absent(absent) };
             let Some(&word) = self.words.get(cell) else { return Cell::absent(absent) };
             self.cell(self.tag_of(cell), word, &mut heap_at)
+        })
+    }
+
+    /// The texts, if cells of text are their numbers.
+    pub(crate) fn dictionary(&self) -> Option<&Dictionary> {
+        self.dictionary.as_deref()
+    }
+
+    /// The cells of `rows` as in [`Column::cells`], but texts as their numbers in the dictionary that the column has.
+    pub(crate) fn numbered(&self, rows: std::ops::Range<usize>, absent: Tag) -> impl Iterator<Item = Numbered<'_>> {
+        let mut walk = self.gaps.walk(rows.start);
+        rows.map(move |_| {
+            let Some(cell) = walk.step() else { return Numbered::Other(Cell::absent(absent)) };
+            let Some(&word) = self.words.get(cell) else { return Numbered::Other(Cell::absent(absent)) };
+            match self.tag_of(cell) {
+                Tag::Text => Numbered::Text(offset(word)),
+                tag => Numbered::Other(Cell::of_word(tag, word)),
+            }
         })
     }
 
@@ -322,6 +268,9 @@ impl Column {
         if !tag.in_heap() {
             return Cell::of_word(tag, word);
         }
+        if let Some(dictionary) = &self.dictionary {
+            return Cell::Pickled(dictionary.pickle(offset(word)));
+        }
         let from = std::mem::replace(heap_at, offset(word));
         Cell::Pickled(&self.heap[from..*heap_at])
     }
@@ -329,7 +278,8 @@ impl Column {
     /// Bytes of memory that the cells take.
     pub(crate) fn memory(&self) -> usize {
         let stored = self.words.capacity() * size_of::<u64>() + self.tags.capacity() + self.heap.capacity();
-        size_of::<Self>() + stored + self.gaps.memory()
+        let texts = self.dictionary.as_ref().map_or(0, |dictionary| dictionary.memory());
+        size_of::<Self>() + stored + texts + self.gaps.memory()
     }
 
     /// Bytes in the heap.
@@ -369,7 +319,7 @@ impl Column {
         if let Some(tag) = self.uniform {
             KindSet::of(tag)
         } else {
-            let mut seen = [false; TAGS.len()];
+            let mut seen = [false; TAG_COUNT];
             self.tags.iter().for_each(|tag| seen[*tag as usize] = true);
             let present = TAGS.into_iter().filter(|tag| seen[*tag as usize]);
             present.fold(KindSet::default(), |set, tag| set.union(KindSet::of(tag)))
@@ -385,110 +335,9 @@ impl Column {
     }
 }
 
-impl Cell<'_> {
-    /// What an absent cell is.
-    pub(crate) fn absent(tag: Tag) -> Self {
-        if tag == Tag::Null { Self::Null } else { Self::Missing }
-    }
-
-    fn of_word(tag: Tag, word: u64) -> Self {
-        match tag {
-            Tag::Null => Self::Null,
-            Tag::Bool => Self::Bool(word != 0),
-            Tag::Int | Tag::Time | Tag::TimeUtc => Self::Int(word.cast_signed()),
-            Tag::Uint => Self::Uint(word),
-            Tag::Float => Self::Float(f64::from_bits(word)),
-            Tag::Missing | Tag::Text | Tag::WildText | Tag::BigInt | Tag::Nested => Self::Missing,
-        }
-    }
-}
-
 fn offset(word: u64) -> usize {
     usize::try_from(word).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(column: &mut Column, bytes: &[u8]) {
-        column.push_heap(Tag::Text, |heap| heap.extend_from_slice(bytes));
-    }
-
-    #[test]
-    fn a_column_of_one_kind_is_its_words() {
-        let mut column = Column::default();
-        (0..3).for_each(|i| column.push_word(Tag::Int, i));
-        assert_eq!(column.uniform_words(Tag::Int, 3), Some(&[0, 1, 2][..]));
-        assert_eq!(column.uniform_words(Tag::Int, 4), None);
-        assert_eq!(column.kinds(4, Tag::Missing), KindSet::of(Tag::Int).union(KindSet::of(Tag::Missing)));
-    }
-
-    #[test]
-    fn mixed_cells_keep_what_the_document_said() {
-        let mut column = Column::default();
-        text(&mut column, b"ab");
-        column.push_word(Tag::Int, 7);
-        column.push_word(Tag::Null, 0);
-        text(&mut column, b"c");
-        column.pad(5, Tag::Missing);
-        let cells: Vec<Cell<'_>> = column.cells(0..6, Tag::Missing).collect();
-        let expected =
-            [Cell::Pickled(b"ab"), Cell::Int(7), Cell::Null, Cell::Pickled(b"c"), Cell::Missing, Cell::Missing];
-        assert_eq!(cells, expected);
-    }
-
-    #[test]
-    fn rows_without_a_value_take_no_memory_and_read_the_same() {
-        let (mut sparse, mut expected) = (Column::default(), Vec::new());
-        for row in [500, 501, 510, 1000, 1100] {
-            sparse.pad(row, Tag::Missing);
-            expected.resize(row, (Tag::Missing, Cell::Missing));
-            if row == 501 {
-                text(&mut sparse, b"text");
-                expected.push((Tag::Text, Cell::Pickled(b"text")));
-            } else {
-                sparse.push_word(Tag::Int, row as u64);
-                expected.push((Tag::Int, Cell::Int(i64::try_from(row).unwrap())));
-            }
-        }
-        expected.resize(2000, (Tag::Missing, Cell::Missing));
-        assert!(sparse.stored_count() < 20 && sparse.memory() < 1000, "{sparse:?}");
-        for from in [0, 3, 499, 500, 501, 502, 505, 511, 999, 1000, 1001, 1101, 1999] {
-            let cells: Vec<_> = sparse.cells(from..2000, Tag::Missing).collect();
-            assert_eq!(cells, expected[from..].iter().map(|(_, cell)| *cell).collect::<Vec<_>>(), "from {from}");
-        }
-        for (row, tag, cell) in sparse.stored() {
-            assert_eq!((tag, cell), expected[row], "row {row}");
-        }
-        assert_eq!((sparse.len(), sparse.first_unstored(2000), sparse.uniform_text(501, 502)), (1101, Some(0), None));
-    }
-
-    #[test]
-    fn a_value_taken_back_behind_a_gap_leaves_the_gap() {
-        let mut column = Column::default();
-        for row in [100, 130] {
-            column.pad(row, Tag::Missing);
-            text(&mut column, b"gone");
-            column.pop();
-        }
-        column.pad(200, Tag::Missing);
-        column.push_word(Tag::Int, 1);
-        assert_eq!((column.len(), column.stored_count()), (201, 1));
-        assert_eq!(column.cells(199..202, Tag::Null).collect::<Vec<_>>(), [Cell::Null, Cell::Int(1), Cell::Null]);
-    }
-
-    #[test]
-    fn a_value_taken_back_leaves_no_trace() {
-        let mut column = Column::default();
-        text(&mut column, b"gone");
-        column.pop();
-        column.push_word(Tag::Int, 1);
-        text(&mut column, b"gone too");
-        column.pop();
-        column.push_word(Tag::Int, 2);
-        assert_eq!(column.kinds(2, Tag::Missing), KindSet::of(Tag::Int));
-        assert_eq!(column.cells(1..2, Tag::Missing).next(), Some(Cell::Int(2)));
-        assert!(column.heap.is_empty());
-    }
-}
+mod tests;

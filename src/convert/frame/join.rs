@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::defect::Defect;
+use super::memo;
 use super::part::{MEMBER, Part, label_of};
 use super::piece::{NOWHERE, Piece, Places};
 use super::totals::{Spot, Totals};
 use super::{Labels, LineKind};
 
 /// The columns of all parts so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Joiner {
     kind: Option<LineKind>,
     /// The columns by key, and their keys in order.
@@ -25,6 +26,24 @@ pub(crate) struct Joiner {
     first: Option<Spot>,
     /// The keys of the last part, and where they belong.
     last: Option<(Vec<Box<[u8]>>, Places)>,
+    /// Bytes that memos may still take.
+    memo_room: usize,
+}
+
+impl Default for Joiner {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            known: HashMap::default(),
+            keys: Vec::new(),
+            totals: Vec::new(),
+            rows: 0,
+            records: 0,
+            first: None,
+            last: None,
+            memo_room: memo::ROOM,
+        }
+    }
 }
 
 impl Joiner {
@@ -48,7 +67,7 @@ impl Joiner {
                     self.totals[column].lack(self.rows, first, part.absent());
                 }
             }
-            self.totals[column].add(&part, place, records);
+            self.totals[column].add(&part, place, records, &mut self.memo_room);
         }
         if part.width() < self.totals.len() {
             let (rows, spot, absent) = (part.rows() as u64, part.spot(0, records), part.absent());

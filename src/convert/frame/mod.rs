@@ -4,11 +4,15 @@
 //! into a [`Part`](part::Part)) and nothing is copied to join them. A cell keeps what the document said (its [`Tag`] and its bits or bytes); what dtype
 //! a column gets is decided once, at the end, from the kinds seen in all parts: see [`dtype`].
 
+mod cell;
 pub(crate) mod column;
+pub(crate) mod dictionary;
 pub(crate) mod dtype;
 mod gaps;
 pub(crate) mod hints;
 pub(crate) mod join;
+mod kind;
+pub(crate) mod memo;
 pub(crate) mod part;
 pub(crate) mod pickled;
 pub(crate) mod piece;
@@ -25,6 +29,7 @@ use column::{Column, Tag};
 use dtype::Dtype;
 use hints::Hints;
 use join::Joiner;
+use memo::Memo;
 use piece::Piece;
 pub use schema::ColumnSchema;
 use spill::SpillFile;
@@ -163,6 +168,11 @@ impl Frame {
     pub(crate) fn cells_of(&self, index: usize) -> io::Result<PieceCells<'_>> {
         let piece = &self.pieces[index];
         Ok(PieceCells { piece, columns: piece.columns(self.spill.as_ref())? })
+    }
+
+    /// The texts that repeat in column `index`.
+    pub(crate) fn memo(&self, index: usize) -> &Memo {
+        &self.totals(index).memo
     }
 
     /// What is known of column `index`.

@@ -96,6 +96,7 @@ impl Part {
     /// Ends the part: all records are there, and every cell is what it is to be.
     pub(crate) fn finish(&mut self) {
         let (rows, absent) = (self.rows, self.absent());
+        self.columns.iter_mut().for_each(Column::finish);
         self.summaries = self.columns.iter().map(|column| ColumnSummary::of(column, rows, absent)).collect();
         // What helped to fill the columns takes memory, and is not needed any more.
         self.index = HashMap::default();

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::column::{Column, Raw, Tag};
+use super::dictionary::Dictionary;
 use super::gaps::Gap;
 use crate::convert::profile::{self, Stage};
 
@@ -32,28 +33,42 @@ struct Shape {
     words: usize,
     tags: usize,
     heap: usize,
+    /// Whether there is a dictionary, how many texts it has, and their bytes.
+    numbered: bool,
+    texts: usize,
+    pickles: usize,
     gaps: usize,
 }
 
 /// Numbers that tell a shape.
-const NUMBERS: usize = 5;
+const NUMBERS: usize = 8;
 /// Bytes of a shape in the file.
 const SHAPE_BYTES: usize = 8 * NUMBERS;
 
 impl Shape {
     fn of(column: &Column) -> Self {
-        let Raw { uniform, words, tags, heap, gaps } = column.raw();
-        Self { uniform, words: words.len(), tags: tags.len(), heap: heap.len(), gaps: gaps.len() }
+        let Raw { uniform, words, tags, heap, dictionary, gaps } = column.raw();
+        let (pickles, ends) = dictionary.map(Dictionary::raw).unwrap_or_default();
+        Self {
+            uniform,
+            words: words.len(),
+            tags: tags.len(),
+            heap: heap.len(),
+            numbered: dictionary.is_some(),
+            texts: ends.len(),
+            pickles: pickles.len(),
+            gaps: gaps.len(),
+        }
     }
 
     fn numbers(&self) -> [usize; NUMBERS] {
-        let uniform = self.uniform.map_or(0, |tag| 1 + tag as usize);
-        [uniform, self.words, self.tags, self.heap, self.gaps]
+        let Self { uniform, words, tags, heap, numbered, texts, pickles, gaps } = *self;
+        [uniform.map_or(0, |tag| 1 + tag as usize), words, tags, heap, usize::from(numbered), texts, pickles, gaps]
     }
 
-    fn of_numbers([uniform, words, tags, heap, gaps]: [usize; NUMBERS]) -> Self {
+    fn of_numbers([uniform, words, tags, heap, numbered, texts, pickles, gaps]: [usize; NUMBERS]) -> Self {
         let uniform = uniform.checked_sub(1).map(|tag| Tag::of_number(u8::try_from(tag).unwrap_or_default()));
-        Self { uniform, words, tags, heap, gaps }
+        Self { uniform, words, tags, heap, numbered: numbered != 0, texts, pickles, gaps }
     }
 }
 
@@ -71,10 +86,13 @@ impl SpillFile {
             Shape::of(column).numbers().into_iter().for_each(|number| put(&mut bytes, number));
         }
         for column in columns {
-            let Raw { words, tags, heap, gaps, .. } = column.raw();
+            let Raw { words, tags, heap, dictionary, gaps, .. } = column.raw();
+            let (pickles, ends) = dictionary.map(Dictionary::raw).unwrap_or_default();
             bytes.extend_from_slice(bytemuck::cast_slice(words));
             bytes.extend(tags.iter().map(|tag| *tag as u8));
             bytes.extend_from_slice(heap);
+            bytes.extend_from_slice(pickles);
+            ends.iter().for_each(|end| put(&mut bytes, *end));
             gaps.iter().flat_map(|gap| [gap.stored, gap.absent]).for_each(|number| put(&mut bytes, number));
         }
         let start = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -101,12 +119,15 @@ impl SpillFile {
             let words = words.map(|word| u64::from_ne_bytes(word.try_into().unwrap_or_default())).collect();
             let tags = take(shape.tags).iter().map(|tag| Tag::of_number(*tag)).collect();
             let heap = take(shape.heap).to_vec();
+            let pickles = take(shape.pickles).to_vec();
+            let ends = numbers(take(8 * shape.texts)).collect();
+            let dictionary = shape.numbered.then(|| Dictionary::from_raw(pickles, ends));
             let gaps = take(16 * shape.gaps).chunks_exact(16).map(|gap| {
                 let mut told = numbers(gap);
                 let mut next = || told.next().unwrap_or_default();
                 Gap { stored: next(), absent: next() }
             });
-            Column::from_raw(shape.uniform, words, tags, heap, gaps.collect())
+            Column::from_raw(shape.uniform, words, tags, heap, dictionary, gaps.collect())
         });
         Ok(columns.collect())
     }
@@ -139,11 +160,16 @@ mod tests {
             sparse.pad(row, Tag::Missing);
             sparse.push_word(Tag::Bool, 1);
         }
-        let columns = [mixed, plain, Column::default(), sparse];
+        let mut texts = Column::default();
+        ["a", "b", "a", ""].into_iter().cycle().take(50).for_each(|text| texts.push_text(text.as_bytes(), text.len()));
+        texts.finish();
+        assert!(texts.dictionary().is_some());
+        let columns = [mixed, plain, Column::default(), sparse, texts];
         let first = file.write(&columns[..1]).unwrap();
         let all = file.write(&columns).unwrap();
-        assert_eq!(format!("{:?}", file.read(&all).unwrap()), format!("{columns:?}"));
-        assert_eq!(format!("{:?}", file.read(&first).unwrap()), format!("{:?}", &columns[..1]));
+        let shown = |columns: &[Column]| columns.iter().map(|column| format!("{:?}", column.raw())).collect::<Vec<_>>();
+        assert_eq!(shown(&file.read(&all).unwrap()), shown(&columns));
+        assert_eq!(shown(&file.read(&first).unwrap()), shown(&columns[..1]));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of a column over all parts: enough to decide what it is, and to tell where anything odd about it is.
 
 use super::column::{KindSet, TAG_COUNT, Tag};
+use super::memo::Memo;
 use super::part::Part;
 use super::summary::ColumnSummary;
 
@@ -28,6 +29,8 @@ pub(crate) struct Totals {
     pub(crate) rounded: bool,
     /// The first record of the first part that never saw the column.
     pub(crate) lacking: Option<Spot>,
+    /// The texts that repeat.
+    pub(super) memo: Memo,
     counts: [u64; TAG_COUNT],
     firsts: [Option<Spot>; TAG_COUNT],
 }
@@ -42,13 +45,17 @@ impl Totals {
             inexact: None,
             rounded: false,
             lacking: None,
+            memo: Memo::default(),
             counts: [0; TAG_COUNT],
             firsts: [None; TAG_COUNT],
         }
     }
 
-    /// Adds column `index` of `part`, before which the source has `records`.
-    pub(super) fn add(&mut self, part: &Part, index: usize, records: u64) {
+    /// Adds column `index` of `part`, before which the source has `records`; `memo_room` is for texts that repeat.
+    pub(super) fn add(&mut self, part: &Part, index: usize, records: u64, memo_room: &mut usize) {
+        if let Some(dictionary) = part.column(index).dictionary() {
+            self.memo.add(dictionary, memo_room);
+        }
         let summary: &ColumnSummary = part.summary(index);
         let spot = |row| part.spot(row, records);
         self.kinds = self.kinds.union(summary.kinds);

@@ -156,7 +156,7 @@ impl<'t, T: Tape> Walk<'t, T> {
         match self.next() {
             Node::Float(value) if value.is_nan() => column.push_word(Tag::Missing, 0),
             Node::Float(value) => column.push_word(Tag::Float, value.to_bits()),
-            Node::Text(utf8) => column.push_heap(Tag::Text, |heap| pickled::text(heap, utf8)),
+            Node::Text(utf8) => column.push_text(utf8, utf8.len()),
             Node::Int(value) => column.push_word(Tag::Int, value.cast_unsigned()),
             Node::Null => column.push_word(Tag::Null, 0),
             Node::Bool(value) => column.push_word(Tag::Bool, u64::from(value)),
@@ -174,7 +174,7 @@ impl<'t, T: Tape> Walk<'t, T> {
         if self.nested == Nested::Json {
             let (text, end) = canonical::text(self.tape, self.at, self.depth_limit)?;
             self.at = end;
-            column.push_heap(Tag::Text, |heap| pickled::text(heap, &text));
+            column.push_text(&text, text.len());
             return Ok(());
         }
         column.push_heap(Tag::Nested, |heap| self.nested(heap))

@@ -66,7 +66,10 @@ impl Cast {
         let advice = match fit(cell, tag, hint) {
             Some(Fitting::Word(tag, word)) if in_zone(tag, zone) => return self.column.push_word(tag, word),
             Some(Fitting::Text(utf8)) => {
-                return self.column.push_heap(kept(tag), |heap| pickled::text(heap, &utf8));
+                return match kept(tag) {
+                    Tag::Text => self.column.push_text(&utf8, utf8.len()),
+                    wild => self.column.push_heap(wild, |heap| pickled::text(heap, &utf8)),
+                };
             }
             Some(Fitting::Word(..)) => other_zone(zone),
             None => advice(cell, hint),

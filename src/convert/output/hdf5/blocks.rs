@@ -1,10 +1,13 @@
 //! Which columns are stored together, and how many bytes each block takes: all that is to be known before the library is
 //! asked for space.
 
+use std::sync::LazyLock;
+
 use super::super::super::ConvertError;
 use super::super::super::defect::Defect;
 use super::super::super::frame::Frame;
 use super::super::super::frame::dtype::Dtype;
+use super::super::super::frame::memo::Memo;
 use super::super::super::profile::{self, Stage};
 use super::pickle;
 
@@ -19,6 +22,14 @@ pub(super) struct Block {
     pub(super) columns: Vec<usize>,
     /// For text and objects.
     pub(super) pickle: Option<PickleSize>,
+}
+
+impl Block {
+    /// The texts that the block's pickle says once.
+    pub(super) fn memo<'f>(&self, frame: &'f Frame) -> &'f Memo {
+        static NONE: LazyLock<Memo> = LazyLock::new(Memo::default);
+        if self.dtype == Dtype::Str { frame.memo(self.columns[0]) } else { &NONE }
+    }
 }
 
 /// How many bytes a block's pickle takes.
@@ -62,7 +73,7 @@ fn measure_pickles(frame: &Frame, blocks: &mut [Block]) -> Result<(), ConvertErr
     let _encode = profile::span(Stage::Encode);
     let lengths = |piece: usize| {
         let cells = frame.cells_of(piece).map_err(ConvertError::Spill)?;
-        Ok(pickled.iter().map(|block| pickle::piece_length(&cells, &block.columns)).collect())
+        Ok(pickled.iter().map(|block| pickle::piece_length(&cells, &block.columns, block.memo(frame))).collect())
     };
     let lengths: Vec<Vec<u64>> = (0..frame.pieces.len()).map(lengths).collect::<Result<_, ConvertError>>()?;
     for (number, block) in pickled.iter_mut().enumerate() {
@@ -76,7 +87,7 @@ fn pickle_size(frame: &Frame, block: &Block, pieces: Vec<u64>) -> Result<PickleS
     // pandas takes a `value_type` for one-dimensional arrays only.
     let flat = block.dtype == Dtype::NullableInt;
     let shape = [frame.rows, block.columns.len()];
-    let header = pickle::header(if flat { &shape[..1] } else { &shape });
+    let header = pickle::header(if flat { &shape[..1] } else { &shape }, block.memo(frame));
     let exact = header.len() as u64 + pieces.iter().sum::<u64>() + pickle::FOOTER.len() as u64;
     let words = exact >= WORDS_FROM;
     // Bytes behind the end of a pickle are not read.

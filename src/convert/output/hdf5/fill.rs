@@ -11,6 +11,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::super::super::deadline::Deadline;
 use super::super::super::frame::column::{Cell, Column, Tag};
 use super::super::super::frame::dtype::Dtype;
+use super::super::super::frame::memo::Memo;
 use super::super::super::frame::piece::Piece;
 use super::super::super::frame::{Frame, PieceCells};
 use super::super::super::profile::{self, Stage};
@@ -53,7 +54,7 @@ pub(super) fn write(
     let mut pickles: Vec<PickleWriter<'_>> = Vec::new();
     for (block, address) in blocks.iter().zip(&addresses.blocks) {
         if let (Some(size), Some(address)) = (&block.pickle, address) {
-            let writer = PickleWriter::new(size, &block.columns, *address);
+            let writer = PickleWriter::new(size, &block.columns, block.memo(frame), *address);
             writer.frame_of_pieces(file).map_err(OutputError::io("write", path))?;
             pickles.push(writer);
         }
@@ -189,6 +190,7 @@ fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
 struct PickleWriter<'b> {
     size: &'b PickleSize,
     columns: &'b [usize],
+    memo: &'b Memo,
     collection: u64,
     /// Where each piece begins, and where the last one ends.
     pieces: Vec<u64>,
@@ -213,14 +215,14 @@ pub(super) fn heap_reference(length: u32, address: u64) -> [u8; 16] {
 }
 
 impl<'b> PickleWriter<'b> {
-    fn new(size: &'b PickleSize, columns: &'b [usize], collection: u64) -> Self {
+    fn new(size: &'b PickleSize, columns: &'b [usize], memo: &'b Memo, collection: u64) -> Self {
         let mut at = collection + HEAP_HEADERS + size.header.len() as u64;
         let mut pieces = vec![at];
         for piece in &size.pieces {
             at += piece;
             pieces.push(at);
         }
-        Self { size, columns, collection, pieces }
+        Self { size, columns, memo, collection, pieces }
     }
 
     /// Writes everything but the pieces.
@@ -252,7 +254,7 @@ impl<'b> PickleWriter<'b> {
             Ok::<(), io::Error>(())
         };
         let relief = |out: &mut Vec<u8>| if out.len() >= PICKLE_BYTES { flush(out) } else { Ok(()) };
-        pickle::write_piece(cells, self.columns, &mut out, relief)?;
+        pickle::write_piece(cells, self.columns, self.memo, &mut out, relief)?;
         flush(&mut out)?;
         if at == self.pieces[piece + 1] {
             Ok(())

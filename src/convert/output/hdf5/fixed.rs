@@ -87,7 +87,7 @@ fn small_pickles(frame: &Frame, blocks: &[Block]) -> io::Result<Vec<Option<Vec<u
         let cells = frame.cells_of(piece)?;
         for (block, out) in blocks.iter().zip(&mut pickles) {
             if let Some(out) = out {
-                pickle::write_piece(&cells, &block.columns, out, |_| Ok(()))?;
+                pickle::write_piece(&cells, &block.columns, block.memo(frame), out, |_| Ok(()))?;
             }
         }
     }

@@ -14,7 +14,6 @@ mod text;
 use super::super::frame::LineKind;
 use super::super::frame::column::{Column, Tag};
 use super::super::frame::part::Part;
-use super::super::frame::pickled;
 use links::{Links, Next};
 
 /// Bytes that must be readable behind the end of a batch.
@@ -175,11 +174,11 @@ impl FastParser {
     fn text(&mut self, text: &Text<'_>, at: usize, column: &mut Column) -> Option<usize> {
         let length = text::plain_length(text, at);
         if text.at(at + length) == b'"' {
-            column.push_heap(Tag::Text, |heap| pickled::text_from(heap, &text.bytes[at..], length));
+            column.push_text(&text.bytes[at..], length);
             return Some(at + length + 1);
         }
         let end = text::unescape(text, at, &mut self.scratch)?;
-        column.push_heap(Tag::Text, |heap| pickled::text(heap, &self.scratch));
+        column.push_text(&self.scratch, self.scratch.len());
         Some(end)
     }
 }
