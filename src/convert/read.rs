@@ -11,7 +11,7 @@ use super::bad_records::BadRecords;
 use super::deadline::Deadline;
 use super::defect::Defect;
 use super::frame::hints::Hints;
-use super::frame::part::Part;
+use super::frame::part::{Part, PlainKeys};
 use super::frame::{BadColumns, Frame, JoinError, LineKind, Warning};
 use super::input::{BATCH_BYTES, Batch, BatchReader, Compression, ReadOptions, Shape, Taken};
 use super::memory::{Joined, Pieces};
@@ -84,6 +84,7 @@ fn plan(options: &Options) -> ParsePlan {
         skip_bad: options.records.on_bad_record == OnBadRecord::Skip,
         skip_truncated: options.skip_truncated,
         kind: None,
+        plain: PlainKeys::default(),
         text_columns: HashSet::new(),
         needed_columns: BTreeMap::new(),
         zones: HashMap::new(),
@@ -174,7 +175,9 @@ impl Attempt<'_> {
             };
             for part in parsed {
                 let part = bad.take_from(part?)?;
-                plan.kind = plan.kind.or(part.kind());
+                if plan.kind.is_none() {
+                    (plan.kind, plan.plain) = (part.kind(), part.plain_keys());
+                }
                 pieces.add(part)?;
             }
         }

@@ -12,6 +12,9 @@ use super::kind::TAGS;
 pub(crate) use super::kind::{KindSet, TAG_COUNT, Tag};
 use super::pickled;
 
+/// So many texts show whether they repeat.
+const MANY: usize = 128;
+
 /// The cells of one column in one batch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
@@ -24,6 +27,8 @@ pub(crate) struct Column {
     heap: Vec<u8>,
     /// The texts, if cells of text are their numbers; the heap is empty then.
     dictionary: Option<Box<Dictionary>>,
+    /// Whether texts are known not to repeat.
+    plain: bool,
     /// Where cells are absent and not stored.
     gaps: Gaps,
 }
@@ -39,8 +44,8 @@ pub(super) struct Raw<'c> {
     pub(super) tags: &'c [Tag],
     /// The bytes of the cells that have some.
     pub(super) heap: &'c [u8],
-    /// The texts, if cells of text are their numbers.
-    pub(super) dictionary: Option<&'c Dictionary>,
+    /// The texts as pickles and where each ends, if cells of text are their numbers.
+    pub(super) dictionary: Option<(&'c [u8], &'c [usize])>,
     /// Where cells are not stored.
     pub(super) gaps: &'c [Gap],
 }
@@ -49,6 +54,16 @@ impl Column {
     /// An empty column with room for `cells`.
     pub(crate) fn with_capacity(cells: usize) -> Self {
         Self { words: Vec::with_capacity(cells), ..Self::default() }
+    }
+
+    /// An empty column whose texts are known not to repeat.
+    pub(super) fn plain() -> Self {
+        Self { plain: true, ..Self::default() }
+    }
+
+    /// Whether there are many texts, and hardly any that repeat.
+    pub(super) fn is_plain(&self) -> bool {
+        self.uniform == Some(Tag::Text) && self.dictionary.is_none() && self.words.len() >= MANY
     }
 
     /// A column made of what [`Column::raw`] told of another.
@@ -60,13 +75,28 @@ impl Column {
         dictionary: Option<Dictionary>,
         gaps: Vec<Gap>,
     ) -> Self {
-        Self { uniform, tags, words, heap, dictionary: dictionary.map(Box::new), gaps: Gaps::from_vec(gaps) }
+        Self {
+            uniform,
+            tags,
+            words,
+            heap,
+            dictionary: dictionary.map(Box::new),
+            plain: false,
+            gaps: Gaps::from_vec(gaps),
+        }
     }
 
     /// What the column holds.
     pub(super) fn raw(&self) -> Raw<'_> {
-        let Self { uniform, tags, words, heap, dictionary, gaps } = self;
-        Raw { uniform: *uniform, words, tags, heap, dictionary: dictionary.as_deref(), gaps: gaps.as_slice() }
+        let Self { uniform, tags, words, heap, dictionary, gaps, .. } = self;
+        Raw {
+            uniform: *uniform,
+            words,
+            tags,
+            heap,
+            dictionary: dictionary.as_ref().map(|dictionary| dictionary.raw()),
+            gaps: gaps.as_slice(),
+        }
     }
 
     /// Number of cells so far; cells of later rows are absent.
@@ -85,7 +115,7 @@ impl Column {
     /// Appends a cell of text, the first `length` of `bytes`, which are UTF-8.
     #[inline]
     pub(crate) fn push_text(&mut self, bytes: &[u8], length: usize) {
-        if let Some(number) = self.number(&bytes[..length]) {
+        if let Some(number) = self.number(bytes, length) {
             self.push_tag(Tag::Text);
             self.words.push(number);
         } else {
@@ -107,14 +137,14 @@ impl Column {
 
     /// The number of a text, if the column has a dictionary.
     #[inline]
-    fn number(&mut self, utf8: &[u8]) -> Option<u64> {
+    fn number(&mut self, bytes: &[u8], length: usize) -> Option<u64> {
         if self.dictionary.is_none() {
-            if !self.heap.is_empty() {
+            if self.plain || !self.heap.is_empty() {
                 return None;
             }
             self.dictionary = Some(Box::default());
         }
-        self.dictionary.as_mut()?.number(utf8, self.words.len())
+        self.dictionary.as_mut()?.number(bytes, length, self.words.len())
     }
 
     /// Gives the dictionary up: every text stands in the heap.
@@ -196,6 +226,16 @@ impl Column {
             let Some(&word) = self.words.get(cell) else { return Cell::absent(absent) };
             self.cell(self.tag_of(cell), word, &mut heap_at)
         })
+    }
+
+    /// The numbers of the texts in `rows`, if every one of all `count` cells is a text of the dictionary.
+    pub(crate) fn uniform_numbers(
+        &self,
+        rows: std::ops::Range<usize>,
+        count: usize,
+    ) -> Option<impl Iterator<Item = usize>> {
+        self.dictionary.as_ref()?;
+        Some(self.uniform_words(Tag::Text, count)?[rows].iter().map(|word| offset(*word)))
     }
 
     /// The texts, if cells of text are their numbers.

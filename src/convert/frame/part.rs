@@ -1,6 +1,7 @@
 //! The columns of one batch, filled record by record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::super::bad_records::BadRecord;
 use super::LineKind;
@@ -11,6 +12,9 @@ use super::totals::Spot;
 
 /// Stands between the names of a flattened key in a part, where a label has a dot; no UTF-8 holds this byte.
 pub(crate) const MEMBER: u8 = 0xff;
+
+/// Keys of columns whose texts are known not to repeat: looking for those that do would cost time.
+pub(crate) type PlainKeys = Arc<HashSet<Box<[u8]>, foldhash::fast::RandomState>>;
 
 /// The records of one batch, column by column.
 #[derive(Debug, Default)]
@@ -24,6 +28,8 @@ pub(crate) struct Part {
     /// The record that each column began with.
     begun: Vec<usize>,
     index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
+    /// Keys of columns whose texts are known not to repeat.
+    plain: PlainKeys,
     /// The record begun last: which columns have a cell of it, and how many columns there were before it.
     touched: Vec<usize>,
     width_before: usize,
@@ -91,6 +97,19 @@ impl Part {
     #[inline]
     pub(crate) fn absent(&self) -> Tag {
         if self.kind == Some(LineKind::List) { Tag::Null } else { Tag::Missing }
+    }
+
+    /// The same part, in which the texts of some columns are known not to repeat.
+    #[must_use]
+    pub(crate) fn with_plain_keys(mut self, plain: &PlainKeys) -> Self {
+        self.plain = Arc::clone(plain);
+        self
+    }
+
+    /// The keys of columns whose texts hardly repeat.
+    pub(crate) fn plain_keys(&self) -> PlainKeys {
+        let plain = self.keys.iter().zip(&self.columns).filter(|(_, column)| column.is_plain());
+        Arc::new(plain.map(|(key, _)| key.clone()).collect())
     }
 
     /// Ends the part: all records are there, and every cell is what it is to be.
@@ -247,7 +266,7 @@ impl Part {
         if let Some(index) = self.index.get(key) {
             return *index;
         }
-        let index = self.add_column();
+        let index = self.add_column(if self.plain.contains(key) { Column::plain() } else { Column::default() });
         self.keys.push(key.into());
         self.index.insert(key.into(), index);
         index
@@ -256,7 +275,7 @@ impl Part {
     /// The number of the column at `position` of a list (0 for a single value).
     pub(crate) fn column_at(&mut self, position: usize) -> usize {
         while self.columns.len() <= position {
-            self.add_column();
+            self.add_column(Column::default());
         }
         position
     }
@@ -283,8 +302,8 @@ impl Part {
         }
     }
 
-    fn add_column(&mut self) -> usize {
-        self.columns.push(Column::default());
+    fn add_column(&mut self, column: Column) -> usize {
+        self.columns.push(column);
         self.begun.push(self.rows);
         self.columns.len() - 1
     }

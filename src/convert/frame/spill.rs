@@ -48,7 +48,7 @@ const SHAPE_BYTES: usize = 8 * NUMBERS;
 impl Shape {
     fn of(column: &Column) -> Self {
         let Raw { uniform, words, tags, heap, dictionary, gaps } = column.raw();
-        let (pickles, ends) = dictionary.map(Dictionary::raw).unwrap_or_default();
+        let (pickles, ends) = dictionary.unwrap_or_default();
         Self {
             uniform,
             words: words.len(),
@@ -87,7 +87,7 @@ impl SpillFile {
         }
         for column in columns {
             let Raw { words, tags, heap, dictionary, gaps, .. } = column.raw();
-            let (pickles, ends) = dictionary.map(Dictionary::raw).unwrap_or_default();
+            let (pickles, ends) = dictionary.unwrap_or_default();
             bytes.extend_from_slice(bytemuck::cast_slice(words));
             bytes.extend(tags.iter().map(|tag| *tag as u8));
             bytes.extend_from_slice(heap);

@@ -21,7 +21,7 @@ use super::defect::Defect;
 use super::frame::LineKind;
 use super::frame::column::Tag;
 use super::frame::hints::{Hints, Misfit};
-use super::frame::part::Part;
+use super::frame::part::{Part, PlainKeys};
 use super::input::Batch;
 use super::profile::{self, Stage};
 use crate::config::Nested;
@@ -46,6 +46,8 @@ pub(crate) struct ParsePlan {
     pub(crate) skip_truncated: bool,
     /// What the records of earlier batches are.
     pub(crate) kind: Option<LineKind>,
+    /// Columns whose texts hardly repeat, as far as earlier batches tell.
+    pub(crate) plain: PlainKeys,
     /// With `skip_bad`: columns of text, in which a lone surrogate makes a record bad.
     pub(crate) text_columns: HashSet<Vec<u8>>,
     /// With `skip_bad`: columns without which a record is bad, and why.
@@ -67,6 +69,7 @@ impl ParsePlan {
             skip_bad: false,
             skip_truncated: false,
             kind: None,
+            plain: PlainKeys::default(),
             text_columns: HashSet::new(),
             needed_columns: BTreeMap::new(),
             zones: HashMap::new(),

@@ -35,6 +35,7 @@ impl<'b> RecordParser<'b> {
             None => Part::new(batch.first_line, plan.kind),
             Some(spans) => Part::of_records(spans.iter().map(|span| span.line).collect(), plan.kind),
         };
+        let part = part.with_plain_keys(&plan.plain);
         Self {
             batch,
             text: Text {

@@ -112,41 +112,46 @@ impl<'t, T: Tape> Walk<'t, T> {
     fn flatten(&mut self, members: usize, part: &mut Part) -> Result<(), Defect> {
         let twice = Twice::among(self.tape, self.at, members);
         let mut key = Vec::new();
-        // For each open object: how many members are to come, and how long the key of the object itself is.
-        let mut open = vec![(members, 0)];
+        let mut open = vec![Open { left: members, prefix: 0, resume: None }];
         // Objects that are open where one stands that has replaced another, until a column of it is found.
         let mut told = None;
-        while let Some((left, prefix)) = open.last_mut() {
-            if *left == 0 {
+        while let Some(object) = open.last_mut() {
+            if object.left == 0 {
+                self.at = object.resume.unwrap_or(self.at);
                 open.pop();
                 told = told.filter(|depth| *depth <= open.len());
                 continue;
             }
-            *left -= 1;
-            key.truncate(*prefix);
+            object.left -= 1;
+            key.truncate(object.prefix);
             let member = self.at;
             key.extend_from_slice(self.key(part)?);
-            if twice.replaced.contains(&member) {
+            if twice.again.contains(&member) {
                 self.at = behind(self.tape, self.at);
                 continue;
             }
-            let replaces = twice.replacing.contains(&member);
+            // The last value stands where the first one did.
+            let last = twice.last.get(&member);
+            let resume =
+                last.map(|last| std::mem::replace(&mut self.at, last + 1)).map(|first| behind(self.tape, first));
             if let Node::Object(members) = self.tape.node(self.at) {
                 self.at += 1;
                 if open.len() + 1 > self.depth_limit {
                     return Err(Defect::too_deep(self.depth_limit).at_line(part.next_line()));
                 }
                 key.push(MEMBER);
-                open.push((members, key.len()));
-                told = told.or(replaces.then_some(open.len()));
+                open.push(Open { left: members, prefix: key.len(), resume });
+                told = told.or(resume.map(|_| open.len()));
                 continue;
             }
             let column = part.column_of(&key);
             self.level = open.len();
             self.value(part.ready(column)).map_err(|e| e.at_line(part.next_line()))?;
-            if replaces || told.take().is_some() {
+            let replaced_around = told.take().is_some();
+            if resume.is_some() || replaced_around {
                 part.note_duplicate(column);
             }
+            self.at = resume.unwrap_or(self.at);
         }
         Ok(())
     }
@@ -209,12 +214,24 @@ impl<'t, T: Tape> Walk<'t, T> {
     }
 }
 
-/// Keys that occur twice in an object, or in an object within it, by their nodes: as in Python the last value counts,
-/// and of the others nothing is left.
+/// An object whose members are being flattened.
+struct Open {
+    /// How many members are to come.
+    left: usize,
+    /// How long its own key is.
+    prefix: usize,
+    /// The node at which to go on behind it, if it stands in the place of another.
+    resume: Option<usize>,
+}
+
+/// Keys that occur twice in an object, or in an object within it, by their nodes: as in Python the last value counts, in
+/// the place of the first, and of the others nothing is left.
 #[derive(Default)]
 struct Twice {
-    replaced: HashSet<usize>,
-    replacing: HashSet<usize>,
+    /// For the first occurrence the last one.
+    last: HashMap<usize, usize>,
+    /// All occurrences but the first.
+    again: HashSet<usize>,
 }
 
 impl Twice {
@@ -228,11 +245,12 @@ impl Twice {
                 continue;
             }
             *left -= 1;
-            if let Node::Text(key) | Node::WildText(key) = tape.node(at)
-                && let Some(earlier) = seen.insert((*object, key), at)
-            {
-                twice.replaced.insert(earlier);
-                twice.replacing.insert(at);
+            if let Node::Text(key) | Node::WildText(key) = tape.node(at) {
+                let first = *seen.entry((*object, key)).or_insert(at);
+                if first != at {
+                    twice.last.insert(first, at);
+                    twice.again.insert(at);
+                }
             }
             at += 1;
             if let Node::Object(members) = tape.node(at) {

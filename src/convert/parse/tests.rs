@@ -4,9 +4,11 @@ use proptest::prelude::*;
 use simd_json::{Buffers, INPUT_PADDING};
 
 use super::super::defect::Defect;
+use super::super::frame::column::{Cell, Tag};
 use super::super::input::Batch;
 use super::tape::Tape;
 use super::{ParsePlan, compared, exact};
+use crate::config::Nested;
 
 fn nodes(tape: &impl Tape, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{:?}", tape.node(index))).collect()
@@ -122,11 +124,14 @@ const LIKELY: &[u8] = b"{}[]\":,\\0123456789.-+eEntfNI \t\n\r";
 /// What a text of lines gives, in full, with or without the fast path.
 fn read(text: &[u8], fast: bool, depth: usize) -> Result<String, String> {
     let plan = ParsePlan::plain(depth, 1000, 1 << 28);
+    let read = compared::records(&lines(text), &plan, fast);
+    read.map(|(part, _)| compared::dump(&part)).map_err(|defect| defect.to_string())
+}
+
+fn lines(text: &[u8]) -> Batch {
     let mut bytes = text.to_vec();
     bytes.resize(text.len() + INPUT_PADDING, 0);
-    let batch = Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None, cut_short: false };
-    let read = compared::records(&batch, &plan, fast);
-    read.map(|(part, _)| compared::dump(&part)).map_err(|defect| defect.to_string())
+    Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None, cut_short: false }
 }
 
 /// Records that repeat and vary a layout, as they do in files, with white space of every kind.
@@ -171,4 +176,20 @@ proptest! {
         }
         prop_assert_eq!(read(&text, true, 512), read(&text, false, 512));
     }
+}
+
+#[test]
+fn a_flattened_key_that_occurs_twice_has_the_last_value_in_the_place_of_the_first() {
+    let text = b"{\"b\":1,\"a\":2,\"b\":3,\"c\":{\"x\":1},\"d\":4,\"c\":{\"z\":0,\"y\":2,\"z\":3,\"w\":{}},\"a\":{\"z\":1},\"e\":5}\n";
+    let plan = ParsePlan { nested: Nested::Flatten, ..ParsePlan::plain(512, 1000, 1 << 28) };
+    let (part, _) = compared::records(&lines(text), &plan, true).unwrap();
+    let cells = (0..part.width()).map(|index| {
+        let label = String::from_utf8(part.label(index)).unwrap();
+        let cell = part.column(index).cells(0..1, Tag::Missing).next();
+        (label, cell, part.duplicate(index).is_some())
+    });
+    let expected =
+        [("b", 3, true), ("a.z", 1, true), ("c.z", 3, true), ("c.y", 2, false), ("d", 4, false), ("e", 5, false)];
+    let expected = expected.map(|(label, value, twice)| (label.to_owned(), Some(Cell::Int(value)), twice));
+    assert_eq!(cells.collect::<Vec<_>>(), expected);
 }

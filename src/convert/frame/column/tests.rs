@@ -56,12 +56,15 @@ fn texts_that_repeat_are_kept_once_and_read_the_same_whatever_comes_between_and_
 #[test]
 fn texts_that_hardly_repeat_stand_in_the_heap() {
     let mut column = Column::default();
-    let texts: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    let texts: Vec<String> = (0..MANY).map(|number| number.to_string()).collect();
     texts.iter().for_each(|text| column.push_text(text.as_bytes(), text.len()));
-    assert!(column.dictionary().is_none());
+    assert!(column.dictionary().is_none() && column.is_plain());
     let mut pickles = Vec::new();
     texts.iter().for_each(|text| pickled::text(&mut pickles, text.as_bytes()));
-    assert_eq!(column.uniform_text(0, 100), Some(&pickles[..]));
+    assert_eq!(column.uniform_text(0, MANY), Some(&pickles[..]));
+    let mut again = Column::plain();
+    (0..MANY).for_each(|_| again.push_text(b"again", 5));
+    assert!(again.dictionary().is_none());
     let mut few = Column::default();
     few.push_text(b"a", 1);
     few.finish();

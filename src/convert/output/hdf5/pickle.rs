@@ -75,6 +75,9 @@ pub(super) fn write_piece(
         let rows = from..piece.rows().min(from + rows_a_run(&columns));
         out.push(b'(');
         match (&columns[..], &recalled) {
+            (&[column], Some(recalled)) if let Some(numbers) = column.uniform_numbers(rows.clone(), piece.rows()) => {
+                numbers.for_each(|number| recalled.text(out, number));
+            }
             (_, Some(recalled)) => numbers.by_ref().take(rows.len()).for_each(|cell| recalled.write(out, &cell)),
             ([column], _) if let Some(text) = column.uniform_text(rows.start, rows.end) => out.extend_from_slice(text),
             _ => {
@@ -127,10 +130,19 @@ impl<'c> Recalled<'c> {
     fn write(&self, out: &mut Vec<u8>, cell: &Numbered<'_>) {
         match *cell {
             Numbered::Other(cell) => pickled::cell(out, &cell),
-            Numbered::Text(number) => match &self.recalls[number] {
-                Some(recall) => out.extend_from_slice(&recall.bytes[..recall.length]),
-                None => out.extend_from_slice(self.dictionary.pickle(number)),
-            },
+            Numbered::Text(number) => self.text(out, number),
+        }
+    }
+
+    #[inline]
+    fn text(&self, out: &mut Vec<u8>, number: usize) {
+        match &self.recalls[number] {
+            Some(recall) => {
+                // A copy of fixed length is quick; what is too much goes again.
+                out.extend_from_slice(&recall.bytes);
+                out.truncate(out.len() - (recall.bytes.len() - recall.length));
+            }
+            None => out.extend_from_slice(self.dictionary.pickle(number)),
         }
     }
 
