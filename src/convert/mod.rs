@@ -11,6 +11,7 @@ mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod input;
+mod locate;
 mod memory;
 mod options;
 pub mod output;
@@ -22,6 +23,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+pub use bad_records::is_file_of_bad_records;
 pub use defect::Defect;
 pub use frame::{ColumnSchema, Warning};
 pub use input::{Compression, Shape, Taken};

@@ -14,11 +14,12 @@ use super::frame::hints::Hints;
 use super::frame::part::Part;
 use super::frame::{BadColumns, Frame, JoinError, LineKind, Warning};
 use super::input::{BATCH_BYTES, Batch, BatchReader, Compression, ReadOptions, Shape, Taken};
+use super::locate::locate;
 use super::memory::Parts;
 use super::parse::{self, ParsePlan};
 use super::profile::{self, Stage};
 use super::{ConvertError, Options, PARALLEL_BYTES};
-use crate::config::{Input, OnBadRecord};
+use crate::config::{Input, Nested, OnBadRecord};
 use crate::source::Identity;
 
 /// As [`PARALLEL_BYTES`], for compressed sources, of which more comes out than lies on disk.
@@ -66,13 +67,15 @@ pub(super) fn read(
 }
 
 fn plan(options: &Options) -> ParsePlan {
+    let skip_bad = options.records.on_bad_record == OnBadRecord::Skip;
     ParsePlan {
         depth: options.depth,
         columns: options.columns,
         record_bytes: options.record_bytes,
         nested: options.records.nested,
         hints: Hints::new(&options.records.types),
-        skip_bad: options.records.on_bad_record == OnBadRecord::Skip,
+        keep_starts: skip_bad || !options.records.types.is_empty(),
+        skip_bad,
         skip_truncated: options.skip_truncated,
         kind: None,
         text_columns: HashSet::new(),
@@ -101,10 +104,7 @@ impl Attempt<'_> {
         let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut parts);
         self.unchanged()?;
         let taken = reader.taken();
-        let placed = |defect: Defect| match taken.compression {
-            Compression::None => defect,
-            _ => defect.in_unpacked_text(),
-        };
+        let placed = |defect: Defect| self.placed(defect, taken.compression);
         parsed.map_err(|error| error.map_defect(placed))?;
         if reader.bytes_read() != self.identity.size {
             return Err(ConvertError::Changed);
@@ -116,6 +116,14 @@ impl Attempt<'_> {
             Err(JoinError::Again(columns)) => return Ok(Err(columns)),
         };
         self.finish(frame, taken, bad, reader.hash()).map(Ok)
+    }
+
+    /// `defect` with its place in the text of the source.
+    fn placed(&self, defect: Defect, compression: Compression) -> Defect {
+        let flatten = self.options.records.nested == Nested::Flatten;
+        let options = read_options(self.options, self.begun);
+        let defect = locate(self.source, self.identity, options, flatten, defect);
+        if compression == Compression::None { defect } else { defect.in_unpacked_text() }
     }
 
     fn finish(
@@ -148,6 +156,8 @@ impl Attempt<'_> {
         let mut batches = some_batches(reader, 1);
         let packed = reader.taken().compression != Compression::None;
         let large = self.identity.size >= if packed { PARALLEL_PACKED_BYTES } else { PARALLEL_BYTES };
+        // Records so far, blank lines and bad ones among them.
+        let mut records = 0;
         while !batches.is_empty() {
             // The first record decides what the others must be; until it is known, batches are taken one by one.
             let most = if large && plan.kind.is_some() { 4 * rayon::current_num_threads() } else { 1 };
@@ -166,7 +176,10 @@ impl Attempt<'_> {
             for part in parsed {
                 let part = bad.take_from(part?)?;
                 plan.kind = plan.kind.or(part.kind());
-                parts.add(part)?;
+                let (first, lines) = (records, part.lines() as u64);
+                let of_record = |defect: Defect| Defect { record: defect.record.or(Some(first)), ..defect };
+                parts.add(part).map_err(|error| error.map_defect(of_record))?;
+                records += lines;
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ mod fuzz;
 mod harness;
 mod house;
 mod limits;
+mod places;
 mod profile;
 mod random_options;
 mod readback;
