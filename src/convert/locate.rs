@@ -27,7 +27,8 @@ pub(super) fn locate(
     }
     let mut search = Search { defect: &defect, flatten, passed: 0, found: None };
     let read = source.rewind().map_err(ConvertError::Read).and_then(|()| search.read(source, options));
-    let unchanged = source.metadata().is_ok_and(|now| Identity::of(&now) == identity);
+    let now = source.metadata().map(|metadata| Identity::of(&metadata));
+    let unchanged = now.is_ok_and(|now| now.size == identity.size && now.mtime_ns == identity.mtime_ns);
     search.found.filter(|_| read.is_ok() && unchanged).map_or_else(|| defect.clone(), |(found, _)| found)
 }
 
