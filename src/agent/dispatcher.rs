@@ -17,6 +17,7 @@ use crate::jobs::attempt::{Outcome, Workshop};
 use crate::jobs::pool::Report;
 use crate::jobs::queue::Queue;
 use crate::ledger::{Admission, Arrival, Job, Ledger, LedgerError, State};
+use crate::source::Shown;
 use crate::telemetry::status::Live;
 
 /// How often sources are tried again that could not be moved or deleted.
@@ -176,7 +177,7 @@ impl Dispatcher {
             Ok(Outcome::Changed | Outcome::Gone) => self.intake.release(&job.path, &job.identity),
             // Somebody else moved the job on; the ledger is right.
             Err(error @ LedgerError::Conflict { .. }) => {
-                log::error!(event = "ledger.conflict", job = job.id.0, error:% = error; "Job dropped.");
+                log::error!(event = "ledger.conflict", job = job.id.0, path:% = Shown(&job.path), error:% = error; "Job dropped.");
             }
             Err(error) => return Err(error),
         }

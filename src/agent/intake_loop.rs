@@ -261,7 +261,7 @@ impl IntakeLoop {
 
     fn tell_once(&mut self, path: &Path, what: &str) {
         if self.told.len() < TOLD && self.told.insert(self.hasher.hash_one((path, what))) {
-            log::warn!(event = "file.skipped", path:% = Shown(path); "Not taken: {what}.");
+            log::warn!(event = "file.skipped", path:% = Shown(path), error:% = what; "Not taken.");
         }
     }
 }
@@ -269,7 +269,7 @@ impl IntakeLoop {
 /// Says what is wrong with the inbox itself, once for as long as it lasts.
 fn tell_change(told: &mut Option<String>, what: String, inbox: &Path) {
     if told.as_ref() != Some(&what) {
-        log::warn!(event = "watch.trouble", inbox:% = Shown(inbox); "{what}");
+        log::warn!(event = "watch.trouble", inbox:% = Shown(inbox), error:% = what; "The inbox cannot be listed or watched.");
         *told = Some(what);
     }
 }

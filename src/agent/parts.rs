@@ -162,6 +162,7 @@ pub(crate) fn with_totals(mut status: Status, ledger: &dyn Ledger) -> Status {
         duplicate: totals.count(State::Duplicate),
     };
     (status.rows, status.bytes_in, status.bytes_out) = (totals.rows, totals.bytes_in, totals.bytes_out);
+    status.bad_records = totals.bad_records;
     status.last_success_at = totals.last_success_at.map(|time| format!("{time:.3}"));
     status.oldest_waiting_s = totals.oldest_waiting.map(|time| Timestamp::now().duration_since(time).as_secs_f64());
     status

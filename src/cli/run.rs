@@ -27,7 +27,7 @@ impl Run {
             Ok(summary) if self.once && summary.failed + summary.quarantined > 0 => Ok(ExitCode::Failed),
             Ok(_) => Ok(ExitCode::Success),
             Err(error) => {
-                log::error!(event = "agent.failed"; "{error}");
+                log::error!(event = "agent.failed", error:% = error; "The agent cannot go on.");
                 output::error(&error.to_string());
                 Err(code_of(&error))
             }

@@ -97,7 +97,7 @@ fn glance(status: &Status) -> String {
         "files       {} done, {} duplicate, {} failed, {} quarantined",
         files.done, files.duplicate, files.failed, files.quarantined
     ));
-    lines.push(format!("rows        {}", status.rows));
+    lines.push(format!("rows        {}, {} bad records left out", status.rows, status.bad_records));
     lines.push(format!("bytes       {} in, {} out", status.bytes_in, status.bytes_out));
     lines.push(format!("last        {}", status.last_success_at.as_deref().unwrap_or("nothing converted yet")));
     lines.join("\n") + "\n"

@@ -9,7 +9,7 @@
 //! Of a record that is far too long both are only the beginning, and `"cut": true` tells.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -103,6 +103,30 @@ impl<'p> BadRecords<'p> {
     }
 }
 
+/// Keys that every line has.
+const KEYS: [&str; 6] = ["line", "byte", "column", "position", "code", "reason"];
+
+/// The longest first line that is looked at: a record of any length may be in it, and the keys stand before that.
+const FIRST_LINE: u64 = 64 << 10;
+
+/// Returns true if and only if `path` is a regular file that begins as a file of bad records does.
+#[must_use]
+pub fn is_file_of_bad_records(path: &Path) -> bool {
+    if !std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    let mut first = Vec::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file.take(FIRST_LINE)).read_until(b'\n', &mut first));
+    let mut from = 0;
+    let mut stands_next = |key: &&str| {
+        let wanted = format!("\"{key}\":");
+        let found = memchr::memmem::find(&first[from..], wanted.as_bytes());
+        from += found.unwrap_or(0);
+        found.is_some()
+    };
+    read.is_ok() && first.starts_with(b"{\"line\":") && KEYS.iter().all(&mut stands_next)
+}
+
 fn write_line(out: &mut impl Write, BadRecord { defect, start, text, cut }: &BadRecord) -> io::Result<()> {
     let utf8 = std::str::from_utf8(text).ok();
     let at = defect.byte.unwrap_or(*start);
@@ -126,6 +150,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_what_begins_as_our_files_do_is_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bad.ndjson");
+        let long = "x".repeat(100_000);
+        let ours = format!(
+            "{{\"line\":1,\"byte\":0,\"column\":null,\"position\":null,\"code\":\"c\",\"reason\":\"r\",\"text\":\"{long}\"}}\n"
+        );
+        for (text, is_ours) in [
+            (ours.as_str(), true),
+            ("{\"line\":1,\"byte\":0,\"code\":\"c\"}\n", false),
+            ("{\"line\":1}\n{\"byte\":0,\"column\":1,\"position\":1,\"code\":1,\"reason\":1}", false),
+            ("", false),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(is_file_of_bad_records(&path), is_ours);
+        }
+        let link = folder.path().join("b.bad.ndjson");
+        std::fs::write(&path, ours).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(!is_file_of_bad_records(&link) && !is_file_of_bad_records(folder.path()));
+    }
+
+    #[test]
     fn a_bad_record_is_written_with_its_place_and_reason_and_no_file_is_made_without_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bad");
@@ -140,6 +187,7 @@ mod tests {
             .unwrap();
         assert_eq!(bad.count(), 2);
         assert_eq!(bad.finish(true).unwrap().as_deref(), Some(path.as_path()));
+        assert!(is_file_of_bad_records(&path));
         let written = std::fs::read_to_string(&path).unwrap();
         let (line, other) = written.split_once('\n').unwrap();
         let line: serde_json::Value = serde_json::from_str(line).unwrap();

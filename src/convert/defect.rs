@@ -15,6 +15,9 @@ pub struct Defect {
     pub byte: Option<u64>,
     /// The text around that byte, shortened and made safe to print.
     pub excerpt: Option<String>,
+    /// The record at fault as its number in the source, blank lines and records that were left out counted, too, from 0;
+    /// where its place is not known yet: several records of a document may stand on one line.
+    pub(crate) record: Option<u64>,
     /// The column at fault, where the record is JSON and one of its values is wrong.
     pub column: Option<String>,
     /// What to do next: a command or a setting.
@@ -29,7 +32,7 @@ impl Defect {
     fn new(code: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Self {
         let (what, hint) = (what.into(), hint.into());
         let (line, byte, excerpt, column) = (None, None, None, None);
-        Self { code, what, line, byte, excerpt, column, hint, truncated: false, goes_on: false }
+        Self { code, what, line, byte, excerpt, record: None, column, hint, truncated: false, goes_on: false }
     }
 
     /// The record is not JSON as Python's `json.loads` has it.
@@ -196,6 +199,13 @@ impl Defect {
     #[must_use]
     pub(crate) fn at_line(mut self, line: u64) -> Self {
         self.line = self.line.or(Some(line));
+        self
+    }
+
+    /// The same defect, known to be in record number `record` of the source, blank lines and records left out counted, from 0.
+    #[must_use]
+    pub(crate) fn in_record(mut self, record: u64) -> Self {
+        self.record = self.record.or(Some(record));
         self
     }
 

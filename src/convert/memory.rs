@@ -71,12 +71,12 @@ impl Pieces {
 
     /// Adds the rows of the next part.
     pub(super) fn add(&mut self, part: Part) -> Result<(), ConvertError> {
-        let (bytes, line) = (part.memory() as u64, part.line_of(0));
+        let (bytes, first) = (part.memory() as u64, self.joiner.begin_of(&part));
         let Some(piece) = self.joiner.add(part, self.columns)? else { return Ok(()) };
         // What is known of the columns stays in memory whatever is put aside.
         let needed = bytes + self.joiner.memory() as u64;
         if needed > self.limit {
-            return Err(Defect::too_much_memory(line, needed).into());
+            return Err(Defect::too_much_memory(first.line, needed).in_record(first.record).into());
         }
         self.bytes += bytes;
         self.all.push(piece);

@@ -12,6 +12,7 @@ mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod input;
+mod locate;
 mod memory;
 mod options;
 pub mod output;
@@ -23,6 +24,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+pub use bad_records::is_file_of_bad_records;
 use deadline::Deadline;
 pub use defect::Defect;
 pub use frame::{ColumnSchema, Warning};

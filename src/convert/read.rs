@@ -14,11 +14,12 @@ use super::frame::hints::Hints;
 use super::frame::part::{Part, PlainKeys};
 use super::frame::{BadColumns, Frame, JoinError, LineKind, Warning};
 use super::input::{BATCH_BYTES, Batch, BatchReader, Compression, ReadOptions, Shape, Taken};
+use super::locate::locate;
 use super::memory::{Joined, Pieces};
 use super::parse::{self, ParsePlan};
 use super::profile::{self, Stage};
 use super::{ConvertError, Options, PARALLEL_BYTES};
-use crate::config::{Input, OnBadRecord};
+use crate::config::{Input, Nested, OnBadRecord};
 use crate::source::Identity;
 
 /// As [`PARALLEL_BYTES`], for compressed sources, of which more comes out than lies on disk.
@@ -75,13 +76,15 @@ pub(super) fn read(
 }
 
 fn plan(options: &Options) -> ParsePlan {
+    let skip_bad = options.records.on_bad_record == OnBadRecord::Skip;
     ParsePlan {
         depth: options.depth,
         columns: options.columns,
         record_bytes: options.record_bytes,
         nested: options.records.nested,
         hints: Hints::new(&options.records.types),
-        skip_bad: options.records.on_bad_record == OnBadRecord::Skip,
+        keep_starts: skip_bad || !options.records.types.is_empty(),
+        skip_bad,
         skip_truncated: options.skip_truncated,
         kind: None,
         plain: PlainKeys::default(),
@@ -110,10 +113,7 @@ impl Attempt<'_> {
         let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut pieces);
         self.unchanged()?;
         let taken = reader.taken();
-        let placed = |defect: Defect| match taken.compression {
-            Compression::None => defect,
-            _ => defect.in_unpacked_text(),
-        };
+        let placed = |defect: Defect| self.placed(defect, taken.compression);
         parsed.map_err(|error| error.map_defect(placed))?;
         if reader.bytes_read() != self.identity.size {
             return Err(ConvertError::Changed);
@@ -126,6 +126,14 @@ impl Attempt<'_> {
         };
         expands_no_more(&frame, reader.text_bytes(), self.options.decompression_ratio)?;
         self.finish(frame, taken, bad, reader.hash()).map(Ok)
+    }
+
+    /// `defect` with its place in the text of the source.
+    fn placed(&self, defect: Defect, compression: Compression) -> Defect {
+        let flatten = self.options.records.nested == Nested::Flatten;
+        let options = read_options(self.options, self.deadline);
+        let defect = locate(self.source, self.identity, options, flatten, defect);
+        if compression == Compression::None { defect } else { defect.in_unpacked_text() }
     }
 
     fn finish(

@@ -97,9 +97,9 @@ impl Workshop {
         let outcome = match self.convert_or_duplicate(job) {
             Ok(Some(made)) => {
                 file.converted(made.summary.rows);
-                self.publish(job, made)
+                self.publish(job, &made, number)
             }
-            Ok(None) => self.finish_duplicate(job),
+            Ok(None) => self.finish_duplicate(job, number),
             Err(trouble) => self.conclude(job, trouble, number),
         };
         if !matches!(outcome, Ok(Outcome::Deferred(_))) {
@@ -129,9 +129,9 @@ impl Workshop {
                 log::info!(event = "file.gone", job = job.id.0, path:% = Shown(&job.path); "The source is gone.");
                 Ok(Outcome::Gone)
             }
-            Trouble::Unfinished(failure) => self.defer(job, &failure),
+            Trouble::Unfinished(failure) => self.defer(job, &failure, attempt),
             Trouble::Transient(failure) => self.fail(job, &failure, attempt),
-            Trouble::Permanent(failure) => self.quarantine(job, &failure),
+            Trouble::Permanent(failure) => self.quarantine(job, &failure, attempt),
         }
     }
 
@@ -200,12 +200,17 @@ impl Workshop {
         self.still_the_same(job).map(|()| true)
     }
 
-    fn finish_duplicate(&self, job: &Job) -> Result<Outcome, LedgerError> {
+    fn finish_duplicate(&self, job: &Job, attempt: u32) -> Result<Outcome, LedgerError> {
         let previous = job.previous.as_ref();
         let hash = previous.map_or([0; 32], |previous| previous.hash);
         let of = previous.map(|previous| previous.id);
+        let output = previous.map(|previous| Shown(&previous.output).to_string());
         self.record(|ledger| ledger.duplicate(job.id, hash, of, self.planned()))?;
-        log::info!(event = "file.duplicate", job = job.id.0, path:% = Shown(&job.path); "The same content was converted before.");
+        log::info!(
+            event = "file.duplicate", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
+            size_bytes = job.identity.size, output = output.as_deref();
+            "The same content was converted before."
+        );
         self.dispose(job)?;
         Ok(Outcome::Duplicate)
     }
@@ -223,7 +228,8 @@ impl Workshop {
         self.record(|ledger| ledger.failed(job.id, failure, run_at))?;
         log::warn!(
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
-            error_code:% = failure.code, error:% = failure.message; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
+            size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,
+            byte = failure.byte; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
         );
         let state = if job.state == State::Publishing { job.state } else { State::Failed };
         Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, state, ..job.clone() })))

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::attempt::{Outcome, Workshop};
 use crate::convert::profile::Profile;
 use crate::ledger::{Job, LedgerError};
+use crate::source::Shown;
 
 /// What a worker reports of a job.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ fn guarded(workshop: &Workshop, job: &Job) -> Result<Outcome, LedgerError> {
         Ok(outcome) => outcome,
         Err(panic) => {
             let message = panic_message(panic.as_ref());
-            log::error!(event = "agent.panic", job = job.id.0; "A worker panicked: {message}");
+            log::error!(event = "agent.panic", job = job.id.0, path:% = Shown(&job.path), error:% = message; "A worker panicked.");
             workshop.panicked(job, &message)
         }
     }

@@ -11,22 +11,22 @@ use std::time::Instant;
 
 use super::attempt::{Made, Outcome, Workshop};
 use super::naming::output_of;
-use super::retry::plain;
+use super::retry::{plain, unwritten};
 use crate::config::OnExisting;
+use crate::convert::Warning;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_over, rename_to_new, sync_folder, versioned};
 use crate::convert::profile::{self, Stage};
-use crate::convert::{Summary, Warning};
 use crate::ledger::{Failure, Job, LedgerError, Publication};
 use crate::source::Shown;
 
 impl Workshop {
     /// Publishes what a conversion made, and finishes the job.
-    pub(super) fn publish(&self, job: &Job, made: Made) -> Result<Outcome, LedgerError> {
+    pub(super) fn publish(&self, job: &Job, made: &Made, attempt: u32) -> Result<Outcome, LedgerError> {
         let output = self.first_name(&job.path);
         let publication = Publication {
             hash: made.summary.source_hash.unwrap_or_default(),
-            temporary: made.temporary,
+            temporary: made.temporary.clone(),
             output: output.clone(),
             output_bytes: made.summary.output_bytes,
             rows: made.summary.rows,
@@ -35,12 +35,13 @@ impl Workshop {
             warnings: warnings_json(&made.summary.warnings),
             input: made.summary.input.shape.as_str().to_owned(),
             compression: made.summary.input.compression.as_str().to_owned(),
+            bom: made.summary.input.bom,
             wait_s: made.wait_s,
             convert_s: made.convert_s,
         };
         self.record(|ledger| ledger.publishing(job.id, &publication))?;
         log_warnings(job, &made.summary.warnings);
-        self.publish_decided(job, &publication.temporary, output, Some(&made.summary))
+        self.publish_decided(job, &publication.temporary, output, Some((made, attempt)))
     }
 
     /// From here on the output is decided: it is only given its name, also after a crash, when the ledger alone knows
@@ -50,42 +51,38 @@ impl Workshop {
         job: &Job,
         temporary: &Path,
         output: PathBuf,
-        made: Option<&Summary>,
+        made: Option<(&Made, u32)>,
     ) -> Result<Outcome, LedgerError> {
-        let begun = Instant::now();
+        let (begun, attempt) = (Instant::now(), made.map_or(job.attempts, |(_, attempt)| attempt));
         let named = self.give_name(job, temporary, output)?;
         match named.and_then(|output| self.publish_bad_records(job).map(|()| output)) {
             Ok(output) => {
                 let publish_s = begun.elapsed().as_secs_f64();
                 self.finish_published(job, publish_s)?;
-                log::info!(
-                    event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output),
-                    rows = made.map(|made| made.rows), columns = made.map(|made| made.columns),
-                    bad_records = made.map(|made| made.bad_records), input = made.map(|made| made.input.shape.as_str()),
-                    compression = made.map(|made| made.input.compression.as_str()),
-                    size_bytes = job.identity.size, publish_s = publish_s;
-                    "Published."
-                );
+                log_published(job, made.map(|(made, _)| made), attempt, &output, publish_s);
                 Ok(Outcome::Done)
             }
             Err(OutputError::Exists(taken)) => {
                 let message =
                     format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(&taken));
-                self.give_up(job, temporary, &plain("output_exists", &message))
+                self.give_up(job, temporary, &plain("output_exists", &message), attempt)
             }
             Err(OutputError::Io { source: e, .. }) if e.kind() == io::ErrorKind::InvalidFilename => {
                 let length = self.first_name(&job.path).file_name().map_or(0, OsStr::len);
                 let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
-                self.give_up(job, temporary, &plain("name_too_long", &message))
+                self.give_up(job, temporary, &plain("name_too_long", &message), attempt)
             }
-            Err(error) => self.fail(&self.decided(job), &plain("publish_error", &error), job.attempts + 1),
+            Err(error) => {
+                let failure = unwritten("publish_error", &error, error.hint());
+                self.fail(&self.decided(job), &failure, job.attempts + 1)
+            }
         }
     }
 
     /// The output is given up, because it can never have its name.
-    fn give_up(&self, job: &Job, temporary: &Path, failure: &Failure) -> Result<Outcome, LedgerError> {
+    fn give_up(&self, job: &Job, temporary: &Path, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
         // The ledger first: a job that says publishing without its temporary file would count as done.
-        let outcome = self.quarantine(job, failure)?;
+        let outcome = self.quarantine(job, failure, attempt)?;
         let _ = fs::remove_file(temporary);
         let _ = fs::remove_file(self.temporary_bad_records(job));
         Ok(outcome)
@@ -103,10 +100,13 @@ impl Workshop {
         }
         // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
         if let Err(error) = self.sync_names(&output).and_then(|()| self.publish_bad_records(job)) {
-            return self.fail(job, &plain("publish_error", &error), job.attempts + 1);
+            return self.fail(job, &unwritten("publish_error", &error, error.hint()), job.attempts + 1);
         }
         self.finish_published(job, 0.0)?;
-        log::info!(event = "file.published", job = job.id.0, path:% = Shown(&job.path), output:% = Shown(&output); "Found published by an earlier run.");
+        log::info!(
+            event = "file.published", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path),
+            size_bytes = job.identity.size, output:% = Shown(&output); "Found published by an earlier run."
+        );
         Ok(Outcome::Done)
     }
 
@@ -155,6 +155,21 @@ impl Workshop {
         }
         sync_folder(output.parent().unwrap_or(&self.outbox))
     }
+}
+
+/// The file's line in the log; what an earlier run made is in the ledger alone.
+fn log_published(job: &Job, made: Option<&Made>, attempt: u32, output: &Path, publish_s: f64) {
+    let summary = made.map(|made| &made.summary);
+    log::info!(
+        event = "file.published", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
+        size_bytes = job.identity.size, input = summary.map(|summary| summary.input.shape.as_str()),
+        compression = summary.map(|summary| summary.input.compression.as_str()),
+        bom = summary.map(|summary| summary.input.bom), rows = summary.map(|summary| summary.rows),
+        columns = summary.map(|summary| summary.columns), bad_records = summary.map(|summary| summary.bad_records),
+        output:% = Shown(output), output_bytes = summary.map(|summary| summary.output_bytes),
+        wait_s = made.map(|made| made.wait_s), convert_s = made.map(|made| made.convert_s), publish_s = publish_s;
+        "Published."
+    );
 }
 
 fn log_warnings(job: &Job, warnings: &[Warning]) {

@@ -24,16 +24,17 @@ const JOB: &str = "job:";
 const NAMES: u32 = 1000;
 
 impl Workshop {
-    /// Records that the source needs a person, writes the report, and moves the source unless sources are kept.
-    pub(super) fn quarantine(&self, job: &Job, failure: &Failure) -> Result<Outcome, LedgerError> {
+    /// Records that the source needs a person after so many attempts, writes the report, and moves the source unless sources are kept.
+    pub(super) fn quarantine(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
         if self.after == After::Keep {
             // Before the record: after it, nobody would come back to write the report.
             self.report_kept(job, failure);
         }
         self.record(|ledger| ledger.quarantined(job.id, failure, self.planned()))?;
         log::warn!(
-            event = "file.quarantined", job = job.id.0, path:% = Shown(&job.path), error_code:% = failure.code,
-            error:% = failure.message, line = failure.line, byte = failure.byte; "Cannot be converted."
+            event = "file.quarantined", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
+            size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,
+            byte = failure.byte; "Cannot be converted."
         );
         if self.after != After::Keep {
             self.set_aside(job, failure)?;

@@ -83,7 +83,7 @@ impl Workshop {
             "the agent stopped {crashes} times while it had this source in hand; look at the source and the log, then \
              retry it"
         );
-        self.quarantine(job, &plain("crash_loop", &message)).map(drop)
+        self.quarantine(job, &plain("crash_loop", &message), job.attempts).map(drop)
     }
 
     fn dispose_pending(&self, job: &Job) -> Result<(), LedgerError> {
@@ -200,6 +200,7 @@ mod tests {
             warnings: None,
             input: "lines".to_owned(),
             compression: "none".to_owned(),
+            bom: false,
             wait_s: 0.0,
             convert_s: 0.0,
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::convert::{ConvertError, Defect};
+use crate::convert::{ConvertError, Defect, output};
 use crate::ledger::Failure;
 use crate::source::OpenError;
 
@@ -51,7 +51,8 @@ impl From<ConvertError> for Trouble {
             ConvertError::Defect(defect) => Self::Permanent(failure_of(&defect)),
             ConvertError::Changed => Self::Changed,
             ConvertError::Read(_) => Self::Transient(plain("read_error", &error)),
-            ConvertError::Output(_) | ConvertError::Spill(_) => Self::Transient(plain("output_error", &error)),
+            ConvertError::Output(ref why) => Self::Transient(unwritten("output_error", &error, why.hint())),
+            ConvertError::Spill(ref why) => Self::Transient(unwritten("output_error", &error, output::hint(why))),
         }
     }
 }
@@ -70,6 +71,11 @@ pub(super) fn plain(code: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure { code: code.to_owned(), message: error.to_string(), line: None, byte: None }
 }
 
+/// A failure to write what is ours, with what to do about it.
+pub(super) fn unwritten(code: &str, error: &dyn std::fmt::Display, hint: &str) -> Failure {
+    plain(code, &format!("{error}; {hint}"))
+}
+
 fn failure_of(defect: &Defect) -> Failure {
     let near = defect.excerpt.as_ref().map(|excerpt| format!(", near `{excerpt}`")).unwrap_or_default();
     Failure {
@@ -83,6 +89,19 @@ fn failure_of(defect: &Defect) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_refuses_to_write_is_no_fault_of_the_source() {
+        use rustix::io::Errno;
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::IO, Errno::MFILE, Errno::ACCESS, Errno::FBIG] {
+            let written = output::OutputError::io("write", "/out/a.tmp")(errno.into());
+            for error in [ConvertError::Output(written), ConvertError::Spill(errno.into())] {
+                let Trouble::Transient(failure) = Trouble::from(error) else { panic!("{errno} is transient") };
+                assert!(failure.message.contains(&std::io::Error::from(errno).to_string()), "{}", failure.message);
+                assert!(failure.message.ends_with(output::hint(&errno.into())), "{}", failure.message);
+            }
+        }
+    }
 
     #[test]
     fn waits_double_up_to_the_longest_and_differ_from_file_to_file() {

@@ -57,14 +57,15 @@ impl Unfinished {
 
 impl Workshop {
     /// Puts off a job whose source ends too early, or gives it up if that has lasted too long.
-    pub(super) fn defer(&self, job: &Job, failure: &Failure) -> Result<Outcome, LedgerError> {
-        let Some(left) = self.unfinished.left(job.id) else { return self.quarantine(job, failure) };
+    pub(super) fn defer(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
+        let Some(left) = self.unfinished.left(job.id) else { return self.quarantine(job, failure, attempt) };
         let run_at = Timestamp::now().saturating_add(SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX));
         let run_at = run_at.unwrap_or(Timestamp::MAX);
         self.record(|ledger| ledger.deferred(job.id, failure, run_at))?;
         log::info!(
-            event = "file.unfinished", job = job.id.0, path:% = Shown(&job.path), error_code:% = failure.code,
-            error:% = failure.message; "Not finished, it seems; refused if it has not changed in {:.1} s.", left.as_secs_f64()
+            event = "file.unfinished", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
+            size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,
+            byte = failure.byte; "Not finished, it seems; refused if it has not changed in {:.1} s.", left.as_secs_f64()
         );
         Ok(Outcome::Deferred(Box::new(Job { run_at, state: State::Failed, ..job.clone() })))
     }

@@ -187,6 +187,8 @@ pub struct Publication {
     pub input: String,
     /// How the source was compressed, or `none`.
     pub compression: String,
+    /// Whether a byte order mark was stripped from its text.
+    pub bom: bool,
     /// Seconds from ready to the start of the attempt.
     pub wait_s: f64,
     /// Seconds of reading and converting.

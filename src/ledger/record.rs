@@ -78,6 +78,8 @@ pub struct Record {
     pub input: Option<String>,
     /// How the source was compressed, or `none`.
     pub compression: Option<String>,
+    /// Whether a byte order mark was stripped from its text.
+    pub bom: Option<bool>,
 }
 
 /// Which jobs `history` shows; the default is all of them.
@@ -102,6 +104,8 @@ pub struct Totals {
     pub files: BTreeMap<State, u64>,
     /// Rows of the jobs that are done.
     pub rows: u64,
+    /// Records that were left out of them.
+    pub bad_records: u64,
     /// Bytes of their sources.
     pub bytes_in: u64,
     /// Bytes of their outputs.
@@ -207,6 +211,7 @@ mod tests {
             warnings: Some(r#"[{"code":"all_null"}]"#.to_owned()),
             input: Some("lines".to_owned()),
             compression: Some("none".to_owned()),
+            bom: Some(false),
         };
         let expected = format!(
             concat!(
@@ -215,7 +220,7 @@ mod tests {
                 r#""seen_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.000Z","finished_at":null,"#,
                 r#""wait_s":0.5,"convert_s":null,"publish_s":null,"error_code":null,"error":null,"line":null,"#,
                 r#""byte":null,"host":"here","disposition":"pending","run_at":"2026-01-02T03:04:05.000Z","#,
-                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none"}}"#
+                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none","bom":false}}"#
             ),
             "ab".repeat(32)
         );

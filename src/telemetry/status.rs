@@ -31,6 +31,9 @@ pub struct Status {
     pub files: Files,
     /// Rows written in all.
     pub rows: u64,
+    /// Records that were left out of them because they are bad.
+    #[serde(default)]
+    pub bad_records: u64,
     /// Bytes of the sources converted.
     pub bytes_in: u64,
     /// Bytes of the outputs.

@@ -32,6 +32,53 @@ fn a_file_renamed_in_comes_out_and_is_recorded() {
     assert_eq!(site.unfinished(), 0);
 }
 
+/// The fields of the events that are called `event`, as text.
+fn events(log: &str, event: &str) -> Vec<serde_json::Value> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter(|line| line["event"] == event).collect()
+}
+
+#[test]
+fn each_event_of_a_file_has_its_fields() {
+    let mut site = Site::new("log.format = \"json\"\nsource.after = \"archive\"");
+    site.start();
+    site.drop_in("a.json", b"\xef\xbb\xbf{\"a\": 1}\n");
+    site.wait_for("done", 1);
+    site.drop_in("a.json", b"\xef\xbb\xbf{\"a\": 1}\n");
+    site.wait_for("duplicate", 1);
+    site.drop_in("bad.json", b"{\"a\": 1}\n[]\n");
+    site.wait_for("quarantined", 1);
+    site.drop_in("plain.json", b"{\"a\": 1}\n");
+    site.wait_for("done", 2);
+    site.stop();
+    let log = site.log();
+    let file = ["job", "attempt", "path", "size_bytes"];
+    let more = |more: &[&'static str]| [&file[..], more].concat();
+    let took = ["wait_s", "convert_s", "publish_s"];
+    for (event, fields) in [
+        ("file.ready", vec!["path", "size_bytes"]),
+        ("file.published", more(&[&["rows", "columns", "output", "input", "compression", "bom"], &took[..]].concat())),
+        ("file.duplicate", more(&["output"])),
+        ("file.quarantined", more(&["error_code", "error", "line", "byte"])),
+        ("file.disposed", vec!["job", "path"]),
+        ("scan.done", vec!["sources"]),
+        ("agent.ready", vec!["workers"]),
+        ("agent.stopping", vec!["in_hand"]),
+    ] {
+        let found = events(&log, event);
+        assert!(!found.is_empty(), "{event} is not told");
+        for line in found {
+            let missing: Vec<_> = fields.iter().filter(|field| line[**field].is_null()).collect();
+            assert!(missing.is_empty(), "{event} has no {missing:?}: {line}");
+            assert!(took.iter().all(|field| line[field].is_null() || line[field].is_number()), "{line}");
+        }
+    }
+    let marks = |lines: Vec<serde_json::Value>| lines.iter().map(|line| line["bom"].clone()).collect::<Vec<_>>();
+    assert_eq!(marks(events(&log, "file.published")), [true, false]);
+    let recorded = site.history().into_iter().filter(|job| job["state"] == "done").collect();
+    assert_eq!(marks(recorded), [false, true], "the newest first");
+}
+
 #[test]
 fn a_file_still_being_written_is_waited_for() {
     let mut site = Site::new("");

@@ -56,12 +56,18 @@ fn each_defect_is_quarantined_with_a_report_and_the_next_file_goes_on() {
         let job = history.iter().find(|job| job["path"] == *name).unwrap();
         assert_eq!(job["error_code"], *code, "{job}");
         assert!(job["error"].as_str().unwrap().contains(message), "{job}");
-        assert!(job["line"].is_u64(), "{job}");
+        assert!(job["line"].is_u64() && job["byte"].is_u64(), "{job}");
+        assert!(job["error"].as_str().unwrap().contains(", near `"), "{job}");
         wait_until("the source is in the quarantine", || site.path("quarantine").join(name).exists());
         assert!(fs::read(site.path("quarantine").join(name)).unwrap() == *content, "{name} was changed");
         wait_until("the report is there", || site.path("quarantine").join(format!("{name}.reason.txt")).exists());
         let report = fs::read_to_string(site.path("quarantine").join(format!("{name}.reason.txt"))).unwrap();
         assert!(report.contains(message) && report.contains("h5inbox retry"), "{report}");
+        assert!(report.contains(&format!("byte:     {}\n", job["byte"])) && report.contains(", near `"), "{report}");
+        let told = |line: &&str| line.contains("file.quarantined") && line.contains(&format!(" path={name} "));
+        let log = site.log();
+        let line = log.lines().find(told).unwrap_or_else(|| panic!("{name} is not in the log"));
+        assert!(line.contains(&format!(" byte={}", job["byte"])) && line.contains(" attempt=1 "), "{line}");
     }
 }
 

@@ -43,6 +43,9 @@ fn the_agent_publishes_good_rows_keeps_bad_lines_and_tells_of_both() {
     assert!(listed.contains("a.json  2 rows, 1 columns, 3 bad records left out\n"), "{listed}");
     assert!(listed.contains("good.json  1 rows, 1 columns\n"), "{listed}");
     assert_eq!(site.status()["rows"], 3);
+    assert_eq!(site.status()["bad_records"], 3);
+    let glance = String::from_utf8(site.verb("status", &[]).stdout).unwrap();
+    assert!(glance.contains("rows        3, 3 bad records left out\n"), "{glance}");
     assert!(site.log().contains("rows=2 columns=1 bad_records=3"));
     assert_eq!(counts_in(&site.path("outbox/a.h5")), "2 3\n");
     assert_eq!(counts_in(&site.path("outbox/good.h5")), "1 0\n");
@@ -127,6 +130,26 @@ fn a_folder_is_converted_without_the_bad_records_of_the_time_before() {
     assert!(said(&refused).contains("line 1, byte 0: no record can be read; the first: "), "{}", said(&refused));
     assert_eq!(names(), ["a.bad.ndjson", "a.h5", "a.json"]);
     assert_eq!(fs::read(folder.path().join("a.bad.ndjson")).unwrap(), before);
+}
+
+#[test]
+fn an_output_without_bad_records_has_no_file_of_those_that_the_one_before_it_lacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, bad) = (folder.path().join("a.json"), folder.path().join("a.bad.ndjson"));
+    let succeeds = |content: &[u8], skipping: bool| {
+        fs::write(&source, content).unwrap();
+        let refusing = || h5inbox().arg("convert").arg(&source).output().unwrap();
+        let done = if skipping { convert(&source, &[]) } else { refusing() };
+        done.status.success()
+    };
+    for skipping in [true, false] {
+        assert!(succeeds(SOURCE, true) && bad.exists());
+        assert!(!succeeds(b"nothing but this\n", skipping));
+        assert!(bad.exists(), "the output is still the one before");
+        assert!(succeeds(b"{\"i\": 1}\n", skipping) && !bad.exists());
+    }
+    fs::write(&bad, "{\"line\":1,\"of\":\"somebody else\"}\n").unwrap();
+    assert!(succeeds(b"{\"i\": 1}\n", true) && bad.exists(), "not ours");
 }
 
 #[test]

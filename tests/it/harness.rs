@@ -196,6 +196,12 @@ impl Site {
         names
     }
 
+    /// What the agent has open.
+    pub(crate) fn open_files(&self) -> Vec<String> {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
+        open.filter_map(|file| Some(fs::read_link(file.ok()?.path()).ok()?.to_string_lossy().into_owned())).collect()
+    }
+
     /// Names of unfinished outputs.
     pub(crate) fn unfinished(&self) -> usize {
         fs::read_dir(self.path("outbox/.h5inbox")).map_or(0, Iterator::count)

@@ -51,6 +51,7 @@ fn assert_refused(output: &Output, place: &str, what: &str, key: &str) {
     let said = said(output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("a.json: {place}{what} (`{key}`)")), "{said}");
+    assert!(place.is_empty() || said.contains(", near `"), "{said}");
     assert!(said.contains(&format!("hint: raise `{key}` in the configuration if this is meant")), "{said}");
 }
 
@@ -60,7 +61,8 @@ fn a_record_that_is_too_long_or_too_deep_is_refused_in_its_line() {
     for content in in_both_shapes(&["{\"a\": 1}", "{\"a\": 2}", &long]) {
         let limited = Limited::new("limits.record_bytes = 100", content.as_bytes());
         let what = "record of more than 100 bytes";
-        assert_refused(&limited.convert(&[]), "line 3: ", what, "limits.record_bytes");
+        let place = format!("line 3, byte {}: ", content.find(&long).unwrap());
+        assert_refused(&limited.convert(&[]), &place, what, "limits.record_bytes");
         assert!(Limited::new("limits.record_bytes = 110", content.as_bytes()).convert(&[]).status.success());
     }
     for content in in_both_shapes(&["{\"a\": {\"b\": {}}}", "{\"a\": {\"b\": [[]]}}"]) {
@@ -82,7 +84,8 @@ fn a_record_that_the_reader_does_not_hold_is_refused_too() {
     for content in in_both_shapes(&["{\"a\": 1}", &format!("{{\"a\": \"{long}\"}}"), "{\"a\": 2}"]) {
         let limited = Limited::new("limits.record_bytes = 1000", content.as_bytes());
         let what = "record of more than 1000 bytes";
-        assert_refused(&limited.convert(&[]), "line 2: ", what, "limits.record_bytes");
+        let place = format!("line 2, byte {}: ", content.find("{\"a\": \"x").unwrap());
+        assert_refused(&limited.convert(&[]), &place, what, "limits.record_bytes");
     }
 }
 
@@ -94,7 +97,7 @@ fn the_record_with_a_column_too_many_is_named_in_whatever_batch_it_is() {
         let records = [before, &["{\"c\": 1}", "{\"b\": 1}", "{\"d\": 1, \"a\": 2}", "{\"e\": 1}"]].concat();
         for content in in_both_shapes(&records) {
             let limited = Limited::new("limits.columns = 3", content.as_bytes());
-            let place = format!("line {line}: ");
+            let place = format!("line {line}, byte {}: ", content.find("{\"d\"").unwrap());
             assert_refused(&limited.convert(&[]), &place, "more than 3 columns", "limits.columns");
             // That is no matter of one record.
             let skipping = limited.convert(&["--on-bad-record", "skip"]);

@@ -14,6 +14,7 @@ mod harness;
 mod house;
 mod limits;
 mod many_keys;
+mod places;
 mod profile;
 mod random_options;
 mod readback;

@@ -37,7 +37,8 @@ FITTING = {
 ZONED = {
     "datetime": ['"2020-02-29T03:04:05Z"', '"2020-02-29 03:04:05.5+02:00"', '"1969-12-31T23:59:59.999999999-03:30"',
                  '"2020-02-29T03:04:05+0545"', '"2020-02-29T03:04:05+00:00"', '"1677-09-21T01:12:43.145224193+01:00"'],
-    "datetime:%Y-%m-%d %H:%M %z": ['"1970-01-01 02:00 +0200"', '"2020-02-29 23:59 -0330"'],
+    "datetime:%Y-%m-%d %H:%M %z": ['"1970-01-01 02:00 +0200"', '"2020-02-29 23:59 -0330"', '"1970-01-01 02:00 +02:00"',
+                                    '"2020-02-29 23:59 Z"'],
 }
 WITH_GAPS = ("float64", "string", "nullable-int", "datetime")
 
@@ -101,8 +102,10 @@ def hint_cases():
             yield Case(f"hint-{name}-absent", column(["null", MISSING, "null"]), types={"v": hint})
         for number, misfit in enumerate(MISFITS.get(hint, [])):
             if misfit != "NaN1":
-                refused = "line 3: column `v`: "
-                yield Case(f"misfit-{name}-{number:02}", column([values[0], values[0], misfit]), types={"v": hint}, refused=refused)
+                records = column([values[0], values[0], misfit])
+                place = records.rindex(b"{") if misfit is MISSING else records.rindex(b'"v":') + len('"v":')
+                refused = f"line 3, byte {place}: column `v`: "
+                yield Case(f"misfit-{name}-{number:02}", records, types={"v": hint}, refused=refused)
     glob = {"*_at": "datetime", "n[12]": "nullable-int", "{x,y}": "string", "*": "float64"}
     yield Case("hint-globs", lines(table({"made_at": ['"2020-02-29"'], "n1": ["1", "null"], "n2": ["7"], "n3": ["1"],
                                           "x": ["1"], "y": ["true"], "[z]": ["null"]}, 4)), types=glob)
@@ -169,9 +172,9 @@ def nested_cases():
     yield Case("flatten-depth", lines(['{"k":' * 300 + "1" + "}" * 300]), nested="flatten")
     yield Case("flatten-lists", lines(['[1,{"a":2}]', "[3]"]), nested="flatten")
     yield Case("flatten-clash", lines(['{"a":{"b":1}}', '{"a.b":2}']), nested="flatten",
-               refused="line 2: two different members are flattened to the column `a.b`")
+               refused="line 2, byte 15: two different members are flattened to the column `a.b`")
     yield Case("flatten-clash-in-one", lines(['{"x":1}', '{"a":{"b.c":1},"a.b":{"c":2}}']), nested="flatten",
-               refused="line 2: two different members are flattened to the column `a.b.c`")
+               refused="line 2, byte 30: two different members are flattened to the column `a.b.c`")
     yield Case("flatten-surrogate", lines(['{"a":{"\\ud800":1}}']), nested="flatten", refused="half of a surrogate pair")
 
 

@@ -18,7 +18,7 @@ use super::records::RecordOptions;
 use super::{ExitCode, output};
 use crate::config::refuse_key;
 use crate::convert::profile::Profile;
-use crate::convert::{ConvertError, Options, Summary, Warning};
+use crate::convert::{self, ConvertError, Options, Summary, Warning};
 use crate::source::Shown;
 use tasks::Task;
 
@@ -162,7 +162,8 @@ fn hint(error: &ConvertError) -> &str {
         ConvertError::Defect(defect) => &defect.hint,
         ConvertError::Read(_) => "check the path and its permissions",
         ConvertError::Changed => "wait until its writer has finished, then convert it again",
-        ConvertError::Output(_) | ConvertError::Spill(_) => "check free space and permissions of the output's folder",
+        ConvertError::Output(error) => error.hint(),
+        ConvertError::Spill(error) => convert::output::hint(error),
     }
 }
 

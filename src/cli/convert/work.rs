@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Failure;
 use super::tasks::Task;
+use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, rename_over, sync_folder};
 use crate::convert::profile::{self, Profile, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
@@ -68,16 +69,28 @@ fn convert_one(task: &Task, number: usize, options: &Options) -> Result<Summary,
     let target = Target { output: &temporary.0, bad_records: Some(&bad_records.0) };
     let summary = convert::to_file(&file, identity, target, options)?;
     let _publish = profile::span(Stage::Publish);
+    let bad_name = bad_records_of(folder, Path::new(task.source.file_name().unwrap_or_default()));
     if let Some(bad) = &summary.bad_file {
-        let name = bad_records_of(folder, Path::new(task.source.file_name().unwrap_or_default()));
-        rename_over(bad, &name).map_err(ConvertError::from)?;
+        rename_over(bad, &bad_name).map_err(ConvertError::from)?;
     }
     rename_over(&temporary.0, &task.output).map_err(ConvertError::from)?;
+    if summary.bad_file.is_none() {
+        remove_outdated(&bad_name)?;
+    }
     if options.durable {
         sync_folder(folder).map_err(ConvertError::from)?;
     }
     recorded.converted(summary.rows);
     Ok(summary)
+}
+
+/// What an earlier run left out is in the output that is there now. Another program's file of that name stays.
+fn remove_outdated(bad_records: &Path) -> Result<(), Failure> {
+    if !convert::is_file_of_bad_records(bad_records) {
+        return Ok(());
+    }
+    fs::remove_file(bad_records)
+        .map_err(|error| ConvertError::from(OutputError::io("remove", bad_records)(error)).into())
 }
 
 /// An unfinished output, removed unless it got its name.

@@ -75,10 +75,16 @@ impl Joiner {
             (0..known).filter(|column| !here(*column)).for_each(|column| self.totals[column].lack(rows, spot, absent));
         }
         if kind == LineKind::Object && self.totals.len() > column_limit {
-            return Err(Defect::too_many_columns(self.totals[column_limit].begun.line, column_limit));
+            let Spot { line, record } = self.totals[column_limit].begun;
+            return Err(Defect::too_many_columns(line, column_limit).in_record(record));
         }
         self.rows += part.rows() as u64;
         Ok(Some(part.into_piece(places)))
+    }
+
+    /// Where the first record of the next part is.
+    pub(crate) fn begin_of(&self, part: &Part) -> Spot {
+        part.spot(0, self.records)
     }
 
     /// What the records are; `None` without any.
@@ -151,7 +157,8 @@ impl Joiner {
         match labels.iter().position(|label| !seen.insert(label)) {
             None => Ok(()),
             Some(second) => {
-                Err(Defect::label_clash(self.totals[second].begun.line, &String::from_utf8_lossy(&labels[second])))
+                let Spot { line, record } = self.totals[second].begun;
+                Err(Defect::label_clash(line, &String::from_utf8_lossy(&labels[second])).in_record(record))
             }
         }
     }
@@ -167,7 +174,8 @@ impl Joiner {
             None => Ok(()),
             Some(second) => {
                 let label = String::from_utf8_lossy(trim_nuls(&labels[second])).into_owned();
-                Err(Defect::colliding_labels(self.totals[second].begun.line, &label))
+                let Spot { line, record } = self.totals[second].begun;
+                Err(Defect::colliding_labels(line, &label).in_record(record))
             }
         }
     }

@@ -222,14 +222,14 @@ impl Frame {
     fn refuse_bad_columns(&self, hints: &Hints) -> Result<(), Defect> {
         for index in 0..self.columns.len() {
             if let Some(spot) = self.first_wild(index) {
-                return Err(Defect::lone_surrogate(spot.line, &self.label(index)));
+                return Err(Defect::lone_surrogate(spot.line, &self.label(index)).in_record(spot.record));
             }
             if let Some((_, spot)) = self.mixed_zones(index) {
                 let why = "some points in time have a zone, and some have none";
-                return Err(Defect::misfit(spot.line, &self.label(index), why));
+                return Err(Defect::misfit(spot.line, &self.label(index), why).in_record(spot.record));
             }
             if let (Some(spot), Some(why)) = (self.totals(index).lacking, hints.absence(&self.label_bytes(index))) {
-                return Err(Defect::misfit(spot.line, &self.label(index), &why));
+                return Err(Defect::misfit(spot.line, &self.label(index), &why).in_record(spot.record));
             }
         }
         Ok(())

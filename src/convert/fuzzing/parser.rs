@@ -31,6 +31,7 @@ fn plan(choice: u8, limit: u8) -> ParsePlan {
     let record_bytes = if choice & 8 == 0 { 1 << 28 } else { u64::from(limit >> 2) };
     ParsePlan {
         nested: chosen(choice >> 4 & 3, &[Nested::Object, Nested::Object, Nested::Json, Nested::Flatten]),
+        keep_starts: choice & 0x40 != 0,
         skip_bad: choice & 0x40 != 0,
         skip_truncated: choice & 0x80 != 0,
         ..ParsePlan::plain(depth, columns, record_bytes)

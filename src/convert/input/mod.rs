@@ -74,6 +74,8 @@ pub(crate) struct BatchReader<'a> {
     line: u64,
     /// Whether all of the text has been read.
     ended: bool,
+    /// Whether it began with a byte order mark.
+    bom: bool,
 }
 
 enum State {
@@ -98,6 +100,7 @@ impl<'a> BatchReader<'a> {
             offset: 0,
             line: 1,
             ended: false,
+            bom: false,
         }
     }
 
@@ -136,13 +139,14 @@ impl<'a> BatchReader<'a> {
             State::Document(document) => document.shape(),
             _ => Shape::Lines,
         };
-        Taken { shape, compression: self.text.compression() }
+        Taken { shape, compression: self.text.compression(), bom: self.bom }
     }
 
     /// Reads the first piece and sees to it that it is JSON text.
     fn begin(&mut self) -> Result<State, ConvertError> {
         self.fill(self.options.batch_bytes.max(sniff::ENOUGH))?;
         let mark = sniff::check(&self.carry, self.text.compression())?;
+        self.bom = mark > 0;
         self.drop_front(mark);
         Ok(match self.options.input {
             Input::Auto => State::Undecided,
@@ -162,7 +166,7 @@ impl<'a> BatchReader<'a> {
             if self.options.skip_long && self.carry.len() as u64 > self.options.record_bytes {
                 return Ok(State::Lines);
             }
-            self.check_record(self.carry.len(), self.line).map_err(|defect| defect.or_one_array(&self.carry))?;
+            self.check_record(0, self.line).map_err(|defect| defect.or_one_array(&self.carry))?;
             self.fill(self.carry.len())?;
         }
     }
@@ -178,7 +182,7 @@ impl<'a> BatchReader<'a> {
             if self.options.skip_long && self.carry.len() as u64 > self.options.record_bytes {
                 return self.long_line().map(Some);
             }
-            self.check_record(self.carry.len(), self.line)?;
+            self.check_record(0, self.line)?;
             self.fill(self.carry.len())?;
             cut = last_line_end(&self.carry);
         }
@@ -229,7 +233,7 @@ impl<'a> BatchReader<'a> {
                 return Err(defect.into());
             }
             if let Some((start, line)) = document.unfinished() {
-                self.check_record(self.carry.len() - start, line)?;
+                self.check_record(start, line)?;
             }
             let passed = document.passed();
             self.drop_front(passed);
@@ -277,9 +281,12 @@ impl<'a> BatchReader<'a> {
         self.offset += bytes as u64;
     }
 
-    /// Refuses an unfinished record of so many bytes if that is too many.
-    fn check_record(&self, bytes: usize, line: u64) -> Result<(), Defect> {
-        let limit = self.options.record_bytes;
-        if bytes as u64 > limit { Err(Defect::record_too_long(line, limit)) } else { Ok(()) }
+    /// Refuses the unfinished record that begins at `start` of what was read, and in `line`, if it is too long already.
+    fn check_record(&self, start: usize, line: u64) -> Result<(), Defect> {
+        let (record, limit) = (&self.carry[start..], self.options.record_bytes);
+        if record.len() as u64 <= limit {
+            return Ok(());
+        }
+        Err(Defect::record_too_long(line, limit).at_byte(record, 0).offset_by(self.offset + start as u64))
     }
 }

@@ -111,6 +111,8 @@ pub struct Taken {
     pub shape: Shape,
     /// How the source is compressed.
     pub compression: Compression,
+    /// Whether a byte order mark stood at the start of the text, and was stripped.
+    pub bom: bool,
 }
 
 #[cfg(test)]

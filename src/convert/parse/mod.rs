@@ -9,6 +9,7 @@ mod canonical;
 pub(crate) mod compared;
 mod exact;
 mod fast;
+pub(crate) mod fault;
 mod records;
 mod slow;
 mod tape;
@@ -22,7 +23,7 @@ use super::frame::LineKind;
 use super::frame::column::Tag;
 use super::frame::hints::{Hints, Misfit};
 use super::frame::part::{Part, PlainKeys};
-use super::input::Batch;
+use super::input::{Batch, first_line_end};
 use super::profile::{self, Stage};
 use crate::config::Nested;
 use records::RecordParser;
@@ -40,6 +41,8 @@ pub(crate) struct ParsePlan {
     pub(crate) nested: Nested,
     /// What columns are to be.
     pub(crate) hints: Hints,
+    /// Whether it is to be known where each record begins: bad ones are left out, or values may not be of their dtype.
+    pub(crate) keep_starts: bool,
     /// Whether a bad record is left out, and not its file.
     pub(crate) skip_bad: bool,
     /// Whether that goes for a last record, too, that only ends too early.
@@ -66,6 +69,7 @@ impl ParsePlan {
             record_bytes,
             nested: Nested::Object,
             hints: Hints::default(),
+            keep_starts: false,
             skip_bad: false,
             skip_truncated: false,
             kind: None,
@@ -86,18 +90,33 @@ pub(crate) fn batch(batch: &Batch, plan: &ParsePlan) -> Result<Part, Defect> {
     let mut known = BTreeMap::new();
     loop {
         let (mut part, starts) = RecordParser::new(batch, plan, &known).all()?;
-        let found = misfits(&mut part, plan);
-        match found.first() {
-            None => {
-                part.finish();
-                return Ok(part);
+        let mut found = misfits(&mut part, plan).into_iter().peekable();
+        if found.peek().is_none() {
+            part.finish();
+            return Ok(part);
+        }
+        for (row, defect) in found {
+            let defect = point_out(defect, batch, starts.get(row).copied(), plan);
+            match starts.get(row) {
+                Some(start) if plan.skip_bad => {
+                    known.entry(*start).or_insert(defect);
+                }
+                _ => return Err(defect),
             }
-            Some((_, defect)) if !plan.skip_bad => return Err(defect.clone()),
-            Some(_) => found.into_iter().for_each(|(row, defect)| {
-                known.entry(starts[row]).or_insert(defect);
-            }),
         }
     }
+}
+
+/// `defect` with its place in the record of `batch` that begins at `start`.
+fn point_out(defect: Defect, batch: &Batch, start: Option<usize>, plan: &ParsePlan) -> Defect {
+    let Some(start) = start else { return defect };
+    let rest = &batch.bytes[start..batch.end];
+    let end = match &batch.records {
+        None => first_line_end(rest),
+        Some(spans) => spans.binary_search_by_key(&start, |span| span.start).ok().map(|index| spans[index].end - start),
+    };
+    let record = &rest[..end.unwrap_or(rest.len())];
+    fault::point(defect, record, batch.offset + start as u64, plan.nested == Nested::Flatten)
 }
 
 /// What the exact parser says against a record; `None` if nothing.

@@ -8,6 +8,7 @@ use super::super::frame::part::Part;
 use super::super::input::{Batch, Ending, Place, break_length, count_lines, first_line_end};
 use super::ParsePlan;
 use super::fast::{FastParser, Text};
+use super::fault;
 use super::slow::SlowParser;
 use crate::config::Nested;
 
@@ -23,7 +24,7 @@ pub(super) struct RecordParser<'b> {
     /// Records that are known to be bad, by where they begin.
     known: &'b BTreeMap<usize, Defect>,
     part: Part,
-    /// Where each record begins, if bad ones are left out.
+    /// Where each record begins, if that is to be known.
     starts: Vec<usize>,
 }
 
@@ -61,7 +62,7 @@ impl<'b> RecordParser<'b> {
         self
     }
 
-    /// Parses all records, and tells where each of those begins that are in the part, if bad ones are left out.
+    /// Parses all records, and tells where each of those begins that are in the part, if that is to be known.
     pub(super) fn all(mut self) -> Result<(Part, Vec<usize>), Defect> {
         let records = if let Some(spans) = &self.batch.records {
             for span in spans {
@@ -94,7 +95,7 @@ impl<'b> RecordParser<'b> {
         let fast = if at_once { self.fast.record(&self.text, start, &mut self.part) } else { None };
         let end = match fast {
             Some(end) => {
-                if self.plan.skip_bad {
+                if self.plan.keep_starts {
                     self.starts.push(start);
                 }
                 end
@@ -102,7 +103,8 @@ impl<'b> RecordParser<'b> {
             None => self.other_record(place(&self.text), at_once)?,
         };
         if self.part.width() > self.plan.columns {
-            return Err(Defect::too_many_columns(self.part.next_line() - 1, self.plan.columns));
+            let defect = Defect::too_many_columns(self.part.line_of(self.part.rows() - 1), self.plan.columns);
+            return Err(self.point_out(defect, start, end));
         }
         Ok(end)
     }
@@ -110,8 +112,9 @@ impl<'b> RecordParser<'b> {
     /// The same for a record whose place is known; `tried` tells that the fast path has left it already.
     fn other_record(&mut self, place: Place, tried: bool) -> Result<usize, Defect> {
         let (rows, record) = (self.part.rows(), &self.batch.bytes[place.start..place.end]);
-        match self.slowly(record, place, tried) {
-            Ok(()) if self.plan.skip_bad && self.part.rows() > rows => self.starts.push(place.start),
+        let done = self.slowly(record, place, tried);
+        match done.map_err(|defect| self.point_out(defect, place.start, place.end)) {
+            Ok(()) if self.plan.keep_starts && self.part.rows() > rows => self.starts.push(place.start),
             Ok(()) => {}
             Err(defect) if self.plan.skip_bad && (self.plan.skip_truncated || !defect.truncated) => {
                 let start = self.batch.offset + place.start as u64;
@@ -121,6 +124,12 @@ impl<'b> RecordParser<'b> {
             Err(defect) => return Err(defect),
         }
         Ok(place.end)
+    }
+
+    /// `defect` with its place in the record from `start` to `end`.
+    fn point_out(&self, defect: Defect, start: usize, end: usize) -> Defect {
+        let (record, offset) = (&self.batch.bytes[start..end], self.batch.offset + start as u64);
+        fault::point(defect, record, offset, self.plan.nested == Nested::Flatten)
     }
 
     fn slowly(&mut self, record: &[u8], place: Place, tried: bool) -> Result<(), Defect> {

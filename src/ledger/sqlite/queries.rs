@@ -53,7 +53,7 @@ pub(super) fn totals(c: &Connection) -> Result<Totals, LedgerError> {
     // One transaction, so that the numbers belong together.
     let c = c.unchecked_transaction()?;
     let mut totals = Totals::default();
-    let mut tally = c.prepare_cached("SELECT state, files, rows, bytes_in, bytes_out FROM tally")?;
+    let mut tally = c.prepare_cached("SELECT state, files, rows, bytes_in, bytes_out, bad_records FROM tally")?;
     let mut found = tally.query([])?;
     while let Some(row) = found.next()? {
         let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
@@ -61,6 +61,7 @@ pub(super) fn totals(c: &Connection) -> Result<Totals, LedgerError> {
         totals.files.insert(state, number(1)?);
         if state == State::Done {
             (totals.rows, totals.bytes_in, totals.bytes_out) = (number(2)?, number(3)?, number(4)?);
+            totals.bad_records = number(5)?;
         }
     }
     totals.last_success_at = moment(&c, LAST_SUCCESS)?;

@@ -155,6 +155,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         warnings: row.get("warnings")?,
         input: row.get("input")?,
         compression: row.get("compression")?,
+        bom: row.get("bom")?,
     })
 }
 

@@ -21,7 +21,7 @@ pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, Ledger
 pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -> Result<(), LedgerError> {
     let sql = "UPDATE job SET state = 'publishing', changed_at = :now, source_hash = :hash, temporary = :temporary,
         output = :output, output_bytes = :output_bytes, rows = :rows, columns = :columns, bad_records = :bad_records,
-        input = :input, compression = :compression, wait_s = :wait_s, convert_s = :convert_s, warnings = :warnings
+        input = :input, compression = :compression, bom = :bom, wait_s = :wait_s, convert_s = :convert_s, warnings = :warnings
         WHERE id = :id AND state = 'running'";
     let values = named_params! {
         ":id": id,
@@ -35,6 +35,7 @@ pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -
         ":bad_records": publication.bad_records.cast_signed(),
         ":input": publication.input,
         ":compression": publication.compression,
+        ":bom": publication.bom,
         ":wait_s": publication.wait_s,
         ":convert_s": publication.convert_s,
         ":warnings": publication.warnings,

@@ -56,6 +56,24 @@ fn iso(text: &str) -> Option<(i64, bool)> {
 }
 
 fn formatted(text: &str, format: &str) -> Option<(i64, bool)> {
+    in_form(text, format, false).or_else(|| {
+        // As for pandas, a zone is +0200, +02:00 or Z; the parser has a directive for each.
+        let (colon, zulu) = (with_zone(format, "%:z")?, with_zone(format, "Z")?);
+        in_form(text, &colon, false).or_else(|| in_form(text, &zulu, true))
+    })
+}
+
+/// `format` with `zone` in the place of `%z`; `None` if it has none.
+fn with_zone(format: &str, zone: &str) -> Option<String> {
+    // A percent sign of its own, written `%%`, may stand before a `z`.
+    let parts: Vec<String> = format.split("%%").map(|part| part.replace("%z", zone)).collect();
+    let changed = parts.join("%%");
+    (changed != format).then_some(changed)
+}
+
+/// The nanoseconds that `text` stands for in one `format`, and whether it names a zone; with `zulu`, `format` says that it
+/// is UTC.
+fn in_form(text: &str, format: &str, zulu: bool) -> Option<(i64, bool)> {
     let parsed = BrokenDownTime::parse(format, text).ok()?;
     let second = |text: &str| BrokenDownTime::parse(format, text).ok()?.second();
     if parsed.iana_time_zone().is_some() || (parsed.second() == Some(59) && is_leap(text, second)) {
@@ -65,8 +83,12 @@ fn formatted(text: &str, format: &str) -> Option<(i64, bool)> {
         return Some((i64::try_from(timestamp.as_nanosecond()).ok()?, true));
     }
     let civil = parsed.to_datetime().ok()?;
-    let offset = parsed.offset();
-    Some((since_epoch(civil, offset.unwrap_or(Offset::UTC))?, offset.is_some()))
+    match parsed.offset() {
+        // pandas loses the seconds of such a zone, so that nothing right could be said.
+        Some(offset) if offset.seconds() % 60 != 0 || offset.seconds().abs() >= DAY => None,
+        Some(offset) => Some((since_epoch(civil, offset)?, true)),
+        None => Some((since_epoch(civil, Offset::UTC)?, zulu)),
+    }
 }
 
 /// The parser takes the second 60 for 59, which is another one. `text` has the second 60 if it has another where 60 is
@@ -131,6 +153,16 @@ mod tests {
         assert_eq!(of_text("19700102", &day), Some((86_400 * SECOND, false)));
         let zoned = Moment::Format("%Y-%m-%d %H:%M %z".to_owned());
         assert_eq!(of_text("1970-01-01 02:00 +0200", &zoned), Some((0, true)));
+        for (text, minutes) in [("+02:00", -120), ("-0230", 150), ("-02:30", 150), ("Z", 0), ("+23:59", -1439)] {
+            let expected = Some((minutes * 60 * SECOND, true));
+            assert_eq!(of_text(&format!("1970-01-01 00:00 {text}"), &zoned), expected, "{text}");
+        }
+        for text in ["+02", "z", "UTC", "+2:00", "+02:0", "+24:00", "+2400", "+02:00:30", "+020030", "+02:60", ""] {
+            assert_eq!(of_text(&format!("1970-01-01 00:00 {text}"), &zoned), None, "{text}");
+        }
+        let percent = Moment::Format("%%z %Y-%m-%d".to_owned());
+        assert_eq!(of_text("%z 1970-01-01", &percent), Some((0, false)));
+        assert_eq!(of_text("%Z 1970-01-01", &percent), None);
         // A zone by name would need the rules of that zone.
         let named = Moment::Format("%Y-%m-%d %Q".to_owned());
         assert_eq!(of_text("1970-01-01 Europe/Berlin", &named), None);

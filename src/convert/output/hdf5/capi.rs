@@ -13,7 +13,7 @@ use std::ptr;
 use hdf5_sys::h5::{HADDR_UNDEF, hsize_t};
 use hdf5_sys::h5a::{H5Acreate2, H5Awrite};
 use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dcreate2, H5Dget_offset, H5Dwrite, H5Dwrite_chunk};
-use hdf5_sys::h5f::{H5F_ACC_EXCL, H5F_libver_t, H5Fclose, H5Fcreate};
+use hdf5_sys::h5f::{H5F_ACC_EXCL, H5F_libver_t, H5F_scope_t, H5Fclose, H5Fcreate, H5Fflush};
 use hdf5_sys::h5g::{H5Gcreate2, H5Gopen2};
 use hdf5_sys::h5i::{H5Idec_ref, H5Iinc_ref, hid_t};
 use hdf5_sys::h5l::H5Ldelete;
@@ -28,15 +28,10 @@ use hdf5_sys::h5t::{
 };
 
 use super::super::super::profile::{self, Stage};
+use super::refused::Refused;
 
-/// A call that the library refused.
-#[derive(Debug)]
-pub(super) struct Refused {
-    /// The call, in words.
-    pub(super) action: &'static str,
-    /// What the library said.
-    pub(super) detail: String,
-}
+/// The call that makes a file, in words.
+pub(super) const CREATE: &str = "create the file";
 
 /// Proof that the library's lock is held by this thread.
 pub(super) struct Library(PhantomData<*const ()>);
@@ -91,7 +86,7 @@ pub(super) fn create<'l>(library: &'l Library, path: &CStr) -> Result<(File<'l>,
         let creation = property_list(library, *H5P_CLS_FILE_CREATE)?;
         check("turn off time stamps", H5Pset_obj_track_times(creation.id, 0))?;
         let id = H5Fcreate(path.as_ptr(), H5F_ACC_EXCL, creation.id, access.id);
-        let file = File(handle(library, "create the file", id)?);
+        let file = File(handle(library, CREATE, id)?);
         let root = H5Gopen2(file.0.id, c"/".as_ptr(), H5P_DEFAULT);
         Ok((file, handle(library, "open the root group", root)?))
     }
@@ -106,10 +101,10 @@ impl File<'_> {
         // SAFETY: one reference is added for `H5Fclose` to take; the handle's own goes on drop. The lock is held.
         unsafe {
             check("keep the file open", H5Iinc_ref(self.0.id))?;
-            let flushed = hdf5_sys::h5f::H5Fflush(self.0.id, hdf5_sys::h5f::H5F_scope_t::H5F_SCOPE_GLOBAL);
-            let closed = H5Fclose(self.0.id);
-            check("flush the file", flushed)?;
-            check("close the file", closed)
+            // Each call forgets what the library said of the one before.
+            let flushed = check("flush the file", H5Fflush(self.0.id, H5F_scope_t::H5F_SCOPE_GLOBAL));
+            let closed = check("close the file", H5Fclose(self.0.id));
+            flushed.and(closed)
         }
     }
 }
@@ -145,7 +140,7 @@ impl<'l> Handle<'l> {
             let address = H5Dget_offset(dataset.id);
             let empty = shape.contains(&0);
             if !empty && address == HADDR_UNDEF {
-                return Err(refused("set aside space for a dataset"));
+                return Err(Refused::of_last_call("set aside space for a dataset"));
             }
             Ok((dataset, (!empty).then_some(address)))
         }
@@ -177,7 +172,7 @@ impl<'l> Handle<'l> {
     /// Creates a dataset of one variable-length row holding the bytes of `content`.
     pub(super) fn row(&self, library: &'l Library, name: &str, content: &[u8]) -> Result<Self, Refused> {
         if u32::try_from(content.len()).is_err() {
-            return Err(Refused { action: "write a row", detail: "it is too long for HDF5".to_owned() });
+            return Err(Refused::because("write a row", "it is too long for HDF5"));
         }
         let (dataset, kind) = self.variable_length(library, name, Element::Byte)?;
         // SAFETY: as in `create`; `value` points at as many bytes as it says, which the library only reads.
@@ -371,20 +366,13 @@ unsafe fn property_list(library: &Library, class: hid_t) -> Result<Handle<'_>, R
 }
 
 fn handle<'l>(_library: &'l Library, action: &'static str, id: hid_t) -> Result<Handle<'l>, Refused> {
-    if id < 0 { Err(refused(action)) } else { Ok(Handle { id, library: PhantomData }) }
+    if id < 0 { Err(Refused::of_last_call(action)) } else { Ok(Handle { id, library: PhantomData }) }
 }
 
 fn check(action: &'static str, status: i32) -> Result<(), Refused> {
-    if status < 0 { Err(refused(action)) } else { Ok(()) }
-}
-
-fn refused(action: &'static str) -> Refused {
-    let detail = match hdf5::Error::query() {
-        Ok(error) | Err(error) => error.to_string(),
-    };
-    Refused { action, detail }
+    if status < 0 { Err(Refused::of_last_call(action)) } else { Ok(()) }
 }
 
 fn c_string(name: &str) -> Result<CString, Refused> {
-    CString::new(name).map_err(|_| Refused { action: "name an object", detail: "the name holds a NUL".to_owned() })
+    CString::new(name).map_err(|_| Refused::because("name an object", "the name holds a NUL"))
 }

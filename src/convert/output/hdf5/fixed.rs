@@ -25,9 +25,10 @@ use super::super::super::frame::{Frame, Labels};
 use super::super::super::profile::{self, Stage};
 use super::super::OutputError;
 use super::blocks::{self, Block, PickleSize};
-use super::capi::{self, Element, Handle, Library, Refused};
+use super::capi::{self, Element, Handle, Library};
 use super::fill::{self, Addresses};
 use super::pickle;
+use super::refused::Refused;
 
 /// A pickle of fewer bytes goes through the library, which keeps several in one place.
 const SMALL_PICKLE: u64 = 16 << 10;
@@ -55,7 +56,10 @@ pub(crate) fn write(
     let blocks = blocks::of(frame)?;
     let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
-    let refused = |Refused { action, detail }| OutputError::Hdf5 { action, path: path.into(), detail };
+    let refused = |Refused { action, detail, system }| match system {
+        Some(error) => OutputError::io(if action == capi::CREATE { "create" } else { "write" }, path)(error),
+        None => OutputError::Hdf5 { action, path: path.into(), detail },
+    };
     let addresses = capi::locked(|library| {
         let (file, root) = capi::create(library, &name)?;
         root.int(library, "h5inbox_rows", i64::try_from(frame.rows).unwrap_or(i64::MAX))?;

@@ -8,3 +8,4 @@ mod capi;
 mod fill;
 pub(crate) mod fixed;
 mod pickle;
+mod refused;

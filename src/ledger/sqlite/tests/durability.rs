@@ -165,10 +165,10 @@ fn other_schemas_and_other_programs_are_refused() {
     let set = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     set("PRAGMA user_version = 99");
     let newer =
-        |opened: Result<SqliteLedger, _>| matches!(opened, Err(LedgerError::SchemaNewer { found: 99, known: 3 }));
+        |opened: Result<SqliteLedger, _>| matches!(opened, Err(LedgerError::SchemaNewer { found: 99, known: 4 }));
     assert!(newer(SqliteLedger::open(&path)) && newer(SqliteLedger::open_shared(&path)));
     set("PRAGMA user_version = 0");
-    assert!(matches!(SqliteLedger::open_shared(&path), Err(LedgerError::SchemaOlder { found: 0, known: 3 })));
+    assert!(matches!(SqliteLedger::open_shared(&path), Err(LedgerError::SchemaOlder { found: 0, known: 4 })));
     set("PRAGMA application_id = 1");
     assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::Foreign(_))));
 }
@@ -182,21 +182,26 @@ fn a_ledger_of_the_first_schema_is_upgraded_with_all_it_remembers() {
     old.execute_batch(
         "PRAGMA application_id = 0x6835696e; PRAGMA user_version = 1;
         INSERT INTO job(path, path_text, device, inode, size, mtime_ns, ctime_ns, state, run_at, seen_at, changed_at, rows,
-            output, source_hash, host)
+            bad_records, output, source_hash, host)
         VALUES(CAST('a.json' AS BLOB), 'a.json', 1, 2, 3, 4, 5, 'done', '2026-01-01T00:00:00.000Z',
-            '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', 7, CAST('a.h5' AS BLOB), zeroblob(32), 'h')",
+            '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', 7, 2, CAST('a.h5' AS BLOB), zeroblob(32), 'h')",
     )
     .unwrap();
     drop(old);
     let ledger = SqliteLedger::open(&path).unwrap();
     let record = &history(&ledger, &HistoryFilter::default())[0];
     assert_eq!((record.rows, record.state, &record.input, &record.compression), (Some(7), State::Done, &None, &None));
-    assert_eq!(ledger.totals().unwrap().rows, 7);
+    assert_eq!(record.bom, None);
+    let totals = ledger.totals().unwrap();
+    assert_eq!((totals.rows, totals.bad_records), (7, 2));
     let id = admit(&ledger, "b.json", 1).id;
     ledger.begin(id).unwrap();
     ledger.publishing(id, &publication(id)).unwrap();
     let record = ledger.find(Path::new("b.json")).unwrap().unwrap();
     assert_eq!((record.input.as_deref(), record.compression.as_deref()), (Some("array"), Some("gzip")));
+    assert_eq!(record.bom, Some(true));
+    ledger.done(id, 0.0, Disposition::None).unwrap();
+    assert_eq!(ledger.totals().unwrap().bad_records, 3);
 }
 
 #[test]

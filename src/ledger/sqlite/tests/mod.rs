@@ -60,6 +60,7 @@ fn publication(id: JobId) -> Publication {
         warnings: Some("[]".to_owned()),
         input: "array".to_owned(),
         compression: "gzip".to_owned(),
+        bom: true,
         wait_s: 0.25,
         convert_s: 0.5,
     }

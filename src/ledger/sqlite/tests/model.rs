@@ -261,6 +261,7 @@ fn compare(ledger: &SqliteLedger, model: &Model) {
     let done: Vec<_> = model.0.values().filter(|row| row.state == State::Done).collect();
     let bytes_in = done.iter().map(|row| 100 + row.version).sum();
     assert_eq!((totals.rows, totals.bytes_in), (10 * done.len() as u64, bytes_in));
+    assert_eq!(totals.bad_records, done.len() as u64);
     let waits = |row: &Row| matches!(row.state, State::Ready | State::Failed);
     assert_eq!(numbers(ledger.waiting()), model.numbers(waits));
     assert_eq!(totals.oldest_waiting.is_some(), !model.numbers(waits).is_empty());
