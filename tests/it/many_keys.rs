@@ -63,5 +63,9 @@ fn a_small_file_that_would_fill_the_disk_is_refused_in_little_memory_with_the_ke
     }
     fs::write(&source, distinct_keys(101_000, 1)).unwrap();
     let refused = convert_in_little_memory(&source, &[]);
-    assert!(said(&refused).contains("line 100001: more than 100000 columns (`limits.columns`)"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("line 100001, byte 1888890: more than 100000 columns (`limits.columns`)"),
+        "{}",
+        said(&refused)
+    );
 }

@@ -15,6 +15,7 @@ def many(line):
 
 
 FILES = {
+    "text-missing-last": "".join('{"t":"%d"}\n' % row for row in range(3000)) + "{}\n",
     "key-late": many('{"a":1,"b":"x"}') + '{"c":[1],"a":2}\n',
     "order-varies": many('{"a":1,"b":2}') + many('{"b":3,"c":4,"a":5}'),
     "float-late": many('{"a":9007199254740993}') + '{"a":0.5}\n',

@@ -9,12 +9,14 @@
 //! pieces are written where they belong, in any order and by any thread.
 
 use std::io;
+use std::ops::Range;
 
 use super::super::super::frame::PieceCells;
 use super::super::super::frame::column::{Cell, Column, Numbered, Tag};
 use super::super::super::frame::dictionary::Dictionary;
 use super::super::super::frame::memo::Memo;
 use super::super::super::frame::pickled;
+use super::super::super::frame::piece::Piece;
 
 /// Cells appended to the list at a time: one long run would keep all of them on the unpickler's stack.
 const RUN: usize = 1000;
@@ -52,7 +54,7 @@ pub(super) fn piece_length(cells: &PieceCells<'_>, columns: &[usize], memo: &Mem
         Some(cells) => cells.pickled_length(rows, absent, memo),
         None => rows as u64 * pickled::length_of(&Cell::absent(absent)),
     });
-    lengths.sum::<u64>() + RUN_BYTES * rows.div_ceil(rows_a_run(columns)) as u64
+    lengths.sum::<u64>() + RUN_BYTES * rows.div_ceil(rows_a_run(columns.len())) as u64
 }
 
 /// Appends the cells of one piece of the frame to `out`, rows first; a single column refers to the texts of `memo`. After each run `relief` may take what is there.
@@ -65,35 +67,51 @@ pub(super) fn write_piece(
 ) -> io::Result<()> {
     let (piece, nothing) = (cells.piece, Column::default());
     let columns: Vec<&Column> = columns.iter().map(|column| cells.column(*column).unwrap_or(&nothing)).collect();
-    let mut rest: Vec<_> = columns.iter().map(|column| column.cells(0..piece.rows(), piece.absent())).collect();
-    let recalled = match columns[..] {
-        [column] => Recalled::of(column, memo),
-        _ => None,
-    };
-    let mut numbers = columns[0].numbered(0..piece.rows(), piece.absent());
-    for from in (0..piece.rows()).step_by(rows_a_run(&columns)) {
-        let rows = from..piece.rows().min(from + rows_a_run(&columns));
+    let mut run = |rows: Range<usize>, write: &mut dyn FnMut(&mut Vec<u8>, Range<usize>)| {
         out.push(b'(');
-        match (&columns[..], &recalled) {
-            (&[column], Some(recalled)) if let Some(numbers) = column.uniform_numbers(rows.clone(), piece.rows()) => {
-                numbers.for_each(|number| recalled.text(out, number));
-            }
-            (_, Some(recalled)) => numbers.by_ref().take(rows.len()).for_each(|cell| recalled.write(out, &cell)),
-            ([column], _) if let Some(text) = column.uniform_text(rows.start, rows.end) => out.extend_from_slice(text),
-            _ => {
-                for _ in rows {
-                    rest.iter_mut().filter_map(Iterator::next).for_each(|cell| pickled::cell(out, &cell));
-                }
-            }
-        }
+        write(out, rows);
         out.push(b'e');
-        relief(out)?;
+        relief(out)
+    };
+    let mut runs = runs(piece.rows(), columns.len());
+    if let [column] = columns[..] {
+        let recalled = Recalled::of(column, memo);
+        return runs
+            .try_for_each(|rows| run(rows, &mut |out, rows| one_column(out, piece, column, recalled.as_ref(), rows)));
     }
-    Ok(())
+    // Where each column has come to.
+    let mut rest: Vec<_> = columns.iter().map(|column| column.cells(0..piece.rows(), piece.absent())).collect();
+    runs.try_for_each(|rows| {
+        run(rows, &mut |out, rows| {
+            for _ in rows {
+                rest.iter_mut().filter_map(Iterator::next).for_each(|cell| pickled::cell(out, &cell));
+            }
+        })
+    })
 }
 
-fn rows_a_run<T>(columns: &[T]) -> usize {
-    (RUN / columns.len()).max(1)
+/// Appends the cells in `rows` of the only column of a block.
+fn one_column(out: &mut Vec<u8>, piece: &Piece, column: &Column, recalled: Option<&Recalled<'_>>, rows: Range<usize>) {
+    if let Some(recalled) = recalled {
+        match column.uniform_numbers(rows.clone(), piece.rows()) {
+            Some(numbers) => numbers.for_each(|number| recalled.text(out, number)),
+            None => column.numbered(rows, piece.absent()).for_each(|cell| recalled.write(out, &cell)),
+        }
+    } else if let Some(text) = column.uniform_text(rows.start, rows.end) {
+        out.extend_from_slice(text);
+    } else {
+        column.cells(rows, piece.absent()).for_each(|cell| pickled::cell(out, &cell));
+    }
+}
+
+/// The rows of each run.
+fn runs(rows: usize, columns: usize) -> impl Iterator<Item = Range<usize>> {
+    let a_run = rows_a_run(columns);
+    (0..rows).step_by(a_run).map(move |from| from..rows.min(from + a_run))
+}
+
+fn rows_a_run(columns: usize) -> usize {
+    (RUN / columns).max(1)
 }
 
 /// Opcode and operand of a text that was said before.
