@@ -24,7 +24,7 @@ const DISPOSE_AGAIN: Duration = Duration::from_secs(60);
 /// Hints taken at a time before anything else gets its turn.
 const BURST: usize = 4096;
 /// With `--once`: how long a source may go on being written before it is left for the next run.
-const ONCE_PATIENCE: Duration = Duration::from_secs(10);
+const ONCE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Decides what is done next.
 pub(super) struct Dispatcher {

@@ -4,12 +4,12 @@
 //! A path waits from its first hint until a look finds it complete or gone; in between only the time of its next look
 //! moves. No verdict is final: a version handed out can be given back, and a different version is a new one.
 //!
-//! | last hint | first look | ready when a look sees |
-//! | --- | --- | --- |
-//! | renamed into place | at once | no writer |
-//! | closed by a writer | after `settle` | no writer; if writers cannot be seen: the same version as a look `settle` ago |
-//! | created (or linked) | after `quiet_open` | as above |
-//! | found by a scan | after `settle` | no writer, and the same version as `settle` ago |
+//! | last hint | first look | ready when a look sees no writer | if writers cannot be seen: the same version for |
+//! | --- | --- | --- | --- |
+//! | renamed into place | at once | at once | at once |
+//! | closed by a writer | after `settle` | at once | `settle` |
+//! | created (or linked) | after `quiet_open` | at once | `quiet_unclosed`: its writer has not closed it |
+//! | found by a scan | after `settle` | and the same version as `settle` ago | `quiet_unseen`, on a network mount `quiet_elsewhere` |
 //!
 //! A writer makes the path wait longer and longer, up to `longest`, and then as if found by a scan. An empty file is
 //! ready once it was seen empty for `quiet_empty`: many producers make the name first.
