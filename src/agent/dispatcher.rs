@@ -94,12 +94,13 @@ impl Dispatcher {
 
     /// Waits for one message or for time, and then does all that is due.
     fn step(&mut self, signals: &Signals, parts: &Parts) -> Result<(), AgentError> {
-        let hints = self.intake.hints();
+        let (hints, listings) = (self.intake.hints(), self.intake.listings());
         select! {
             recv(hints) -> hint => {
                 self.intake.hint(hint.ok());
                 hints.try_iter().take(BURST).for_each(|hint| self.intake.hint(Some(hint)));
             }
+            recv(listings) -> part => self.intake.listed(part.map_err(|_| AgentError::Lister)?),
             recv(parts.reports) -> report => {
                 report.ok().map_or(Ok(()), |report| self.report(report))?;
                 parts.reports.try_iter().try_for_each(|report| self.report(report))?;

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,11 +13,11 @@ use crossbeam_channel::Receiver;
 use super::AgentError;
 use crate::config::{Config, Watch};
 use crate::intake::{
-    Found, Hint, Kind, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict, WatchError, Watcher, look,
-    scan,
+    Entry, Hint, Kind, Listed, Lister, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict, WatchError,
+    Watcher, look,
 };
 use crate::ledger::{Arrival, Ledger};
-use crate::source::{Identity, OpenError, Shown};
+use crate::source::{Identity, Shown};
 use crate::telemetry::status::Live;
 
 /// Hints that may wait; more become one listing.
@@ -38,6 +37,9 @@ pub(super) struct IntakeLoop {
     filter: Arc<NameFilter>,
     settle: Settle,
     schedule: Schedule,
+    lister: Lister,
+    /// When the listing that runs was begun.
+    listing_since: Option<Duration>,
     watcher: Option<Watcher>,
     watch_again: Duration,
     nobody: Receiver<Hint>,
@@ -61,11 +63,14 @@ impl IntakeLoop {
         let filter = NameFilter::new(&inbox.include, &inbox.exclude).map_err(|e| AgentError::Globs(e.to_string()))?;
         let mut settle = Settle::new(Rules::new(Duration::from_millis(inbox.settle_ms)));
         ledger.handled(&mut |path, identity| settle.prime(path, &identity))?;
+        let filter = Arc::new(filter);
         let mut intake = Self {
             inbox: inbox.path.clone(),
             recursive: inbox.recursive,
             poll_only: inbox.watch == Watch::Poll,
-            filter: Arc::new(filter),
+            lister: Lister::start(&inbox.path, inbox.recursive, Arc::clone(&filter))?,
+            listing_since: None,
+            filter,
             settle,
             schedule: Schedule::new(Duration::from_secs(inbox.scan_interval_secs), Duration::ZERO),
             watcher: None,
@@ -90,6 +95,19 @@ impl IntakeLoop {
         self.watcher.as_ref().map_or_else(|| self.nobody.clone(), |watcher| watcher.hints().clone())
     }
 
+    /// Where listings arrive.
+    pub(super) fn listings(&self) -> Receiver<Listed> {
+        self.lister.listed().clone()
+    }
+
+    /// A part of a listing arrived.
+    pub(super) fn listed(&mut self, part: Listed) {
+        match part {
+            Listed::Entries(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
+            Listed::End(end) => self.note_listing(end),
+        }
+    }
+
     /// A hint arrived; `None` means that the watcher has ended.
     pub(super) fn hint(&mut self, hint: Option<Hint>) {
         let now = self.now();
@@ -111,7 +129,7 @@ impl IntakeLoop {
         if self.watcher.is_none() && now >= self.watch_again {
             self.watch();
         }
-        if self.schedule.is_due(now) {
+        if self.listing_since.is_none() && self.schedule.is_due(now) {
             self.list(now);
         }
         let ready = self.looks();
@@ -121,7 +139,8 @@ impl IntakeLoop {
 
     /// How long nothing will be due.
     pub(super) fn next_due(&self) -> Duration {
-        let mut next = self.schedule.next_due();
+        // While a listing runs, its end is waited for.
+        let mut next = if self.listing_since.is_some() { Duration::MAX } else { self.schedule.next_due() };
         if let Some(due) = self.settle.next_due() {
             next = next.min(due);
         }
@@ -173,35 +192,35 @@ impl IntakeLoop {
         ready
     }
 
-    fn list(&mut self, began: Duration) {
+    fn list(&mut self, now: Duration) {
         self.check_watcher();
         self.settle.scan_started();
-        let (mut others, start) = (Vec::new(), self.start);
-        let settle = &mut self.settle;
-        let listed = scan(&self.inbox, self.recursive, &self.filter, &mut |found| {
-            match found {
-                Found::Source(path, identity) => settle.hint(path, Kind::Scanned(identity), start.elapsed()),
-                other if others.len() < TOLD => others.push(why_not(&other)),
-                _ => {}
-            }
-            ControlFlow::Continue(())
-        });
-        others.iter().for_each(|(path, what)| self.tell_once(path, what));
-        self.note_listing(listed, began);
+        self.listing_since = Some(now);
+        self.lister.begin();
     }
 
-    fn note_listing(&mut self, listed: Result<ScanSummary, ScanError>, began: Duration) {
+    fn entry(&mut self, entry: Entry) {
+        let now = self.now();
+        match entry {
+            Entry::Source(path, identity) => self.settle.hint(&path, Kind::Scanned(identity), now),
+            Entry::Refused(path, why) => self.tell_once(&path, &why),
+        }
+    }
+
+    fn note_listing(&mut self, listed: Result<ScanSummary, ScanError>) {
+        let now = self.now();
+        let began = self.listing_since.take().unwrap_or(now);
         match listed {
             Ok(summary) => {
                 self.settle.scan_finished(summary.is_complete());
-                self.schedule.finished(began, self.now());
+                self.schedule.finished(began, now);
                 self.unlisted = None;
                 self.unlistable = None;
                 log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);
-                self.schedule.failed(self.now());
+                self.schedule.failed(now);
                 self.unlisted = self.unlisted.take().map(|_| error.to_string());
                 tell_change(&mut self.unlistable, error.to_string(), &self.inbox);
             }
@@ -271,16 +290,5 @@ fn tell_change(told: &mut Option<String>, what: String, inbox: &Path) {
     if told.as_ref() != Some(&what) {
         log::warn!(event = "watch.trouble", inbox:% = Shown(inbox); "{what}");
         *told = Some(what);
-    }
-}
-
-/// A path that is not taken, and why.
-fn why_not(found: &Found<'_>) -> (PathBuf, String) {
-    match found {
-        // In the words in which opening it would have said so: it is told once.
-        Found::Other(path, "symbolic link") => (path.to_path_buf(), OpenError::Link.to_string()),
-        Found::Other(path, kind) => (path.to_path_buf(), OpenError::NotAFile(kind).to_string()),
-        Found::Unreadable(path, error) => (path.to_path_buf(), format!("cannot be read: {error}")),
-        Found::Source(path, _) => (path.to_path_buf(), "is a source".to_owned()),
     }
 }
