@@ -13,8 +13,8 @@ use crossbeam_channel::Receiver;
 use super::AgentError;
 use crate::config::{Config, Watch};
 use crate::intake::{
-    Entry, Hint, Kind, Listed, Lister, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict, WatchError,
-    Watcher, look,
+    Entry, Hint, Kind, Listed, Lister, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict,
+    WatchError, Watcher, look,
 };
 use crate::ledger::{Arrival, Ledger};
 use crate::source::{Identity, Shown};
@@ -23,7 +23,9 @@ use crate::telemetry::status::Live;
 /// Hints that may wait; more become one listing.
 const HINTS: usize = 16_384;
 /// Looks at a time, so that hints and reports get their turn.
-const LOOKS: usize = 512;
+const LOOKS: usize = 64;
+/// How long folders that could not be watched are only listed, until watching them is tried again.
+const WATCH_ALL_AGAIN: Duration = Duration::from_secs(300);
 /// Paths that are told of because they are not taken; a folder full of links must not fill log or memory.
 const TOLD: usize = 10_000;
 /// How long to wait before trying to watch an inbox again that could not be watched.
@@ -49,6 +51,8 @@ pub(super) struct IntakeLoop {
     unlistable: Option<String>,
     unwatchable: Option<String>,
     overflows_seen: u64,
+    watched_since: Duration,
+    unwatched_told: bool,
     hasher: RandomState,
     live: Arc<Live>,
     start: Instant,
@@ -80,6 +84,8 @@ impl IntakeLoop {
             unlistable: None,
             unwatchable: None,
             overflows_seen: 0,
+            watched_since: Duration::ZERO,
+            unwatched_told: false,
             hasher: RandomState::new(),
             live,
             start: Instant::now(),
@@ -238,6 +244,7 @@ impl IntakeLoop {
                 self.watcher = Some(watcher);
                 self.unwatchable = None;
                 self.overflows_seen = 0;
+                self.watched_since = self.now();
                 self.live.native.store(1, Ordering::Relaxed);
                 self.schedule.want(self.now());
             }
@@ -258,8 +265,11 @@ impl IntakeLoop {
             "The inbox was removed, moved or unmounted; waiting for it to come back.");
     }
 
+    /// Watches anew if another folder is at the inbox's path, or if it is time to try what could not be watched.
     fn check_watcher(&mut self) {
-        if self.watcher.as_ref().is_some_and(|watcher| !watcher.is_current()) {
+        let is_time = self.now() >= self.watched_since + WATCH_ALL_AGAIN;
+        let renew = |watcher: &Watcher| !watcher.is_current() || (is_time && watcher.unwatched() > 0);
+        if self.watcher.as_ref().is_some_and(renew) {
             self.watcher = None;
             self.watch();
         }
@@ -267,6 +277,8 @@ impl IntakeLoop {
 
     fn publish_counters(&mut self) {
         self.live.settling.store(self.settle.settling_count() as u64, Ordering::Relaxed);
+        let unwatched = self.watcher.as_ref().map_or(0, Watcher::unwatched);
+        self.live.unwatched.store(unwatched, Ordering::Relaxed);
         let Some(watcher) = &self.watcher else { return };
         // Each watcher counts from 0.
         let more = watcher.overflows().saturating_sub(self.overflows_seen);
@@ -276,6 +288,12 @@ impl IntakeLoop {
             log::warn!(event = "watch.overflow", overflows = more;
                 "The kernel's event queue overflowed; the inbox is listed instead, nothing is missed.");
         }
+        if unwatched > 0 && !self.unwatched_told {
+            log::warn!(event = "watch.incomplete", inbox:% = Shown(&self.inbox);
+                "Some folders in the inbox cannot be watched and are only listed, every inbox.scan_interval_secs; raise \
+                 fs.inotify.max_user_watches with sysctl, and let this user read them.");
+        }
+        self.unwatched_told = unwatched > 0;
     }
 
     fn tell_once(&mut self, path: &Path, what: &str) {

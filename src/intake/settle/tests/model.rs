@@ -73,7 +73,14 @@ struct World {
 impl World {
     fn new() -> Self {
         let settle = Settle::new(Rules::new(SETTLE));
-        Self { settle, now: Duration::ZERO, files: Default::default(), versions: 0, unseen: Writer::None, readable: true }
+        Self {
+            settle,
+            now: Duration::ZERO,
+            files: Default::default(),
+            versions: 0,
+            unseen: Writer::None,
+            readable: true,
+        }
     }
 
     fn play(&mut self, step: &Step) {
