@@ -46,11 +46,11 @@ impl Rules {
     pub(super) fn agreement(&self, claim: Claim, writer: Writer, size: u64) -> Duration {
         let needed = match (claim, writer) {
             (Claim::Renamed, _) | (Claim::Closed | Claim::Created, Writer::None) => Duration::ZERO,
-            (Claim::Closed, _) | (Claim::None, Writer::None | Writer::Present) => self.settle,
-            (Claim::None, Writer::Unknown) => self.quiet_unseen,
-            (Claim::None, Writer::Elsewhere) => self.quiet_elsewhere,
+            (Claim::Closed, _) | (_, Writer::None | Writer::Present) => self.settle,
             // A link that will never be closed looks the same; it only comes later.
-            (Claim::Created, _) => self.quiet_unclosed,
+            (Claim::Created, _) | (Claim::Changed, Writer::Unknown) => self.quiet_unclosed,
+            (Claim::None, Writer::Unknown) => self.quiet_unseen,
+            (_, Writer::Elsewhere) => self.quiet_elsewhere,
         };
         if size == 0 { needed.max(self.quiet_empty) } else { needed }
     }
@@ -62,6 +62,8 @@ pub(super) enum Claim {
     Renamed,
     Closed,
     Created,
+    /// A scan saw a new version of a path that was handed out, and nobody has heard of a close.
+    Changed,
     /// No promise: the looks must show it.
     None,
 }
