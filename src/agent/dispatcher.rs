@@ -25,7 +25,7 @@ const DISPOSE_AGAIN: Duration = Duration::from_secs(60);
 /// Hints taken at a time before anything else gets its turn.
 const BURST: usize = 4096;
 /// With `--once`: how long a source may go on being written before it is left for the next run.
-const ONCE_PATIENCE: Duration = Duration::from_secs(10);
+const ONCE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Decides what is done next.
 pub(super) struct Dispatcher {
@@ -95,12 +95,13 @@ impl Dispatcher {
 
     /// Waits for one message or for time, and then does all that is due.
     fn step(&mut self, signals: &Signals, parts: &Parts) -> Result<(), AgentError> {
-        let hints = self.intake.hints();
+        let (hints, listings) = (self.intake.hints(), self.intake.listings());
         select! {
             recv(hints) -> hint => {
                 self.intake.hint(hint.ok());
                 hints.try_iter().take(BURST).for_each(|hint| self.intake.hint(Some(hint)));
             }
+            recv(listings) -> part => self.intake.listed(part.map_err(|_| AgentError::Lister)?),
             recv(parts.reports) -> report => {
                 report.ok().map_or(Ok(()), |report| self.report(report))?;
                 parts.reports.try_iter().try_for_each(|report| self.report(report))?;

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,17 +13,19 @@ use crossbeam_channel::Receiver;
 use super::AgentError;
 use crate::config::{Config, Watch};
 use crate::intake::{
-    Found, Hint, Kind, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict, WatchError, Watcher, look,
-    scan,
+    Entry, Hint, Kind, Listed, Lister, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict,
+    WatchError, Watcher, look,
 };
 use crate::ledger::{Arrival, Ledger};
-use crate::source::{Identity, OpenError, Shown};
+use crate::source::{Identity, Shown};
 use crate::telemetry::status::Live;
 
 /// Hints that may wait; more become one listing.
 const HINTS: usize = 16_384;
 /// Looks at a time, so that hints and reports get their turn.
-const LOOKS: usize = 512;
+const LOOKS: usize = 64;
+/// How long folders that could not be watched are only listed, until watching them is tried again.
+const WATCH_ALL_AGAIN: Duration = Duration::from_secs(300);
 /// Paths that are told of because they are not taken; a folder full of links must not fill log or memory.
 const TOLD: usize = 10_000;
 /// How long to wait before trying to watch an inbox again that could not be watched.
@@ -38,6 +39,9 @@ pub(super) struct IntakeLoop {
     filter: Arc<NameFilter>,
     settle: Settle,
     schedule: Schedule,
+    lister: Lister,
+    /// When the listing that runs was begun.
+    listing_since: Option<Duration>,
     watcher: Option<Watcher>,
     watch_again: Duration,
     nobody: Receiver<Hint>,
@@ -47,6 +51,8 @@ pub(super) struct IntakeLoop {
     unlistable: Option<String>,
     unwatchable: Option<String>,
     overflows_seen: u64,
+    watched_since: Duration,
+    unwatched_told: bool,
     hasher: RandomState,
     live: Arc<Live>,
     start: Instant,
@@ -61,11 +67,14 @@ impl IntakeLoop {
         let filter = NameFilter::new(&inbox.include, &inbox.exclude).map_err(|e| AgentError::Globs(e.to_string()))?;
         let mut settle = Settle::new(Rules::new(Duration::from_millis(inbox.settle_ms)));
         ledger.handled(&mut |path, identity| settle.prime(path, &identity))?;
+        let filter = Arc::new(filter);
         let mut intake = Self {
             inbox: inbox.path.clone(),
             recursive: inbox.recursive,
             poll_only: inbox.watch == Watch::Poll,
-            filter: Arc::new(filter),
+            lister: Lister::start(&inbox.path, inbox.recursive, Arc::clone(&filter))?,
+            listing_since: None,
+            filter,
             settle,
             schedule: Schedule::new(Duration::from_secs(inbox.scan_interval_secs), Duration::ZERO),
             watcher: None,
@@ -75,6 +84,8 @@ impl IntakeLoop {
             unlistable: None,
             unwatchable: None,
             overflows_seen: 0,
+            watched_since: Duration::ZERO,
+            unwatched_told: false,
             hasher: RandomState::new(),
             live,
             start: Instant::now(),
@@ -88,6 +99,19 @@ impl IntakeLoop {
     /// Where hints arrive.
     pub(super) fn hints(&self) -> Receiver<Hint> {
         self.watcher.as_ref().map_or_else(|| self.nobody.clone(), |watcher| watcher.hints().clone())
+    }
+
+    /// Where listings arrive.
+    pub(super) fn listings(&self) -> Receiver<Listed> {
+        self.lister.listed().clone()
+    }
+
+    /// A part of a listing arrived.
+    pub(super) fn listed(&mut self, part: Listed) {
+        match part {
+            Listed::Entries(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
+            Listed::End(end) => self.note_listing(end),
+        }
     }
 
     /// A hint arrived; `None` means that the watcher has ended.
@@ -111,7 +135,7 @@ impl IntakeLoop {
         if self.watcher.is_none() && now >= self.watch_again {
             self.watch();
         }
-        if self.schedule.is_due(now) {
+        if self.listing_since.is_none() && self.schedule.is_due(now) {
             self.list(now);
         }
         let ready = self.looks();
@@ -121,7 +145,8 @@ impl IntakeLoop {
 
     /// How long nothing will be due.
     pub(super) fn next_due(&self) -> Duration {
-        let mut next = self.schedule.next_due();
+        // While a listing runs, its end is waited for.
+        let mut next = if self.listing_since.is_some() { Duration::MAX } else { self.schedule.next_due() };
         if let Some(due) = self.settle.next_due() {
             next = next.min(due);
         }
@@ -173,35 +198,35 @@ impl IntakeLoop {
         ready
     }
 
-    fn list(&mut self, began: Duration) {
+    fn list(&mut self, now: Duration) {
         self.check_watcher();
         self.settle.scan_started();
-        let (mut others, start) = (Vec::new(), self.start);
-        let settle = &mut self.settle;
-        let listed = scan(&self.inbox, self.recursive, &self.filter, &mut |found| {
-            match found {
-                Found::Source(path, identity) => settle.hint(path, Kind::Scanned(identity), start.elapsed()),
-                other if others.len() < TOLD => others.push(why_not(&other)),
-                _ => {}
-            }
-            ControlFlow::Continue(())
-        });
-        others.iter().for_each(|(path, what)| self.tell_once(path, what));
-        self.note_listing(listed, began);
+        self.listing_since = Some(now);
+        self.lister.begin();
     }
 
-    fn note_listing(&mut self, listed: Result<ScanSummary, ScanError>, began: Duration) {
+    fn entry(&mut self, entry: Entry) {
+        let now = self.now();
+        match entry {
+            Entry::Source(path, identity) => self.settle.hint(&path, Kind::Scanned(identity), now),
+            Entry::Refused(path, why) => self.tell_once(&path, &why),
+        }
+    }
+
+    fn note_listing(&mut self, listed: Result<ScanSummary, ScanError>) {
+        let now = self.now();
+        let began = self.listing_since.take().unwrap_or(now);
         match listed {
             Ok(summary) => {
                 self.settle.scan_finished(summary.is_complete());
-                self.schedule.finished(began, self.now());
+                self.schedule.finished(began, now);
                 self.unlisted = None;
                 self.unlistable = None;
                 log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);
-                self.schedule.failed(self.now());
+                self.schedule.failed(now);
                 self.unlisted = self.unlisted.take().map(|_| error.to_string());
                 tell_change(&mut self.unlistable, error.to_string(), &self.inbox);
             }
@@ -219,6 +244,7 @@ impl IntakeLoop {
                 self.watcher = Some(watcher);
                 self.unwatchable = None;
                 self.overflows_seen = 0;
+                self.watched_since = self.now();
                 self.live.native.store(1, Ordering::Relaxed);
                 self.schedule.want(self.now());
             }
@@ -239,8 +265,11 @@ impl IntakeLoop {
             "The inbox was removed, moved or unmounted; waiting for it to come back.");
     }
 
+    /// Watches anew if another folder is at the inbox's path, or if it is time to try what could not be watched.
     fn check_watcher(&mut self) {
-        if self.watcher.as_ref().is_some_and(|watcher| !watcher.is_current()) {
+        let is_time = self.now() >= self.watched_since + WATCH_ALL_AGAIN;
+        let renew = |watcher: &Watcher| !watcher.is_current() || (is_time && watcher.unwatched() > 0);
+        if self.watcher.as_ref().is_some_and(renew) {
             self.watcher = None;
             self.watch();
         }
@@ -248,6 +277,8 @@ impl IntakeLoop {
 
     fn publish_counters(&mut self) {
         self.live.settling.store(self.settle.settling_count() as u64, Ordering::Relaxed);
+        let unwatched = self.watcher.as_ref().map_or(0, Watcher::unwatched);
+        self.live.unwatched.store(unwatched, Ordering::Relaxed);
         let Some(watcher) = &self.watcher else { return };
         // Each watcher counts from 0.
         let more = watcher.overflows().saturating_sub(self.overflows_seen);
@@ -257,6 +288,12 @@ impl IntakeLoop {
             log::warn!(event = "watch.overflow", overflows = more;
                 "The kernel's event queue overflowed; the inbox is listed instead, nothing is missed.");
         }
+        if unwatched > 0 && !self.unwatched_told {
+            log::warn!(event = "watch.incomplete", inbox:% = Shown(&self.inbox);
+                "Some folders in the inbox cannot be watched and are only listed, every inbox.scan_interval_secs; raise \
+                 fs.inotify.max_user_watches with sysctl, and let this user read them.");
+        }
+        self.unwatched_told = unwatched > 0;
     }
 
     fn tell_once(&mut self, path: &Path, what: &str) {
@@ -271,16 +308,5 @@ fn tell_change(told: &mut Option<String>, what: String, inbox: &Path) {
     if told.as_ref() != Some(&what) {
         log::warn!(event = "watch.trouble", inbox:% = Shown(inbox), error:% = what; "The inbox cannot be listed or watched.");
         *told = Some(what);
-    }
-}
-
-/// A path that is not taken, and why.
-fn why_not(found: &Found<'_>) -> (PathBuf, String) {
-    match found {
-        // In the words in which opening it would have said so: it is told once.
-        Found::Other(path, "symbolic link") => (path.to_path_buf(), OpenError::Link.to_string()),
-        Found::Other(path, kind) => (path.to_path_buf(), OpenError::NotAFile(kind).to_string()),
-        Found::Unreadable(path, error) => (path.to_path_buf(), format!("cannot be read: {error}")),
-        Found::Source(path, _) => (path.to_path_buf(), "is a source".to_owned()),
     }
 }

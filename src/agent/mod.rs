@@ -43,6 +43,9 @@ pub enum AgentError {
     /// The ledger cannot be used; without its memory no work may go on.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A defect of the program has ended the thread that lists the inbox.
+    #[error("the thread that lists the inbox has ended; start the agent again, and please report what it said before")]
+    Lister,
     /// The system refused threads or signal handlers.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),

@@ -39,7 +39,7 @@ fn code_of(error: &AgentError) -> ExitCode {
     match error {
         AgentError::Folder { .. } | AgentError::Globs(_) | AgentError::Outbox(_) => ExitCode::Configuration,
         AgentError::Ledger(_) => ExitCode::Ledger,
-        AgentError::System(_) => ExitCode::Internal,
+        AgentError::Lister | AgentError::System(_) => ExitCode::Internal,
     }
 }
 

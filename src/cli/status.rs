@@ -86,7 +86,7 @@ fn glance(status: &Status) -> String {
     lines.push(format!("outbox      {}", status.outbox));
     if status.since.is_some() {
         lines.push(format!("workers     {} of {} busy", status.busy_workers, status.workers));
-        lines.push(format!("watch       {}, {} overflows", watch.mode, watch.overflows));
+        lines.push(format!("watch       {}, {} overflows{}", watch.mode, watch.overflows, unwatched(watch.unwatched)));
     }
     let Backlog { settling, ready, running, retrying } = backlog;
     lines.push(format!("backlog     {settling} settling, {ready} ready, {running} running, {retrying} retrying"));
@@ -101,4 +101,8 @@ fn glance(status: &Status) -> String {
     lines.push(format!("bytes       {} in, {} out", status.bytes_in, status.bytes_out));
     lines.push(format!("last        {}", status.last_success_at.as_deref().unwrap_or("nothing converted yet")));
     lines.join("\n") + "\n"
+}
+
+fn unwatched(folders: u64) -> String {
+    if folders == 0 { String::new() } else { format!(", {folders} or more folders only listed") }
 }

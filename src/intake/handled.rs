@@ -63,11 +63,11 @@ impl Handled {
         self.entries.remove(&key(path));
     }
 
-    /// Notes that the running scan saw `path`, and says whether the version it saw is the one handed out.
-    pub(super) fn confirm(&mut self, path: &Path, version: Version) -> bool {
-        let Some(entry) = self.entries.get_mut(&key(path)) else { return false };
+    /// Notes that the running scan saw `path`, and says whether the version it saw is the one handed out, if one was.
+    pub(super) fn confirm(&mut self, path: &Path, version: Version) -> Option<bool> {
+        let entry = self.entries.get_mut(&key(path))?;
         entry.scan = self.scan;
-        entry.version == version
+        Some(entry.version == version)
     }
 
     pub(super) fn scan_started(&mut self) {
@@ -121,7 +121,8 @@ mod tests {
             handled.insert(Path::new(name), Version::of(&A));
         }
         handled.scan_started();
-        assert!(handled.confirm(Path::new("seen"), Version::of(&A)));
+        assert_eq!(handled.confirm(Path::new("seen"), Version::of(&A)), Some(true));
+        assert_eq!(handled.confirm(Path::new("new"), Version::of(&A)), None);
         handled.insert(Path::new("new"), Version::of(&A));
         handled.sweep();
         let known = |name: &str| handled.is(Path::new(name), Version::of(&A));

@@ -17,8 +17,11 @@ pub enum Writer {
     None,
     /// Somebody has.
     Present,
-    /// The system does not say: a network file system, no lease support, or neither owner nor `CAP_LEASE`.
+    /// The system does not say: neither owner nor `CAP_LEASE`, or a file system without leases. All writers are
+    /// processes of this machine.
     Unknown,
+    /// Other machines may write, and nobody here knows: a network file system.
+    Elsewhere,
 }
 
 /// Keeps `SIGIO` from ending the process; call it once before the first [`writer_present`]. The kernel sends it when a
@@ -33,7 +36,7 @@ pub fn ignore_lease_signal() -> io::Result<()> {
 pub fn writer_present(file: &File) -> Writer {
     let sight = sight(file);
     if sight == Sight::None {
-        return Writer::Unknown;
+        return Writer::Elsewhere;
     }
     let answer = set_lease(file, libc::F_RDLCK);
     if answer.is_ok() {
@@ -47,6 +50,7 @@ fn meaning(answer: io::Result<()>, sight: Sight) -> Writer {
     match answer {
         Ok(()) if sight == Sight::All => Writer::None,
         Err(refused) if refused.raw_os_error() == Some(libc::EAGAIN) => Writer::Present,
+        _ if sight == Sight::OwnOnly => Writer::Elsewhere,
         // EACCES, EPERM: not ours to lease. EINVAL, ENOLCK, ENOSYS: no leases here.
         _ => Writer::Unknown,
     }
@@ -106,7 +110,8 @@ mod tests {
             assert_eq!(meaning(refused(code), Sight::All), Writer::Unknown);
         }
         assert_eq!(meaning(refused(libc::EAGAIN), Sight::OwnOnly), Writer::Present);
-        assert_eq!(meaning(Ok(()), Sight::OwnOnly), Writer::Unknown);
+        assert_eq!(meaning(Ok(()), Sight::OwnOnly), Writer::Elsewhere);
+        assert_eq!(meaning(refused(libc::EACCES), Sight::OwnOnly), Writer::Elsewhere);
         assert_eq!(meaning(Ok(()), Sight::All), Writer::None);
     }
 }

@@ -1,7 +1,7 @@
 //! Intake: which files are ready.
 //!
 //! Events are hints, the scan is the truth. A [`Watcher`] says early where to look, [`scan()`] says now and then
-//! everything that is there ([`Schedule`] says when), both feed [`Settle`], which decides when each path is due for a
+//! everything that is there ([`Schedule`] says when, a [`Lister`] does it in its own thread), both feed [`Settle`], which decides when each path is due for a
 //! [`look()`] and, from what the looks see, when the file behind it is complete. Nothing here remembers across a
 //! restart and nothing here is final: whoever takes a ready file checks its identity again after reading it.
 
@@ -9,6 +9,7 @@ mod filter;
 mod handled;
 mod hints;
 mod lease;
+mod lister;
 mod look;
 mod network;
 mod scan;
@@ -19,6 +20,7 @@ mod watch;
 pub use filter::NameFilter;
 pub use hints::Hint;
 pub use lease::{Writer, ignore_lease_signal, writer_present};
+pub use lister::{Entry, Listed, Lister};
 pub use look::{Look, look};
 pub use network::network_kind;
 pub use scan::{Found, ScanError, ScanSummary, scan};

@@ -4,12 +4,13 @@
 //! A path waits from its first hint until a look finds it complete or gone; in between only the time of its next look
 //! moves. No verdict is final: a version handed out can be given back, and a different version is a new one.
 //!
-//! | last hint | first look | ready when a look sees |
-//! | --- | --- | --- |
-//! | renamed into place | at once | no writer |
-//! | closed by a writer | after `settle` | no writer; if writers cannot be seen: the same version as a look `settle` ago |
-//! | created (or linked) | after `quiet_open` | as above |
-//! | found by a scan | after `settle` | no writer, and the same version as `settle` ago |
+//! | last hint | first look | ready when a look sees no writer | if writers cannot be seen: the same version for |
+//! | --- | --- | --- | --- |
+//! | renamed into place | at once | at once | at once |
+//! | closed by a writer | after `settle` | at once | `settle` |
+//! | created (or linked) | after `quiet_open` | at once | `quiet_unclosed`: its writer has not closed it |
+//! | found by a scan | after `settle` | and the same version as `settle` ago | `quiet_unseen`, on a network mount `quiet_elsewhere` |
+//! | changed, says a scan | as above | as above | `quiet_unclosed`: its writer has not closed it; on a network mount as above |
 //!
 //! A writer makes the path wait longer and longer, up to `longest`, and then as if found by a scan. An empty file is
 //! ready once it was seen empty for `quiet_empty`: many producers make the name first.
@@ -161,8 +162,13 @@ impl Settle {
 
     fn scanned(&mut self, path: &Path, version: Version, now: Duration) {
         // A path that waits has its next look; the scan would only repeat what that will see.
-        if !self.handled.confirm(path, version) && !self.waiting.contains_key(path) {
-            self.arm(path, Claim::None, Some((version, now)), now + self.rules.settle, now);
+        let claim = match self.handled.confirm(path, version) {
+            Some(true) => return,
+            Some(false) => Claim::Changed,
+            None => Claim::None,
+        };
+        if !self.waiting.contains_key(path) {
+            self.arm(path, claim, Some((version, now)), now + self.rules.settle, now);
         }
     }
 

@@ -31,7 +31,7 @@ pub enum WatchError {
         /// The file system's name.
         kind: &'static str,
     },
-    /// The limits on watches or watch instances are used up. Poll, and try again now and then.
+    /// The limits on watches or watch instances are used up, and not even the inbox itself is watched. Poll, and try again now and then.
     #[error("cannot watch {}: {reason}; raise fs.inotify.max_user_watches or fs.inotify.max_user_instances with sysctl", Shown(.inbox))]
     Limit {
         /// The inbox.
@@ -112,7 +112,8 @@ impl Watcher {
         self.counters.overflows.load(Ordering::Relaxed)
     }
 
-    /// How many folders that came later could not be watched, for want of watches or of permission; scans reach them.
+    /// How often a folder in the inbox could not be watched, for want of watches or of permission; others may lie in it.
+    /// Scans reach them.
     #[must_use]
     pub fn unwatched(&self) -> u64 {
         self.counters.unwatched.load(Ordering::Relaxed)
@@ -125,7 +126,15 @@ impl Watcher {
             EventKindMask::CREATE | EventKindMask::ACCESS_CLOSE | EventKindMask::MODIFY_NAME | EventKindMask::REMOVE;
         let config = Config::default().with_event_kinds(kinds).with_follow_symlinks(false);
         let mode = if recursive { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-        self.notify.insert(INotifyWatcher::new(listener, config)?).watch(&self.inbox, mode)
+        let watched = self.notify.insert(INotifyWatcher::new(listener, config)?).watch(&self.inbox, mode);
+        match watched {
+            // What was reached before the limit stays watched, the inbox itself first.
+            Err(error) if is_limit(&error.kind) && is_below(&self.inbox, &error) => {
+                self.counters.unwatched.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            watched => watched,
+        }
     }
 }
 
@@ -142,6 +151,11 @@ impl Drop for Watcher {
 fn watch_error(inbox: &Path, error: &notify::Error) -> WatchError {
     let (inbox, reason) = (inbox.to_owned(), error.to_string());
     if is_limit(&error.kind) { WatchError::Limit { inbox, reason } } else { WatchError::Refused { inbox, reason } }
+}
+
+/// Whether the error is about a folder in the inbox, and not about the inbox.
+fn is_below(inbox: &Path, error: &notify::Error) -> bool {
+    error.paths.first().is_some_and(|path| path != inbox && path.starts_with(inbox))
 }
 
 fn is_limit(kind: &ErrorKind) -> bool {

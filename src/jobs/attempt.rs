@@ -72,7 +72,7 @@ pub enum Outcome {
     Failed(Box<Job>),
     /// The source ends too early; it is to be tried again at its `run_at`, unless it has changed by then.
     Deferred(Box<Job>),
-    /// The source changed; it has to settle again.
+    /// The source changed, or somebody has opened it to write; it has to settle again.
     Changed,
     /// The source is not there any more.
     Gone,
@@ -161,7 +161,8 @@ impl Workshop {
     fn convert_or_duplicate(&self, job: &Job) -> Result<Option<Made>, Trouble> {
         let begun = Instant::now();
         let (file, identity) = open_beneath(&self.inbox, &job.path)?;
-        if identity != job.identity {
+        // It may have waited long since it settled, or since an earlier run.
+        if identity != job.identity || (self.has_writer)(&file) {
             return Err(Trouble::Changed);
         }
         if self.is_duplicate(job, &file)? {
@@ -181,10 +182,10 @@ impl Workshop {
         Ok(Some(Made { temporary, summary, wait_s: (waited - convert_s).max(0.0), convert_s }))
     }
 
-    /// Reading has ended: the *path* must still hold the version that was read.
+    /// Reading has ended: the *path* must still hold the version that was read, and nobody be about to change it.
     fn still_the_same(&self, job: &Job) -> Result<(), Trouble> {
         match open_beneath(&self.inbox, &job.path) {
-            Ok((_, now)) if now == job.identity => Ok(()),
+            Ok((file, now)) if now == job.identity && !(self.has_writer)(&file) => Ok(()),
             _ => Err(Trouble::Changed),
         }
     }

@@ -179,6 +179,19 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_somebody_writes_to_when_its_turn_comes_settles_again() {
+        let root = tempfile::tempdir().unwrap();
+        let (workshop, job) = with_a_job(root.path());
+        let written = Workshop { has_writer: |_| true, ..workshop };
+        assert_eq!(written.attempt(&job).unwrap(), Outcome::Changed);
+        assert!(!root.path().join("outbox/a.h5").exists() && state(&written) == State::Gone);
+        let back = Arrival { path: job.path.clone(), identity: job.identity };
+        let Admission::New(job) = written.ledger.arrive(&[back]).unwrap().remove(0) else { panic!("not taken back") };
+        let workshop = Workshop { has_writer: |_| false, ..written };
+        assert_eq!(workshop.attempt(&job).unwrap(), Outcome::Done);
+    }
+
+    #[test]
     fn a_panic_counts_as_being_brought_down_and_never_undoes_a_decided_output() {
         let root = tempfile::tempdir().unwrap();
         let (workshop, job) = with_a_job(root.path());

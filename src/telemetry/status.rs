@@ -79,6 +79,9 @@ pub struct Watch {
     pub mode: String,
     /// How often the kernel's event queue overflowed; each time the inbox was listed.
     pub overflows: u64,
+    /// How often a folder in the inbox could not be watched; it is listed every so often instead.
+    #[serde(default)]
+    pub unwatched: u64,
 }
 
 /// Counters that the agent keeps while it runs.
@@ -94,6 +97,8 @@ pub struct Live {
     pub retrying: AtomicU64,
     /// Overflows of the kernel's event queue.
     pub overflows: AtomicU64,
+    /// Folders that could not be watched.
+    pub unwatched: AtomicU64,
     /// 1 as long as events are watched, 0 when the inbox is only listed.
     pub native: AtomicU64,
 }
@@ -117,6 +122,7 @@ impl Live {
     #[must_use]
     pub fn watch(&self) -> Watch {
         let mode = if self.native.load(Ordering::Relaxed) == 1 { "native" } else { "poll" };
-        Watch { mode: mode.to_owned(), overflows: self.overflows.load(Ordering::Relaxed) }
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Watch { mode: mode.to_owned(), overflows: load(&self.overflows), unwatched: load(&self.unwatched) }
     }
 }

@@ -73,6 +73,12 @@ impl Site {
         fs::write(self.config(), text).unwrap();
     }
 
+    /// Another quiet time than the short one of tests.
+    pub(crate) fn set_settle_ms(&self, milliseconds: u32) {
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), text.replace("settle_ms = 100", &format!("settle_ms = {milliseconds}"))).unwrap();
+    }
+
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.path().join(relative)
     }

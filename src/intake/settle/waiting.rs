@@ -12,6 +12,12 @@ pub struct Rules {
     pub settle: Duration,
     /// How long a name that appeared may take until a look, if no close is reported.
     pub quiet_open: Duration,
+    /// How long a file found by a scan must be left alone, if writers cannot be seen.
+    pub quiet_unseen: Duration,
+    /// The same where other machines write: they send what they have written seconds later, or at the end.
+    pub quiet_elsewhere: Duration,
+    /// How long a file must be left alone whose writer was seen to come and not to close it, if writers cannot be seen.
+    pub quiet_unclosed: Duration,
     /// How long a file must have been empty.
     pub quiet_empty: Duration,
     /// The longest time between two looks.
@@ -24,16 +30,27 @@ impl Rules {
     #[must_use]
     pub fn new(settle: Duration) -> Self {
         let settle = settle.max(Duration::from_millis(1));
-        let two_seconds = Duration::from_secs(2);
-        let longest = settle.max(Duration::from_secs(30));
-        Self { settle, quiet_open: two_seconds.max(settle), quiet_empty: two_seconds, longest }
+        let at_least = |seconds| settle.max(Duration::from_secs(seconds));
+        Self {
+            settle,
+            quiet_open: at_least(2),
+            quiet_unseen: at_least(2),
+            quiet_elsewhere: at_least(10),
+            quiet_unclosed: at_least(30),
+            quiet_empty: Duration::from_secs(2),
+            longest: at_least(30),
+        }
     }
 
     /// For how long looks must have agreed on the version.
     pub(super) fn agreement(&self, claim: Claim, writer: Writer, size: u64) -> Duration {
         let needed = match (claim, writer) {
             (Claim::Renamed, _) | (Claim::Closed | Claim::Created, Writer::None) => Duration::ZERO,
-            _ => self.settle,
+            (Claim::Closed, _) | (_, Writer::None | Writer::Present) => self.settle,
+            // A link that will never be closed looks the same; it only comes later.
+            (Claim::Created, _) | (Claim::Changed, Writer::Unknown) => self.quiet_unclosed,
+            (Claim::None, Writer::Unknown) => self.quiet_unseen,
+            (_, Writer::Elsewhere) => self.quiet_elsewhere,
         };
         if size == 0 { needed.max(self.quiet_empty) } else { needed }
     }
@@ -45,6 +62,8 @@ pub(super) enum Claim {
     Renamed,
     Closed,
     Created,
+    /// A scan saw a new version of a path that was handed out, and nobody has heard of a close.
+    Changed,
     /// No promise: the looks must show it.
     None,
 }

@@ -1,5 +1,5 @@
 //! Each case is a little story of one path: `milliseconds event [-> verdict]`. `look` says what the file is at that
-//! moment (`A1`: version A of one byte, `gone`, `locked`) and who writes (`free`, `written`, `unsure`), and demands
+//! moment (`A1`: version A of one byte, `gone`, `locked`) and who writes (`free`, `written`, `unsure`, `remote`), and demands
 //! that the look was due then and not a millisecond before. `scan` lists the same. `early` is a look overtaken by the
 //! hint before it. Before each event nothing else may have come due.
 
@@ -19,7 +19,19 @@ const CASES: &[(&str, &str)] = &[
     ("a close ends the long wait", "0 created; 2000 look A1 written -> waiting; 2500 look A1 written -> waiting; 2600 closed; 3100 look A2 free -> ready A2"),
     ("a close starts the waits from the beginning", "0 closed; 500 look A1 written -> waiting; 1000 look A1 written -> waiting; 1100 closed; 1600 look A1 written -> waiting; 2100 look A1 free -> waiting; 2600 look A1 free -> ready A1"),
     ("closed where writers cannot be seen: two looks agree", "0 closed; 500 look A1 unsure -> waiting; 1000 look A1 unsure -> ready A1"),
-    ("created where writers cannot be seen: still growing", "0 created; 2000 look A1 unsure -> waiting; 2500 look A2 unsure -> waiting; 3000 look A3 unsure -> waiting; 4000 look A3 unsure -> ready A3"),
+    ("created where writers cannot be seen: no close, so it is still open", "0 created; 2000 look A1 unsure -> waiting; 32000 look A2 unsure -> waiting; 62000 look A2 unsure -> ready A2"),
+    ("created where writers cannot be seen, and closed at last", "0 created; 2000 look A1 unsure -> waiting; 9000 closed; 9500 look A9 unsure -> waiting; 10000 look A9 unsure -> ready A9"),
+    ("linked where writers cannot be seen: comes late", "0 created; 2000 look A1 unsure -> waiting; 32000 look A1 unsure -> ready A1"),
+    ("found by a scan where writers cannot be seen", "0 scan A1; 500 look A1 unsure -> waiting; 2000 look A1 unsure -> ready A1"),
+    ("found by a scan where writers cannot be seen: still growing", "0 scan A1; 500 look A2 unsure -> waiting; 2500 look A3 unsure -> waiting; 4500 look A3 unsure -> ready A3"),
+    ("on a network mount: the listings and looks of ten seconds agree", "0 scan A1; 500 look A1 remote -> waiting; 10000 look A1 remote -> ready A1"),
+    ("on a network mount: what another machine writes shows late", "0 scan A1; 500 look A1 remote -> waiting; 10000 look A5 remote -> waiting; 20000 look A5 remote -> ready A5"),
+    ("on a network mount, by a process of this machine", "0 created; 100 closed; 600 look A1 remote -> waiting; 1100 look A1 remote -> ready A1"),
+    ("a scan sees another version of a path handed out, where writers cannot be seen: its writer has not closed it",
+     "0 renamed; 0 look A1 unsure -> ready A1; 1000 scan B1; 1500 look B1 unsure -> waiting; 31000 look B2 unsure -> waiting; 40000 closed; 40500 look B2 unsure -> waiting; 41000 look B2 unsure -> ready B2"),
+    ("a scan sees another version of a path handed out, on a network mount",
+     "0 renamed; 0 look A1 remote -> ready A1; 1000 scan B1; 1500 look B1 remote -> waiting; 11000 look B1 remote -> ready B1"),
+    ("moved into place on a network mount", "0 renamed; 0 look A1 remote -> ready A1"),
     ("found by a scan: the look agrees", "0 scan A1; 500 look A1 free -> ready A1"),
     ("found by a scan, then changed", "0 scan A1; 500 look B1 free -> waiting; 1000 look B1 free -> ready B1"),
     ("scanned again while it waits: no difference", "0 scan A1; 100 scan A2; 200 scan A2; 500 look A2 free -> waiting; 1000 look A2 free -> ready A2"),
@@ -102,6 +114,7 @@ impl<'a> Line<'a> {
         let writer = match self.words.get(1) {
             Some(&"written") => Writer::Present,
             Some(&"unsure") => Writer::Unknown,
+            Some(&"remote") => Writer::Elsewhere,
             _ => Writer::None,
         };
         match self.words[0] {
