@@ -1,8 +1,8 @@
 //! Values to typed columns: what `pandas.DataFrame` would make of the records.
 //!
 //! A [`Frame`] is a list of [`Piece`]s, one for each batch of the input, because batches are parsed independently (each
-//! into a [`Part`](part::Part)) and nothing is copied to join them. A cell keeps what the document said (its [`Tag`] and its bits or bytes); what dtype
-//! a column gets is decided once, at the end, from the kinds seen in all parts: see [`dtype`].
+//! into a [`Part`](part::Part)) and nothing is copied to join them. A cell keeps what the document said (its [`Tag`] and its
+//! bits or bytes); what dtype a column gets is decided once, at the end, from the kinds seen in all parts: see [`dtype`].
 
 mod cell;
 pub(crate) mod column;
