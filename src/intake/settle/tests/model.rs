@@ -48,6 +48,8 @@ struct File {
     current: Option<Identity>,
     writers: usize,
     told: Vec<(Duration, Told)>,
+    /// How much of that the machine was done with when the path last stopped waiting: what a hint promised then is over.
+    done: usize,
     handed_out: Vec<Identity>,
 }
 
@@ -176,6 +178,9 @@ impl World {
     }
 
     fn check(&mut self, path: usize, look: Look, verdict: Verdict) {
+        if verdict == Verdict::Forgotten {
+            self.files[path].done = self.files[path].told.len();
+        }
         let Verdict::Ready(identity) = verdict else { return };
         let Look::Found { identity: seen, writer } = look else { panic!("ready without a file") };
         assert_eq!(identity, seen);
@@ -183,6 +188,7 @@ impl World {
         assert!(!self.files[path].handed_out.contains(&identity), "handed out twice");
         self.check_quiet(path, identity, writer);
         self.files[path].handed_out.push(identity);
+        self.files[path].done = self.files[path].told.len();
     }
 
     /// The promise of the last hint, or agreement of looks, carries every version handed out.
@@ -199,7 +205,8 @@ impl World {
                 _ => writer == Writer::None && waited(Duration::from_secs(2)),
             });
         let agreed = self.agreed(path, identity);
-        let promise = hint.filter(|_| !writer_since).map(|hint| told[hint].1);
+        let holds = |hint: &usize| !writer_since && *hint >= self.files[path].done;
+        let promise = hint.filter(holds).map(|hint| told[hint].1);
         let needed = Duration::from_millis(match (promise, writer) {
             (Some(Told::Closed), _) | (_, Writer::None) => 500,
             (Some(Told::Created), _) => 30_000,
