@@ -25,11 +25,15 @@ use super::retry::{Backoff, Trouble, plain};
 use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{STAGING, staging};
-use crate::convert::profile::{self, Stage};
+use crate::convert::output::publish::{STAGING, rename_over, staging, sync_file};
+use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, Ledger, LedgerError, State};
 use crate::source::{Shown, open_beneath};
+
+/// Larger outputs are synced by their workers: their bytes take the time, not the flush, and no small one is to wait
+/// for them.
+const SYNCED_TOGETHER: u64 = 1 << 20;
 
 /// Everything an attempt needs, shared by all workers.
 pub struct Workshop {
@@ -78,26 +82,44 @@ pub enum Outcome {
     Gone,
 }
 
+/// How far an attempt has come.
+#[derive(Debug)]
+pub(super) enum Attempted {
+    /// To its end.
+    Ended(Outcome),
+    /// An output is made and has to be published.
+    Made(Box<Made>, Left),
+}
+
 /// What a conversion left in the staging folder.
+#[derive(Debug)]
 pub(super) struct Made {
+    /// The number of the attempt.
+    pub(super) attempt: u32,
     pub(super) temporary: PathBuf,
+    /// The output, if it has still to be synced.
+    pub(super) unsynced: Option<File>,
     pub(super) summary: Summary,
     pub(super) wait_s: f64,
     pub(super) convert_s: f64,
+    /// When the conversion ended.
+    pub(super) ended: Instant,
 }
 
 impl Workshop {
-    /// Makes one attempt on `job`. Errors are those of the ledger: without its memory no work may go on.
-    pub fn attempt(&self, job: &Job) -> Result<Outcome, LedgerError> {
+    /// Makes one attempt on `job`, up to an output that has to be published. Errors are those of the ledger: without its
+    /// memory no work may go on.
+    pub(super) fn attempt(&self, job: &Job) -> Result<Attempted, LedgerError> {
         if job.state == State::Publishing {
-            return self.resume_publishing(job);
+            return self.resume_publishing(job).map(Attempted::Ended);
         }
         let file = profile::file(&job.path, job.identity.size);
         let number = self.record(|ledger| ledger.begin(job.id))?;
-        let outcome = match self.convert_or_duplicate(job) {
+        let outcome = match self.convert_or_duplicate(job, number) {
             Ok(Some(made)) => {
+                self.unfinished.forget(job.id);
                 file.converted(made.summary.rows);
-                self.publish(job, made)
+                return Ok(Attempted::Made(Box::new(made), file.leave()));
             }
             Ok(None) => self.finish_duplicate(job),
             Err(trouble) => self.conclude(job, trouble, number),
@@ -105,7 +127,7 @@ impl Workshop {
         if !matches!(outcome, Ok(Outcome::Deferred(_))) {
             self.unfinished.forget(job.id);
         }
-        outcome
+        outcome.map(Attempted::Ended)
     }
 
     /// Has the ledger take a step.
@@ -116,8 +138,7 @@ impl Workshop {
 
     /// Ends an attempt that did not succeed.
     pub(super) fn conclude(&self, job: &Job, trouble: Trouble, attempt: u32) -> Result<Outcome, LedgerError> {
-        let _ = fs::remove_file(self.temporary(job));
-        let _ = fs::remove_file(self.temporary_bad_records(job));
+        self.remove_made(job);
         match trouble {
             Trouble::Changed => {
                 self.record(|ledger| ledger.gone(job.id))?;
@@ -152,13 +173,26 @@ impl Workshop {
         Job { state: State::Publishing, temporary: Some(temporary), ..job.clone() }
     }
 
-    /// The temporary name of a job's output: made of its number, never of the source's name.
+    /// The temporary name of a job's output, once that is whole: made of its number, never of the source's name.
     pub(super) fn temporary(&self, job: &Job) -> PathBuf {
         self.outbox.join(STAGING).join(format!("{}.tmp", job.id))
     }
 
+    /// The name of a job's output while it is written. What has its temporary name was not being converted any more when
+    /// the agent came down, and is not to blame for it.
+    fn unfinished_output(&self, job: &Job) -> PathBuf {
+        self.temporary(job).with_extension("part")
+    }
+
+    /// Removes what an attempt has made that is not decided.
+    pub(super) fn remove_made(&self, job: &Job) {
+        for made in [self.unfinished_output(job), self.temporary(job), self.temporary_bad_records(job)] {
+            let _ = fs::remove_file(made);
+        }
+    }
+
     /// `None` if the source has the bytes of the version converted before.
-    fn convert_or_duplicate(&self, job: &Job) -> Result<Option<Made>, Trouble> {
+    fn convert_or_duplicate(&self, job: &Job, attempt: u32) -> Result<Option<Made>, Trouble> {
         let begun = Instant::now();
         let (file, identity) = open_beneath(&self.inbox, &job.path)?;
         if identity != job.identity {
@@ -167,18 +201,31 @@ impl Workshop {
         if self.is_duplicate(job, &file)? {
             return Ok(None);
         }
-        staging(&self.outbox).map_err(ConvertError::from)?;
-        let temporary = self.temporary(job);
-        remove_stale(&temporary).map_err(ConvertError::from)?;
-        let bad_records = self.collect_bad_records(job).map_err(ConvertError::from)?;
-        // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
-        let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
-        let target = Target { output: &temporary, bad_records: bad_records.as_deref() };
-        let summary = convert::to_file(&file, identity, target, &options)?;
+        let (summary, unsynced) = self.convert(job, &file)?;
         self.still_the_same(job)?;
+        let (unfinished, temporary) = (self.unfinished_output(job), self.temporary(job));
+        rename_over(&unfinished, &temporary).map_err(ConvertError::from)?;
         let waited = Timestamp::now().duration_since(job.run_at).as_secs_f64();
         let convert_s = begun.elapsed().as_secs_f64();
-        Ok(Some(Made { temporary, summary, wait_s: (waited - convert_s).max(0.0), convert_s }))
+        let wait_s = (waited - convert_s).max(0.0);
+        Ok(Some(Made { attempt, temporary, unsynced, summary, wait_s, convert_s, ended: Instant::now() }))
+    }
+
+    /// Writes the output of `job`, and returns it if it has still to be synced.
+    fn convert(&self, job: &Job, source: &File) -> Result<(Summary, Option<File>), ConvertError> {
+        staging(&self.outbox)?;
+        let output = self.unfinished_output(job);
+        remove_stale(&output)?;
+        let bad_records = self.collect_bad_records(job)?;
+        // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
+        let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
+        let target = Target { output: &output, bad_records: bad_records.as_deref() };
+        let (summary, file) = convert::to_open_file(source, job.identity, target, &options)?;
+        if options.durable && summary.output_bytes > SYNCED_TOGETHER {
+            sync_file(&file, &output)?;
+            return Ok((summary, None));
+        }
+        Ok((summary, options.durable.then_some(file)))
     }
 
     /// Reading has ended: the *path* must still hold the version that was read.

@@ -9,6 +9,7 @@ pub mod queue;
 // One attempt, in the order in which it goes.
 pub mod attempt;
 pub mod bad_records;
+mod batch;
 pub mod naming;
 mod publishing;
 pub mod staging;

@@ -4,7 +4,8 @@
 //!
 //! | the ledger says | on disk | then |
 //! |---|---|---|
-//! | running | whatever | the temporary file is removed; the source is tried again, or set aside after too many attempts |
+//! | running | no temporary file, or a part of it | the source is tried again, or set aside after too many attempts |
+//! | running | temporary file | it is removed and the source is tried again: it had been converted, and waited for others |
 //! | publishing | temporary file | it gets its name, as if nothing had happened |
 //! | publishing | no temporary file | it has its name: the job is done, even if the output was taken away since |
 //! | decided, disposition pending | | the source is disposed of |
@@ -71,7 +72,13 @@ impl Workshop {
     }
 
     fn recover_cut_off(&self, job: &Job) -> Result<(), LedgerError> {
-        let _ = fs::remove_file(self.temporary(job));
+        let whole = fs::symlink_metadata(self.temporary(job)).is_ok();
+        self.remove_made(job);
+        if whole {
+            log::info!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
+                "An earlier run stopped before it could publish what it had made of this source; it is made again.");
+            return self.ledger.release(job.id);
+        }
         // Attempts that failed are not counted: a full disk and one kill behind it are no fault of the source.
         let (crashes, _) = self.ledger.crashed(job.id)?;
         if crashes < self.max_attempts {
@@ -121,7 +128,7 @@ mod tests {
     use super::*;
     use crate::config::{After, Config, OnExisting};
     use crate::convert::Options;
-    use crate::jobs::attempt::Outcome;
+    use crate::jobs::attempt::{Attempted, Outcome};
     use crate::jobs::retry::Backoff;
     use crate::ledger::{Admission, Arrival, Publication, SqliteLedger};
     use crate::source::{Identity, open_beneath};
@@ -179,6 +186,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_converted_and_waited_for_others_is_not_to_blame_when_the_agent_comes_down() {
+        let root = tempfile::tempdir().unwrap();
+        let (workshop, job) = with_a_job(root.path());
+        for _ in 0..5 {
+            let Attempted::Made(made, _) = workshop.attempt(&job).unwrap() else { panic!("no output") };
+            assert!(made.temporary.exists());
+            workshop.recover().unwrap();
+            assert!(!made.temporary.exists());
+            assert_eq!(state(&workshop), State::Ready);
+        }
+        workshop.ledger.begin(job.id).unwrap();
+        // It was being written.
+        fs::write(workshop.temporary(&job).with_extension("part"), "").unwrap();
+        workshop.recover().unwrap();
+        assert_eq!(state(&workshop), State::Ready, "the first time");
+        workshop.ledger.begin(job.id).unwrap();
+        workshop.recover().unwrap();
+        assert_eq!(state(&workshop), State::Quarantined, "the second");
+    }
+
+    #[test]
     fn a_panic_counts_as_being_brought_down_and_never_undoes_a_decided_output() {
         let root = tempfile::tempdir().unwrap();
         let (workshop, job) = with_a_job(root.path());
@@ -206,7 +234,7 @@ mod tests {
         workshop.ledger.publishing(job.id, &publication).unwrap();
         let Outcome::Failed(again) = workshop.panicked(&job, "second").unwrap() else { panic!("not tried again") };
         assert!(temporary.exists() && state(&workshop) == State::Publishing);
-        assert_eq!(workshop.attempt(&again).unwrap(), Outcome::Done);
+        assert!(matches!(workshop.attempt(&again).unwrap(), Attempted::Ended(Outcome::Done)));
         assert_eq!(fs::read_to_string(root.path().join("outbox/a.h5")).unwrap(), "the output");
     }
 }
