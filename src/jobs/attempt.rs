@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! 0  the ledger counts the attempt                      survives the death of the process
-//! 1  the output is written under a temporary name       OUTBOX/.h5inbox/JOB.tmp, and synced
+//! 1  the output is written under a temporary name       OUTBOX/.h5inbox/JOB.tmp
+//!    and synced
 //! 2  the ledger notes what will be published            from here the output is decided
 //! 3  the temporary name becomes the final one           its absence is the witness
 //! 4  the outbox is synced                               the output is durable
@@ -10,6 +11,9 @@
 //! 6  the source is kept, archived or deleted            if it is still the version that was converted
 //! 7  the ledger says disposed
 //! ```
+//!
+//! A worker takes a file up to its temporary name. From the sync on, many take each step [together](super::publishing): the
+//! order of a file's steps is the same.
 //!
 //! A crash after any of them is finished by [`recovery`](super::recovery), from 3 on by the very same functions.
 
@@ -25,15 +29,11 @@ use super::retry::{Backoff, Trouble, plain};
 use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{STAGING, rename_over, staging, sync_file};
+use crate::convert::output::publish::{STAGING, staging};
 use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
-use crate::ledger::{Disposition, Failure, Job, Ledger, LedgerError, State};
+use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
 use crate::source::{Shown, open_beneath};
-
-/// Larger outputs are synced by their workers: their bytes take the time, not the flush, and no small one is to wait
-/// for them.
-const SYNCED_TOGETHER: u64 = 1 << 20;
 
 /// Everything an attempt needs, shared by all workers.
 pub struct Workshop {
@@ -97,7 +97,7 @@ pub(super) struct Made {
     /// The number of the attempt.
     pub(super) attempt: u32,
     pub(super) temporary: PathBuf,
-    /// The output, if it has still to be synced.
+    /// The output, if it has to be synced.
     pub(super) unsynced: Option<File>,
     pub(super) summary: Summary,
     pub(super) wait_s: f64,
@@ -107,14 +107,25 @@ pub(super) struct Made {
 }
 
 impl Workshop {
-    /// Makes one attempt on `job`, up to an output that has to be published. Errors are those of the ledger: without its
-    /// memory no work may go on.
-    pub(super) fn attempt(&self, job: &Job) -> Result<Attempted, LedgerError> {
+    /// Counts an attempt on each of these jobs, and answers its number; where the output is decided, no new one begins.
+    pub(super) fn begin(&self, jobs: &[Job]) -> Vec<Result<u32, LedgerError>> {
+        let decided = |job: &Job| job.state == State::Publishing;
+        let ids: Vec<JobId> = jobs.iter().filter(|job| !decided(job)).map(|job| job.id).collect();
+        let mut begun = match if ids.is_empty() { Ok(Vec::new()) } else { self.ledger.begin_all(&ids) } {
+            Ok(begun) => begun.into_iter(),
+            Err(error) => return jobs.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let one = |job: &Job| if decided(job) { None } else { begun.next() }.unwrap_or(Ok(job.attempts));
+        jobs.iter().map(one).collect()
+    }
+
+    /// Makes attempt `number` on `job`, which has begun, up to an output that has to be published. Errors are those of the
+    /// ledger: without its memory no work may go on.
+    pub(super) fn attempt(&self, job: &Job, number: u32) -> Result<Attempted, LedgerError> {
         if job.state == State::Publishing {
             return self.resume_publishing(job).map(Attempted::Ended);
         }
         let file = profile::file(&job.path, job.identity.size);
-        let number = self.record(|ledger| ledger.begin(job.id))?;
         let outcome = match self.convert_or_duplicate(job, number) {
             Ok(Some(made)) => {
                 self.unfinished.forget(job.id);
@@ -173,20 +184,14 @@ impl Workshop {
         Job { state: State::Publishing, temporary: Some(temporary), ..job.clone() }
     }
 
-    /// The temporary name of a job's output, once that is whole: made of its number, never of the source's name.
+    /// The temporary name of a job's output: made of its number, never of the source's name.
     pub(super) fn temporary(&self, job: &Job) -> PathBuf {
         self.outbox.join(STAGING).join(format!("{}.tmp", job.id))
     }
 
-    /// The name of a job's output while it is written. What has its temporary name was not being converted any more when
-    /// the agent came down, and is not to blame for it.
-    fn unfinished_output(&self, job: &Job) -> PathBuf {
-        self.temporary(job).with_extension("part")
-    }
-
     /// Removes what an attempt has made that is not decided.
     pub(super) fn remove_made(&self, job: &Job) {
-        for made in [self.unfinished_output(job), self.temporary(job), self.temporary_bad_records(job)] {
+        for made in [self.temporary(job), self.temporary_bad_records(job)] {
             let _ = fs::remove_file(made);
         }
     }
@@ -203,28 +208,23 @@ impl Workshop {
         }
         let (summary, unsynced) = self.convert(job, &file)?;
         self.still_the_same(job)?;
-        let (unfinished, temporary) = (self.unfinished_output(job), self.temporary(job));
-        rename_over(&unfinished, &temporary).map_err(ConvertError::from)?;
+        let temporary = self.temporary(job);
         let waited = Timestamp::now().duration_since(job.run_at).as_secs_f64();
         let convert_s = begun.elapsed().as_secs_f64();
         let wait_s = (waited - convert_s).max(0.0);
         Ok(Some(Made { attempt, temporary, unsynced, summary, wait_s, convert_s, ended: Instant::now() }))
     }
 
-    /// Writes the output of `job`, and returns it if it has still to be synced.
+    /// Writes the output of `job`, and returns it if it has to be synced.
     fn convert(&self, job: &Job, source: &File) -> Result<(Summary, Option<File>), ConvertError> {
         staging(&self.outbox)?;
-        let output = self.unfinished_output(job);
+        let output = self.temporary(job);
         remove_stale(&output)?;
         let bad_records = self.collect_bad_records(job)?;
         // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
         let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
         let target = Target { output: &output, bad_records: bad_records.as_deref() };
         let (summary, file) = convert::to_open_file(source, job.identity, target, &options)?;
-        if options.durable && summary.output_bytes > SYNCED_TOGETHER {
-            sync_file(&file, &output)?;
-            return Ok((summary, None));
-        }
         Ok((summary, options.durable.then_some(file)))
     }
 

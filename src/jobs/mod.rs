@@ -2,7 +2,8 @@
 //!
 //! Knows the [`ledger`](crate::ledger) and the engine ([`convert`](crate::convert)); which files are ready it is told.
 
-// What feeds the workers.
+// What feeds the workers, and what they have in hand.
+mod in_hand;
 pub mod pool;
 pub mod queue;
 

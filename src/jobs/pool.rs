@@ -3,7 +3,8 @@
 //! Behind them stands one thread more, which publishes what they have made. It waits for the disk, so that they need
 //! not: a worker hands its output over and takes the next job. Whatever has come together while the last outputs were
 //! published is published next, as one batch: a single file never waits for others to come, and the more there are, the
-//! more of them share each wait.
+//! more of them share each wait. Large files are published by their own workers: their bytes take the time, not the
+//! waits, and no small file is to stand behind them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,8 +15,16 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::attempt::{Attempted, Made, Outcome, Workshop};
 use super::batch::Going;
+use super::in_hand::InHand;
 use crate::convert::profile::Profile;
 use crate::ledger::{Job, LedgerError};
+
+/// Jobs that a worker takes and has the ledger count at a time, as long as they are small together: none that another
+/// worker could do waits long.
+const HANDFUL: usize = 16;
+
+/// Bytes of a source or an output that is large.
+const LARGE: u64 = 1 << 20;
 
 /// Outputs published at a time, and outputs that may wait for that: each is an open file.
 const BATCH: usize = 128;
@@ -33,6 +42,9 @@ pub struct Report {
 pub struct Pool {
     size: usize,
     busy: Arc<AtomicUsize>,
+    in_hand: Arc<InHand>,
+    /// Both ends, so that it stays open.
+    hungry: (Sender<()>, Receiver<()>),
 }
 
 /// What a thread of the pool works with.
@@ -41,6 +53,9 @@ struct Desk {
     workshop: Arc<Workshop>,
     reports: Sender<Report>,
     busy: Arc<AtomicUsize>,
+    in_hand: Arc<InHand>,
+    workers: usize,
+    hungry: Sender<()>,
 }
 
 impl Pool {
@@ -54,18 +69,28 @@ impl Pool {
         profile: Option<&Profile>,
     ) -> std::io::Result<Self> {
         let busy = Arc::new(AtomicUsize::new(0));
-        let desk = Desk { workshop: Arc::clone(workshop), reports: reports.clone(), busy: Arc::clone(&busy) };
+        let in_hand = Arc::new(InHand::start(&workshop.outbox, workers));
+        let (workshop, reports) = (Arc::clone(workshop), reports.clone());
+        let hungry = bounded(1);
+        let desk = Desk {
+            workshop,
+            reports,
+            busy: Arc::clone(&busy),
+            in_hand: Arc::clone(&in_hand),
+            workers,
+            hungry: hungry.0.clone(),
+        };
         let (hand_over, made) = bounded(BATCH);
         for number in 0..workers {
             let (desk, jobs, hand_over, profile) = (desk.clone(), jobs.clone(), hand_over.clone(), profile.cloned());
             let work = move || {
                 let _recorded = profile.map(|profile| profile.worker(number));
-                desk.work(&jobs, &hand_over);
+                desk.work(number, &jobs, &hand_over);
             };
             thread::Builder::new().name(format!("worker-{}", number + 1)).spawn(work)?;
         }
-        thread::Builder::new().name("publisher".to_owned()).spawn(move || desk.publish(&made))?;
-        Ok(Self { size: workers, busy })
+        thread::Builder::new().name("publisher".to_owned()).spawn(move || desk.publish_all(&made))?;
+        Ok(Self { size: workers, busy, in_hand, hungry })
     }
 
     /// How many workers have a job in hand now.
@@ -80,6 +105,12 @@ impl Pool {
         Arc::clone(&self.busy)
     }
 
+    /// Tells when the queue has room for many jobs: workers do not wait until an outcome is reported.
+    #[must_use]
+    pub fn hungry(&self) -> &Receiver<()> {
+        &self.hungry.1
+    }
+
     /// How many workers there are.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -87,40 +118,90 @@ impl Pool {
     }
 }
 
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.in_hand.end();
+    }
+}
+
 impl Desk {
-    /// Takes jobs until there are no more, and hands over what has to be published.
-    fn work(&self, jobs: &Receiver<Job>, hand_over: &Sender<Going<Made>>) {
-        for job in jobs {
+    /// Worker `number` takes jobs until there are no more, and hands over what has to be published.
+    fn work(&self, number: usize, jobs: &Receiver<Job>, hand_over: &Sender<Going<Made>>) {
+        while let Ok(first) = jobs.recv() {
             self.busy.fetch_add(1, Ordering::Relaxed);
-            let attempted = catch_unwind(AssertUnwindSafe(|| self.workshop.attempt(&job)));
-            self.busy.fetch_sub(1, Ordering::Relaxed);
-            let went_on = match attempted {
-                Ok(Ok(Attempted::Made(made, trace))) => hand_over.send(Going { job, trace, what: *made }).is_ok(),
-                Ok(Ok(Attempted::Ended(outcome))) => self.report(job, Ok(outcome)),
-                Ok(Err(error)) => self.report(job, Err(error)),
-                Err(panic) => {
-                    let end = self.workshop.caught(&job, panic.as_ref());
-                    self.report(job, end)
+            let handful = self.handful(first, jobs);
+            let begun = self.workshop.begin(&handful);
+            let went_on = handful.into_iter().zip(begun).all(|(job, begun)| match begun {
+                Ok(attempt) => {
+                    self.in_hand.take(number, job.id);
+                    let attempted = catch_unwind(AssertUnwindSafe(|| self.workshop.attempt(&job, attempt)));
+                    self.in_hand.lay_down(number);
+                    self.hand_on(job, attempted, hand_over)
                 }
-            };
+                Err(error) => self.report(job, Err(error)),
+            });
+            self.busy.fetch_sub(1, Ordering::Relaxed);
             if !went_on {
                 return;
             }
         }
     }
 
+    /// `first` and as many of those that wait as this worker is to take along.
+    fn handful(&self, first: Job, jobs: &Receiver<Job>) -> Vec<Job> {
+        let share = 1 + jobs.len() / self.workers;
+        let (mut bytes, mut handful) = (first.identity.size, vec![first]);
+        while handful.len() < share.min(HANDFUL) && bytes < LARGE {
+            let Ok(job) = jobs.try_recv() else { break };
+            bytes = bytes.saturating_add(job.identity.size);
+            handful.push(job);
+        }
+        if handful.len() > 1 && 2 * jobs.len() < jobs.capacity().unwrap_or(0) {
+            // A channel that is full has the news already.
+            let _ = self.hungry.try_send(());
+        }
+        handful
+    }
+
+    /// Returns false if there is nobody any more to hand it to.
+    fn hand_on(
+        &self,
+        job: Job,
+        attempted: thread::Result<Result<Attempted, LedgerError>>,
+        hand_over: &Sender<Going<Made>>,
+    ) -> bool {
+        match attempted {
+            Ok(Ok(Attempted::Made(made, trace))) => {
+                let large = made.summary.output_bytes.max(job.identity.size) > LARGE;
+                let going = Going { job, trace, what: *made };
+                if large { self.publish(vec![going]) } else { hand_over.send(going).is_ok() }
+            }
+            Ok(Ok(Attempted::Ended(outcome))) => self.report(job, Ok(outcome)),
+            Ok(Err(error)) => self.report(job, Err(error)),
+            Err(panic) => {
+                let end = self.workshop.caught(&job, panic.as_ref());
+                self.report(job, end)
+            }
+        }
+    }
+
     /// Publishes what has come together, until there are no more workers.
-    fn publish(&self, made: &Receiver<Going<Made>>) {
+    fn publish_all(&self, made: &Receiver<Going<Made>>) {
         while let Ok(first) = made.recv() {
-            let batch: Vec<_> = [first].into_iter().chain(made.try_iter().take(BATCH - 1)).collect();
-            let jobs: Vec<Job> = batch.iter().map(|going| going.job.clone()).collect();
-            let reports = catch_unwind(AssertUnwindSafe(|| self.workshop.publish(batch)));
-            // A step panicked that all of them took together. The ledger knows how far each has come.
-            let reports = reports.unwrap_or_else(|panic| self.all_caught(jobs, panic.as_ref()));
-            if reports.into_iter().any(|report| self.reports.send(report).is_err()) {
+            let batch = [first].into_iter().chain(made.try_iter().take(BATCH - 1)).collect();
+            if !self.publish(batch) {
                 return;
             }
         }
+    }
+
+    /// Returns false if there is nobody any more to report to.
+    fn publish(&self, batch: Vec<Going<Made>>) -> bool {
+        let jobs: Vec<Job> = batch.iter().map(|going| going.job.clone()).collect();
+        let reports = catch_unwind(AssertUnwindSafe(|| self.workshop.publish(batch)));
+        // A step panicked that all of them took together. The ledger knows how far each has come.
+        let reports = reports.unwrap_or_else(|panic| self.all_caught(jobs, panic.as_ref()));
+        reports.into_iter().all(|report| self.reports.send(report).is_ok())
     }
 
     fn all_caught(&self, jobs: Vec<Job>, panic: &(dyn std::any::Any + Send)) -> Vec<Report> {

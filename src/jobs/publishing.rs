@@ -41,8 +41,11 @@ use crate::convert::{ConvertError, Summary, Warning};
 use crate::ledger::{Failure, Job, LedgerError, Publication, Published};
 use crate::source::Shown;
 
-/// Outputs synced at a time: the disk flushes once for all that wait for it.
-const SYNCED_AT_ONCE: usize = 8;
+/// Threads that sync outputs at a time: the disk flushes once for all that wait for it.
+const SYNCERS: usize = 8;
+
+/// Outputs that are worth a thread.
+const SYNCED_BY_EACH: usize = 2;
 
 /// An output that is decided.
 struct Decided {
@@ -226,15 +229,15 @@ impl Workshop {
     }
 }
 
-/// Syncs outputs that nobody has synced yet: several at a time, because they wait for the same flushes of the disk.
+/// Syncs outputs, where that is wanted: several at a time, because they wait for the same flushes of the disk.
 fn sync_outputs(going: &[Going<Made>]) -> Vec<Result<(), OutputError>> {
     let sync = |going: &Going<Made>| {
         going.what.unsynced.as_ref().map_or(Ok(()), |file: &File| sync_file(file, &going.what.temporary))
     };
+    let share = going.len().div_ceil(SYNCERS).max(SYNCED_BY_EACH);
     if going.len() == 1 {
         return going.iter().map(sync).collect();
     }
-    let share = going.len().div_ceil(SYNCED_AT_ONCE);
     thread::scope(|scope| {
         let sync_all = |going: &[Going<Made>]| going.iter().map(sync).collect::<Vec<_>>();
         let threads: Vec<_> = going.chunks(share).map(|going| scope.spawn(move || sync_all(going))).collect();

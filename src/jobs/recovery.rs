@@ -1,11 +1,12 @@
 //! What an earlier run left half done, finished before anything new begins.
 //!
-//! Decided by the ledger and by one fact on disk, whether the temporary file of a job still exists:
+//! Decided by the ledger and by facts on disk: whether the temporary file of a job still exists, and what was
+//! [in hand](super::in_hand). The temporary file of a job that was running is removed.
 //!
 //! | the ledger says | on disk | then |
 //! |---|---|---|
-//! | running | no temporary file, or a part of it | the source is tried again, or set aside after too many attempts |
-//! | running | temporary file | it is removed and the source is tried again: it had been converted, and waited for others |
+//! | running | a worker had it in hand | it is tried again, or set aside after the agent came down too many times |
+//! | running | no worker had it in hand | it is tried again |
 //! | publishing | temporary file | it gets its name, as if nothing had happened |
 //! | publishing | no temporary file | it has its name: the job is done, even if the output was taken away since |
 //! | decided, disposition pending | | the source is disposed of |
@@ -16,6 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use super::attempt::Workshop;
+use super::in_hand;
 use super::retry::plain;
 use super::staging::is_agents;
 use crate::convert::output::publish::STAGING;
@@ -39,7 +41,7 @@ impl Workshop {
     /// Finishes what an earlier run left. Does nothing the second time.
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
         let mut found = Recovered::default();
-        let unfinished = self.ledger.unfinished()?;
+        let (unfinished, in_hand) = (self.ledger.unfinished()?, in_hand::left(&self.outbox));
         let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).collect();
         let publishing = unfinished.iter().filter(|job| job.state == State::Publishing);
         let kept_bad =
@@ -48,7 +50,7 @@ impl Workshop {
             match job.state {
                 State::Running => {
                     found.cut_off += 1;
-                    self.recover_cut_off(job)?;
+                    self.recover_cut_off(job, in_hand.as_ref().is_none_or(|in_hand| in_hand.contains(&job.id)))?;
                 }
                 State::Publishing => {
                     found.published += 1;
@@ -60,6 +62,7 @@ impl Workshop {
                 }
             }
         }
+        in_hand::forget(&self.outbox);
         found.removed = remove_strays(&self.outbox, &kept) + remove_strays(&self.quarantine, &kept_bad);
         Ok(found)
     }
@@ -71,12 +74,11 @@ impl Workshop {
         pending.filter(|job| job.disposition == Disposition::Pending).try_for_each(|job| self.dispose_pending(job))
     }
 
-    fn recover_cut_off(&self, job: &Job) -> Result<(), LedgerError> {
-        let whole = fs::symlink_metadata(self.temporary(job)).is_ok();
+    fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<(), LedgerError> {
         self.remove_made(job);
-        if whole {
+        if !to_blame {
             log::info!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
-                "An earlier run stopped before it could publish what it had made of this source; it is made again.");
+                "An earlier run stopped while this source waited in line; it is tried again.");
             return self.ledger.release(job.id);
         }
         // Attempts that failed are not counted: a full disk and one kill behind it are no fault of the source.
@@ -128,7 +130,9 @@ mod tests {
     use super::*;
     use crate::config::{After, Config, OnExisting};
     use crate::convert::Options;
+    use crate::convert::output::publish::staging;
     use crate::jobs::attempt::{Attempted, Outcome};
+    use crate::jobs::in_hand::InHand;
     use crate::jobs::retry::Backoff;
     use crate::ledger::{Admission, Arrival, Publication, SqliteLedger};
     use crate::source::{Identity, open_beneath};
@@ -189,21 +193,24 @@ mod tests {
     fn what_was_converted_and_waited_for_others_is_not_to_blame_when_the_agent_comes_down() {
         let root = tempfile::tempdir().unwrap();
         let (workshop, job) = with_a_job(root.path());
+        staging(&workshop.outbox).unwrap();
         for _ in 0..5 {
-            let Attempted::Made(made, _) = workshop.attempt(&job).unwrap() else { panic!("no output") };
+            let in_hand = InHand::start(&workshop.outbox, 2);
+            let number = workshop.begin(std::slice::from_ref(&job)).remove(0).unwrap();
+            in_hand.take(1, job.id);
+            let Attempted::Made(made, _) = workshop.attempt(&job, number).unwrap() else { panic!("no output") };
+            in_hand.lay_down(1);
             assert!(made.temporary.exists());
             workshop.recover().unwrap();
             assert!(!made.temporary.exists());
             assert_eq!(state(&workshop), State::Ready);
         }
-        workshop.ledger.begin(job.id).unwrap();
-        // It was being written.
-        fs::write(workshop.temporary(&job).with_extension("part"), "").unwrap();
-        workshop.recover().unwrap();
-        assert_eq!(state(&workshop), State::Ready, "the first time");
-        workshop.ledger.begin(job.id).unwrap();
-        workshop.recover().unwrap();
-        assert_eq!(state(&workshop), State::Quarantined, "the second");
+        for (time, then) in [("the first time", State::Ready), ("the second", State::Quarantined)] {
+            workshop.ledger.begin(job.id).unwrap();
+            InHand::start(&workshop.outbox, 2).take(0, job.id);
+            workshop.recover().unwrap();
+            assert_eq!(state(&workshop), then, "{time}");
+        }
     }
 
     #[test]
@@ -234,7 +241,7 @@ mod tests {
         workshop.ledger.publishing(job.id, &publication).unwrap();
         let Outcome::Failed(again) = workshop.panicked(&job, "second").unwrap() else { panic!("not tried again") };
         assert!(temporary.exists() && state(&workshop) == State::Publishing);
-        assert!(matches!(workshop.attempt(&again).unwrap(), Attempted::Ended(Outcome::Done)));
+        assert!(matches!(workshop.attempt(&again, 2).unwrap(), Attempted::Ended(Outcome::Done)));
         assert_eq!(fs::read_to_string(root.path().join("outbox/a.h5")).unwrap(), "the output");
     }
 }

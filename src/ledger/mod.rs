@@ -35,7 +35,7 @@ pub use sqlite::SqliteLedger;
 
 /// How one step went for each of several jobs, in their order. It is committed once for all of them; a job that it does
 /// not suit is left out by itself. An error means that nothing was changed.
-pub type Each = Result<Vec<Result<(), LedgerError>>, LedgerError>;
+pub type Each<T = ()> = Result<Vec<Result<T, LedgerError>>, LedgerError>;
 
 fn the_one(each: Each) -> Result<(), LedgerError> {
     each?.into_iter().collect()
@@ -48,8 +48,15 @@ pub trait Ledger: Send + Sync {
     /// answers are in the order of the arrivals. A version that had gone and is back is new.
     fn arrive(&self, arrivals: &[Arrival]) -> Result<Vec<Admission>, LedgerError>;
 
-    /// An attempt starts: ready or failed becomes running. Answers the number of this attempt, the first is 1.
-    fn begin(&self, id: JobId) -> Result<u32, LedgerError>;
+    /// An attempt on each of these jobs starts: ready or failed becomes running. Answers the numbers of these attempts, the
+    /// first is 1.
+    fn begin_all(&self, ids: &[JobId]) -> Each<u32>;
+
+    /// [`Ledger::begin_all`] for one job.
+    fn begin(&self, id: JobId) -> Result<u32, LedgerError> {
+        let begun = self.begin_all(&[id])?.pop();
+        begun.unwrap_or(Err(LedgerError::Conflict { id, step: "begin", found: None }))
+    }
 
     /// Durable: the outputs of these jobs are complete under their temporary names and about to get their final ones.
     fn publishing_all(&self, outputs: &[(JobId, Publication)]) -> Each;

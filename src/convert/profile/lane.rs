@@ -147,9 +147,8 @@ impl Here {
         let Some((profile, file)) = &self.0 else {
             return Helping { file: None, before: None, since: 0, here: PhantomData };
         };
+        let number = number_in(profile);
         let before = LANE.take();
-        let known = before.as_ref().filter(|lane| Arc::ptr_eq(&lane.profile, profile)).map(|lane| lane.number);
-        let number = known.unwrap_or_else(|| profile.helper(std::thread::current().id()));
         LANE.set(Some(Lane::new(profile, number, Some(Arc::clone(file)))));
         Helping { file: Some(Arc::clone(file)), before, since: profile.now(), here: PhantomData }
     }
@@ -221,6 +220,12 @@ impl Lane {
             }
         }
     }
+}
+
+/// The number of this thread in `profile`.
+pub(super) fn number_in(profile: &Arc<Shared>) -> usize {
+    let known = with(|lane| Arc::ptr_eq(&lane.profile, profile).then_some(lane.number)).flatten();
+    known.unwrap_or_else(|| profile.helper(std::thread::current().id()))
 }
 
 /// Does `work` with this thread's lane, if there is one.

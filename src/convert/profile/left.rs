@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lane::Here;
+use super::lane::{Here, number_in};
 use super::recorder::Shared;
 use super::stage::Stage;
 use super::trace::{OpenFile, Piece, Stretch};
@@ -52,7 +52,7 @@ pub fn together<'l, T>(files: impl Iterator<Item = &'l Left>, stage: Stage, work
     let start = profile.now();
     let done = work();
     let share = (profile.now() - start) / recorded.len() as u64;
-    let lane = profile.helper(std::thread::current().id());
+    let lane = number_in(profile);
     for (left, start) in recorded.iter().zip((0..).map(|place| start + place * share)) {
         let mut piece = Piece { lane, ..Piece::default() };
         piece.note(Stretch { stage, start, end: start + share }, share, &left.file.room);

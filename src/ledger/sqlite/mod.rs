@@ -105,9 +105,9 @@ impl Ledger for SqliteLedger {
         self.lazily(move |c| arrival::arrive(c, &arrivals, &host))
     }
 
-    fn begin(&self, id: JobId) -> Result<u32, LedgerError> {
-        let host = Arc::clone(&self.host);
-        self.lazily(move |c| steps::begin(c, id, &host))
+    fn begin_all(&self, ids: &[JobId]) -> Each<u32> {
+        let (ids, host) = (ids.to_vec(), Arc::clone(&self.host));
+        self.lazily(move |c| writer::each(c, &ids, |c, id| steps::begin(c, *id, &host)))
     }
 
     fn publishing_all(&self, outputs: &[(JobId, Publication)]) -> Each {

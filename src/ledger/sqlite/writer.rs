@@ -131,11 +131,11 @@ where
 }
 
 /// Runs `step` for each of these; one that fails undoes itself only.
-pub(super) fn each<T>(
+pub(super) fn each<T, U>(
     connection: &Connection,
     of: &[T],
-    step: impl Fn(&Connection, &T) -> Result<(), LedgerError>,
-) -> Each {
+    step: impl Fn(&Connection, &T) -> Result<U, LedgerError>,
+) -> Each<U> {
     let one = |item| match alone(connection, |c| step(c, item)) {
         // SQLite has dropped the whole transaction, with the ones before this.
         Err(error) if connection.is_autocommit() => Err(error),
