@@ -109,6 +109,8 @@ impl Dispatcher {
             recv(signals.requests()) -> request => {
                 request.ok().map_or(Ok(()), |request| self.request(request, parts))?;
             }
+            // The tick feeds them.
+            recv(parts.pool.hungry()) -> _ => {}
             recv(after(self.sleep())) -> _ => {}
         }
         self.tick()

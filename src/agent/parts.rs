@@ -36,7 +36,7 @@ pub(super) struct Parts {
 }
 
 /// Jobs that the channel to the workers holds for each of them: enough that none waits for the dispatcher.
-const QUEUED_FOR_EACH: usize = 16;
+const QUEUED_FOR_EACH: usize = 32;
 
 /// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners. A run
 /// that ends by itself (`once`) gives no source time to be finished.

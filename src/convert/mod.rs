@@ -32,6 +32,7 @@ pub use input::{Compression, Shape, Taken};
 pub use options::{Options, Schema, Summary};
 use output::OutputError;
 use output::hdf5::fixed::Provenance;
+use output::publish::sync_file;
 use read::read;
 
 use crate::source::Identity;
@@ -86,14 +87,28 @@ pub fn to_file(
     target: Target<'_>,
     options: &Options,
 ) -> Result<Summary, ConvertError> {
+    let (summary, output) = to_open_file(source, identity, target, options)?;
+    if options.durable {
+        sync_file(&output, target.output)?;
+    }
+    Ok(summary)
+}
+
+/// As [`to_file`], but does not wait until the output is on disk: it is returned open, to be synced with others by the
+/// caller. A file of bad records is on disk as the options want it.
+pub fn to_open_file(
+    source: &File,
+    identity: Identity,
+    target: Target<'_>,
+    options: &Options,
+) -> Result<(Summary, File), ConvertError> {
     let beside = target.output.parent().unwrap_or(Path::new("."));
     let deadline = Deadline::in_secs(options.convert_secs);
     let read = read(source, identity, target.bad_records, beside, options, deadline)?;
     let frame = &read.frame;
     let provenance = Provenance { bad_records: read.bad_records };
-    let output_bytes =
-        output::hdf5::fixed::write(frame, &options.key, provenance, target.output, options.durable, deadline)?;
-    Ok(Summary {
+    let (output, output_bytes) = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, deadline)?;
+    let summary = Summary {
         input: read.taken,
         rows: frame.rows as u64,
         columns: frame.columns.len() as u64,
@@ -103,7 +118,8 @@ pub fn to_file(
         source_hash: read.hash,
         output_bytes,
         warnings: read.warnings,
-    })
+    };
+    Ok((summary, output))
 }
 
 /// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.

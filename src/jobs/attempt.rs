@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! 0  the ledger counts the attempt                      survives the death of the process
-//! 1  the output is written under a temporary name       OUTBOX/.h5inbox/JOB.tmp, and synced
+//! 1  the output is written under a temporary name       OUTBOX/.h5inbox/JOB.tmp
+//!    and synced
 //! 2  the ledger notes what will be published            from here the output is decided
 //! 3  the temporary name becomes the final one           its absence is the witness
 //! 4  the outbox is synced                               the output is durable
@@ -10,6 +11,9 @@
 //! 6  the source is kept, archived or deleted            if it is still the version that was converted
 //! 7  the ledger says disposed
 //! ```
+//!
+//! A worker takes a file up to its temporary name. From the sync on, many take each step [together](super::publishing): the
+//! order of a file's steps is the same.
 //!
 //! A crash after any of them is finished by [`recovery`](super::recovery), from 3 on by the very same functions.
 
@@ -26,9 +30,9 @@ use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, staging};
-use crate::convert::profile::{self, Stage};
+use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
-use crate::ledger::{Disposition, Failure, Job, Ledger, LedgerError, State};
+use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
 use crate::source::{Shown, open_beneath};
 
 /// Everything an attempt needs, shared by all workers.
@@ -78,26 +82,55 @@ pub enum Outcome {
     Gone,
 }
 
+/// How far an attempt has come.
+#[derive(Debug)]
+pub(super) enum Attempted {
+    /// To its end.
+    Ended(Outcome),
+    /// An output is made and has to be published.
+    Made(Box<Made>, Left),
+}
+
 /// What a conversion left in the staging folder.
+#[derive(Debug)]
 pub(super) struct Made {
+    /// The number of the attempt.
+    pub(super) attempt: u32,
     pub(super) temporary: PathBuf,
+    /// The output, if it has to be synced.
+    pub(super) unsynced: Option<File>,
     pub(super) summary: Summary,
     pub(super) wait_s: f64,
     pub(super) convert_s: f64,
+    /// When the conversion ended.
+    pub(super) ended: Instant,
 }
 
 impl Workshop {
-    /// Makes one attempt on `job`. Errors are those of the ledger: without its memory no work may go on.
-    pub fn attempt(&self, job: &Job) -> Result<Outcome, LedgerError> {
+    /// Counts an attempt on each of these jobs, and answers its number; where the output is decided, no new one begins.
+    pub(super) fn begin(&self, jobs: &[Job]) -> Vec<Result<u32, LedgerError>> {
+        let decided = |job: &Job| job.state == State::Publishing;
+        let ids: Vec<JobId> = jobs.iter().filter(|job| !decided(job)).map(|job| job.id).collect();
+        let mut begun = match if ids.is_empty() { Ok(Vec::new()) } else { self.ledger.begin_all(&ids) } {
+            Ok(begun) => begun.into_iter(),
+            Err(error) => return jobs.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let one = |job: &Job| if decided(job) { None } else { begun.next() }.unwrap_or(Ok(job.attempts));
+        jobs.iter().map(one).collect()
+    }
+
+    /// Makes attempt `number` on `job`, which has begun, up to an output that has to be published. Errors are those of the
+    /// ledger: without its memory no work may go on.
+    pub(super) fn attempt(&self, job: &Job, number: u32) -> Result<Attempted, LedgerError> {
         if job.state == State::Publishing {
-            return self.resume_publishing(job);
+            return self.resume_publishing(job).map(Attempted::Ended);
         }
         let file = profile::file(&job.path, job.identity.size);
-        let number = self.record(|ledger| ledger.begin(job.id))?;
-        let outcome = match self.convert_or_duplicate(job) {
+        let outcome = match self.convert_or_duplicate(job, number) {
             Ok(Some(made)) => {
+                self.unfinished.forget(job.id);
                 file.converted(made.summary.rows);
-                self.publish(job, &made, number)
+                return Ok(Attempted::Made(Box::new(made), file.leave()));
             }
             Ok(None) => self.finish_duplicate(job, number),
             Err(trouble) => self.conclude(job, trouble, number),
@@ -105,7 +138,7 @@ impl Workshop {
         if !matches!(outcome, Ok(Outcome::Deferred(_))) {
             self.unfinished.forget(job.id);
         }
-        outcome
+        outcome.map(Attempted::Ended)
     }
 
     /// Has the ledger take a step.
@@ -116,8 +149,7 @@ impl Workshop {
 
     /// Ends an attempt that did not succeed.
     pub(super) fn conclude(&self, job: &Job, trouble: Trouble, attempt: u32) -> Result<Outcome, LedgerError> {
-        let _ = fs::remove_file(self.temporary(job));
-        let _ = fs::remove_file(self.temporary_bad_records(job));
+        self.remove_made(job);
         match trouble {
             Trouble::Changed => {
                 self.record(|ledger| ledger.gone(job.id))?;
@@ -157,8 +189,15 @@ impl Workshop {
         self.outbox.join(STAGING).join(format!("{}.tmp", job.id))
     }
 
+    /// Removes what an attempt has made that is not decided.
+    pub(super) fn remove_made(&self, job: &Job) {
+        for made in [self.temporary(job), self.temporary_bad_records(job)] {
+            let _ = fs::remove_file(made);
+        }
+    }
+
     /// `None` if the source has the bytes of the version converted before.
-    fn convert_or_duplicate(&self, job: &Job) -> Result<Option<Made>, Trouble> {
+    fn convert_or_duplicate(&self, job: &Job, attempt: u32) -> Result<Option<Made>, Trouble> {
         let begun = Instant::now();
         let (file, identity) = open_beneath(&self.inbox, &job.path)?;
         // It may have waited long since it settled, or since an earlier run.
@@ -168,18 +207,26 @@ impl Workshop {
         if self.is_duplicate(job, &file)? {
             return Ok(None);
         }
-        staging(&self.outbox).map_err(ConvertError::from)?;
-        let temporary = self.temporary(job);
-        remove_stale(&temporary).map_err(ConvertError::from)?;
-        let bad_records = self.collect_bad_records(job).map_err(ConvertError::from)?;
-        // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
-        let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
-        let target = Target { output: &temporary, bad_records: bad_records.as_deref() };
-        let summary = convert::to_file(&file, identity, target, &options)?;
+        let (summary, unsynced) = self.convert(job, &file)?;
         self.still_the_same(job)?;
+        let temporary = self.temporary(job);
         let waited = Timestamp::now().duration_since(job.run_at).as_secs_f64();
         let convert_s = begun.elapsed().as_secs_f64();
-        Ok(Some(Made { temporary, summary, wait_s: (waited - convert_s).max(0.0), convert_s }))
+        let wait_s = (waited - convert_s).max(0.0);
+        Ok(Some(Made { attempt, temporary, unsynced, summary, wait_s, convert_s, ended: Instant::now() }))
+    }
+
+    /// Writes the output of `job`, and returns it if it has to be synced.
+    fn convert(&self, job: &Job, source: &File) -> Result<(Summary, Option<File>), ConvertError> {
+        staging(&self.outbox)?;
+        let output = self.temporary(job);
+        remove_stale(&output)?;
+        let bad_records = self.collect_bad_records(job)?;
+        // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
+        let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
+        let target = Target { output: &output, bad_records: bad_records.as_deref() };
+        let (summary, file) = convert::to_open_file(source, job.identity, target, &options)?;
+        Ok((summary, options.durable.then_some(file)))
     }
 
     /// Reading has ended: the *path* must still hold the version that was read, and nobody be about to change it.

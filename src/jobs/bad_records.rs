@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::attempt::Workshop;
 use crate::config::OnBadRecord;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{STAGING, rename_to_new, staging, sync_folder, versioned};
+use crate::convert::output::publish::{STAGING, rename_to_new, staging, versioned};
 use crate::ledger::Job;
 use crate::source::output_stem;
 
@@ -32,23 +32,24 @@ impl Workshop {
         self.quarantine.join(STAGING).join(format!("{}.bad.tmp", job.id))
     }
 
-    /// Gives the file of bad records its name, if there is one that has none yet.
-    pub(super) fn publish_bad_records(&self, job: &Job) -> Result<(), OutputError> {
+    /// Gives the file of bad records its name, which is returned, if there is one that has none yet.
+    pub(super) fn publish_bad_records(&self, job: &Job) -> Result<Option<PathBuf>, OutputError> {
         let temporary = self.temporary_bad_records(job);
         if fs::symlink_metadata(&temporary).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
-            return Ok(());
+            return Ok(None);
         }
         let first = bad_records_of(&self.quarantine, &job.path);
         let folder = first.parent().unwrap_or(&self.quarantine);
         fs::create_dir_all(folder).map_err(OutputError::io("create", folder))?;
         let mut number = 1;
-        while let Err(error) = rename_to_new(&temporary, &versioned(&first, number)) {
-            match error {
-                OutputError::Exists(_) => number += 1,
-                other => return Err(other),
+        loop {
+            let name = versioned(&first, number);
+            match rename_to_new(&temporary, &name) {
+                Ok(()) => return Ok(Some(name)),
+                Err(OutputError::Exists(_)) => number += 1,
+                Err(other) => return Err(other),
             }
         }
-        if self.options.durable { sync_folder(folder) } else { Ok(()) }
     }
 }
 

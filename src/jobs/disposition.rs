@@ -8,7 +8,8 @@ use std::fs::{self, File, FileTimes};
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
-use super::attempt::Workshop;
+use super::attempt::{Outcome, Workshop};
+use super::batch::{Batch, Going};
 use super::naming::numbered;
 use crate::config::After;
 use crate::convert::output::OutputError;
@@ -26,8 +27,10 @@ pub(super) enum Disposed {
     Deleted,
     /// The path holds no such file (any more): nothing was touched.
     NotThere,
-    /// It stays for good.
+    /// It stays for good, after all.
     Kept,
+    /// It stays, as the ledger knows.
+    AsPlanned,
     /// Somebody has opened it to write: it stays for now, and will be another version soon.
     Busy,
 }
@@ -47,15 +50,52 @@ impl Workshop {
     /// Moves or deletes the source of a job that is decided, as its state and the configuration want it. What cannot be
     /// done now is done later: the ledger remembers it as pending.
     pub(super) fn dispose(&self, job: &Job) -> Result<(), LedgerError> {
-        let _dispose = profile::span(Stage::Dispose);
-        let disposed = match self.after {
-            After::Keep if job.disposition != Disposition::Pending => return Ok(()),
-            // The configuration has changed since it was decided.
-            After::Keep => self.leaving(job).stay(),
-            After::Archive => self.leaving(job).move_to(&self.archive),
-            After::Delete => self.leaving(job).delete(),
+        only(self.dispose_all(Batch::of_one(self, job, ())))
+    }
+
+    /// [`Workshop::note_disposed`] for one.
+    pub(super) fn note_one_disposed(&self, job: &Job, what: Result<Disposed, OutputError>) -> Result<(), LedgerError> {
+        only(self.note_disposed(Batch::of_one(self, job, what)))
+    }
+
+    /// [`Workshop::dispose`] for many: each folder is synced once, and the ledger commits once.
+    pub(super) fn dispose_all<'w>(&'w self, batch: Batch<'w, ()>) -> Batch<'w, ()> {
+        self.note_disposed(batch.each(|job, ()| {
+            let _dispose = profile::span(Stage::Dispose);
+            Ok(match self.after {
+                After::Keep if job.disposition != Disposition::Pending => Ok(Disposed::AsPlanned),
+                // The configuration has changed since it was decided.
+                After::Keep => self.leaving(job).stay(),
+                After::Archive => self.leaving(job).move_to(&self.archive),
+                After::Delete => self.leaving(job).delete(),
+            })
+        }))
+    }
+
+    /// Makes durable what became of sources, and notes it in ledger and log.
+    pub(super) fn note_disposed<'w>(&'w self, batch: Batch<'w, Result<Disposed, OutputError>>) -> Batch<'w, ()> {
+        // The folder where a source is now comes before the one where it was: rather two names than none.
+        let now = |_: &Job, what: &Result<Disposed, _>| match what {
+            Ok(Disposed::Moved(path)) => folder_of(path),
+            _ => None,
         };
-        self.note_disposed(job, disposed)
+        let before = |job: &Job, (what, _): &(Result<Disposed, _>, _)| match what {
+            Ok(Disposed::Moved(_) | Disposed::Deleted) => folder_of(&self.leaving(job).source()),
+            _ => None,
+        };
+        let batch = batch.sync_folders(now).sync_folders(before);
+        let batch = batch.each(|job, ((what, now), before)| {
+            let what = what.map_err(|error| error.to_string());
+            let synced = now.and(before).map_err(|failure| failure.message);
+            Ok(log_disposed(job, &what.and_then(|what| synced.map(|()| what))))
+        });
+        let batch = batch.record(|going| {
+            let ids: Vec<JobId> = going.iter().filter(|going| going.what).map(|going| going.job.id).collect();
+            let mut recorded = if ids.is_empty() { Vec::new() } else { self.ledger.disposed_all(&ids)? }.into_iter();
+            let one = |going: &Going<bool>| if going.what { recorded.next() } else { None }.unwrap_or(Ok(()));
+            Ok(going.iter().map(one).collect())
+        });
+        batch.each(|_, _| Ok(()))
     }
 
     /// The source of `job`, on its way out.
@@ -63,29 +103,36 @@ impl Workshop {
         let (inbox, has_writer) = (self.inbox.as_path(), self.has_writer);
         Leaving { inbox, path: &job.path, identity: &job.identity, job: job.id, has_writer }
     }
+}
 
-    /// Notes in ledger and log what became of a source.
-    pub(super) fn note_disposed(&self, job: &Job, disposed: Result<Disposed, OutputError>) -> Result<(), LedgerError> {
-        match disposed {
-            Ok(Disposed::Busy) => {
-                log::debug!(event = "file.busy", job = job.id.0, path:% = Shown(&job.path); "Somebody writes to the source again; it stays.");
-                Ok(())
-            }
-            Ok(what) => {
-                log::debug!(event = "file.disposed", job = job.id.0, path:% = Shown(&job.path); "Source disposed of: {what:?}.");
-                self.record(|ledger| ledger.disposed(job.id))
-            }
-            Err(error) => {
-                log::error!(event = "file.disposed", job = job.id.0, path:% = Shown(&job.path), error:% = error;
-                    "The source could not be moved or deleted; it will be tried again.");
-                Ok(())
-            }
+fn only(batch: Batch<'_, ()>) -> Result<(), LedgerError> {
+    batch.reports(|()| Outcome::Done).into_iter().try_for_each(|report| report.outcome.map(drop))
+}
+
+/// Says what became of a source, and whether the ledger is to know.
+fn log_disposed(job: &Job, what: &Result<Disposed, String>) -> bool {
+    let path = Shown(&job.path);
+    match what {
+        Ok(Disposed::AsPlanned) => {}
+        Ok(Disposed::Busy) => {
+            log::debug!(event = "file.busy", job = job.id.0, path:% = path; "Somebody writes to the source again; it stays.");
         }
+        Ok(what) => {
+            log::debug!(event = "file.disposed", job = job.id.0, path:% = path; "Source disposed of: {what:?}.");
+            return true;
+        }
+        Err(error) => log::error!(event = "file.disposed", job = job.id.0, path:% = path, error:% = error;
+            "The source could not be moved or deleted; it will be tried again."),
     }
+    false
+}
+
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    path.parent().map(Path::to_path_buf)
 }
 
 impl Leaving<'_> {
-    /// Moves the source to the same place in `folder`; if the name is taken there, to `NAME~2.json`, `NAME~3.json` and
+    /// Moves the source to the same place in `folder`, the folders yet to be synced; if the name is taken there, to `NAME~2.json`, `NAME~3.json` and
     /// so on.
     pub(super) fn move_to(&self, folder: &Path) -> Result<Disposed, OutputError> {
         let source = self.source();
@@ -106,19 +153,16 @@ impl Leaving<'_> {
             rename_to_new(&moved, &source)?;
             return Ok(not);
         }
-        sync_folder(parent)?;
-        sync_folder(source.parent().unwrap_or(self.inbox))?;
         Ok(Disposed::Moved(moved))
     }
 
-    /// Deletes the source.
+    /// Deletes the source, its folder yet to be synced.
     pub(super) fn delete(&self) -> Result<Disposed, OutputError> {
         let aside = match self.take_aside()? {
             Ok(aside) => aside,
             Err(not) => return Ok(not),
         };
         fs::remove_file(&aside).map_err(OutputError::io("remove", &aside))?;
-        sync_folder(aside.parent().unwrap_or(self.inbox))?;
         Ok(Disposed::Deleted)
     }
 

@@ -2,13 +2,15 @@
 //!
 //! Knows the [`ledger`](crate::ledger) and the engine ([`convert`](crate::convert)); which files are ready it is told.
 
-// What feeds the workers.
+// What feeds the workers, and what they have in hand.
+mod in_hand;
 pub mod pool;
 pub mod queue;
 
 // One attempt, in the order in which it goes.
 pub mod attempt;
 pub mod bad_records;
+mod batch;
 pub mod naming;
 mod publishing;
 pub mod staging;

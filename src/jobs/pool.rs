@@ -1,16 +1,33 @@
 //! The workers: a fixed number of threads, each a loop over the queue. A panic ends an attempt, not the agent.
+//!
+//! Behind them stands one thread more, which publishes what they have made. It waits for the disk, so that they need
+//! not: a worker hands its output over and takes the next job. Whatever has come together while the last outputs were
+//! published is published next, as one batch: a single file never waits for others to come, and the more there are, the
+//! more of them share each wait. Large files are published by their own workers: their bytes take the time, not the
+//! waits, and no small file is to stand behind them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::attempt::{Outcome, Workshop};
+use super::attempt::{Attempted, Made, Outcome, Workshop};
+use super::batch::Going;
+use super::in_hand::InHand;
 use crate::convert::profile::Profile;
 use crate::ledger::{Job, LedgerError};
-use crate::source::Shown;
+
+/// Jobs that a worker takes and has the ledger count at a time, as long as they are small together: none that another
+/// worker could do waits long.
+const HANDFUL: usize = 16;
+
+/// Bytes of a source or an output that is large.
+const LARGE: u64 = 1 << 20;
+
+/// Outputs published at a time, and outputs that may wait for that: each is an open file.
+const BATCH: usize = 128;
 
 /// What a worker reports of a job.
 #[derive(Debug)]
@@ -21,14 +38,29 @@ pub struct Report {
     pub outcome: Result<Outcome, LedgerError>,
 }
 
-/// The worker threads. They end when the queue is closed and empty.
+/// The worker threads. They end when the queue is closed and empty, and the publisher after them.
 pub struct Pool {
-    threads: Vec<JoinHandle<()>>,
+    size: usize,
     busy: Arc<AtomicUsize>,
+    in_hand: Arc<InHand>,
+    /// Both ends, so that it stays open.
+    hungry: (Sender<()>, Receiver<()>),
+}
+
+/// What a thread of the pool works with.
+#[derive(Clone)]
+struct Desk {
+    workshop: Arc<Workshop>,
+    reports: Sender<Report>,
+    busy: Arc<AtomicUsize>,
+    in_hand: Arc<InHand>,
+    workers: usize,
+    hungry: Sender<()>,
 }
 
 impl Pool {
-    /// Starts `workers` threads that take jobs and report outcomes; with a `profile`, they take part in it.
+    /// Starts `workers` threads that take jobs, and one that publishes what they make and reports outcomes; with a
+    /// `profile`, they take part in it.
     pub fn start(
         workers: usize,
         workshop: &Arc<Workshop>,
@@ -37,17 +69,28 @@ impl Pool {
         profile: Option<&Profile>,
     ) -> std::io::Result<Self> {
         let busy = Arc::new(AtomicUsize::new(0));
-        let spawn = |number: usize| {
-            let (workshop, jobs, reports) = (Arc::clone(workshop), jobs.clone(), reports.clone());
-            let (busy, profile) = (Arc::clone(&busy), profile.cloned());
-            let work = move || {
-                let _recorded = profile.map(|profile| profile.worker(number - 1));
-                work(&workshop, &jobs, &reports, &busy);
-            };
-            thread::Builder::new().name(format!("worker-{number}")).spawn(work)
+        let in_hand = Arc::new(InHand::start(&workshop.outbox, workers));
+        let (workshop, reports) = (Arc::clone(workshop), reports.clone());
+        let hungry = bounded(1);
+        let desk = Desk {
+            workshop,
+            reports,
+            busy: Arc::clone(&busy),
+            in_hand: Arc::clone(&in_hand),
+            workers,
+            hungry: hungry.0.clone(),
         };
-        let threads = (1..=workers).map(spawn).collect::<std::io::Result<_>>()?;
-        Ok(Self { threads, busy })
+        let (hand_over, made) = bounded(BATCH);
+        for number in 0..workers {
+            let (desk, jobs, hand_over, profile) = (desk.clone(), jobs.clone(), hand_over.clone(), profile.cloned());
+            let work = move || {
+                let _recorded = profile.map(|profile| profile.worker(number));
+                desk.work(number, &jobs, &hand_over);
+            };
+            thread::Builder::new().name(format!("worker-{}", number + 1)).spawn(work)?;
+        }
+        thread::Builder::new().name("publisher".to_owned()).spawn(move || desk.publish_all(&made))?;
+        Ok(Self { size: workers, busy, in_hand, hungry })
     }
 
     /// How many workers have a job in hand now.
@@ -62,32 +105,112 @@ impl Pool {
         Arc::clone(&self.busy)
     }
 
+    /// Tells when the queue has room for many jobs: workers do not wait until an outcome is reported.
+    #[must_use]
+    pub fn hungry(&self) -> &Receiver<()> {
+        &self.hungry.1
+    }
+
     /// How many workers there are.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.threads.len()
+        self.size
     }
 }
 
-fn work(workshop: &Workshop, jobs: &Receiver<Job>, reports: &Sender<Report>, busy: &AtomicUsize) {
-    for job in jobs {
-        busy.fetch_add(1, Ordering::Relaxed);
-        let outcome = guarded(workshop, &job);
-        busy.fetch_sub(1, Ordering::Relaxed);
-        if reports.send(Report { job, outcome }).is_err() {
-            return;
-        }
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.in_hand.end();
     }
 }
 
-fn guarded(workshop: &Workshop, job: &Job) -> Result<Outcome, LedgerError> {
-    match catch_unwind(AssertUnwindSafe(|| workshop.attempt(job))) {
-        Ok(outcome) => outcome,
-        Err(panic) => {
-            let message = panic_message(panic.as_ref());
-            log::error!(event = "agent.panic", job = job.id.0, path:% = Shown(&job.path), error:% = message; "A worker panicked.");
-            workshop.panicked(job, &message)
+impl Desk {
+    /// Worker `number` takes jobs until there are no more, and hands over what has to be published.
+    fn work(&self, number: usize, jobs: &Receiver<Job>, hand_over: &Sender<Going<Made>>) {
+        while let Ok(first) = jobs.recv() {
+            self.busy.fetch_add(1, Ordering::Relaxed);
+            let handful = self.handful(first, jobs);
+            let begun = self.workshop.begin(&handful);
+            let went_on = handful.into_iter().zip(begun).all(|(job, begun)| match begun {
+                Ok(attempt) => {
+                    self.in_hand.take(number, job.id);
+                    let attempted = catch_unwind(AssertUnwindSafe(|| self.workshop.attempt(&job, attempt)));
+                    self.in_hand.lay_down(number);
+                    self.hand_on(job, attempted, hand_over)
+                }
+                Err(error) => self.report(job, Err(error)),
+            });
+            self.busy.fetch_sub(1, Ordering::Relaxed);
+            if !went_on {
+                return;
+            }
         }
+    }
+
+    /// `first` and as many of those that wait as this worker is to take along.
+    fn handful(&self, first: Job, jobs: &Receiver<Job>) -> Vec<Job> {
+        let share = 1 + jobs.len() / self.workers;
+        let (mut bytes, mut handful) = (first.identity.size, vec![first]);
+        while handful.len() < share.min(HANDFUL) && bytes < LARGE {
+            let Ok(job) = jobs.try_recv() else { break };
+            bytes = bytes.saturating_add(job.identity.size);
+            handful.push(job);
+        }
+        if handful.len() > 1 && 2 * jobs.len() < jobs.capacity().unwrap_or(0) {
+            // A channel that is full has the news already.
+            let _ = self.hungry.try_send(());
+        }
+        handful
+    }
+
+    /// Returns false if there is nobody any more to hand it to.
+    fn hand_on(
+        &self,
+        job: Job,
+        attempted: thread::Result<Result<Attempted, LedgerError>>,
+        hand_over: &Sender<Going<Made>>,
+    ) -> bool {
+        match attempted {
+            Ok(Ok(Attempted::Made(made, trace))) => {
+                let large = made.summary.output_bytes.max(job.identity.size) > LARGE;
+                let going = Going { job, trace, what: *made };
+                if large { self.publish(vec![going]) } else { hand_over.send(going).is_ok() }
+            }
+            Ok(Ok(Attempted::Ended(outcome))) => self.report(job, Ok(outcome)),
+            Ok(Err(error)) => self.report(job, Err(error)),
+            Err(panic) => {
+                let end = self.workshop.caught(&job, panic.as_ref());
+                self.report(job, end)
+            }
+        }
+    }
+
+    /// Publishes what has come together, until there are no more workers.
+    fn publish_all(&self, made: &Receiver<Going<Made>>) {
+        while let Ok(first) = made.recv() {
+            let batch = [first].into_iter().chain(made.try_iter().take(BATCH - 1)).collect();
+            if !self.publish(batch) {
+                return;
+            }
+        }
+    }
+
+    /// Returns false if there is nobody any more to report to.
+    fn publish(&self, batch: Vec<Going<Made>>) -> bool {
+        let jobs: Vec<Job> = batch.iter().map(|going| going.job.clone()).collect();
+        let reports = catch_unwind(AssertUnwindSafe(|| self.workshop.publish(batch)));
+        // A step panicked that all of them took together. The ledger knows how far each has come.
+        let reports = reports.unwrap_or_else(|panic| self.all_caught(jobs, panic.as_ref()));
+        reports.into_iter().all(|report| self.reports.send(report).is_ok())
+    }
+
+    fn all_caught(&self, jobs: Vec<Job>, panic: &(dyn std::any::Any + Send)) -> Vec<Report> {
+        let caught = |job: Job| Report { outcome: self.workshop.caught(&job, panic), job };
+        jobs.into_iter().map(caught).collect()
+    }
+
+    fn report(&self, job: Job, outcome: Result<Outcome, LedgerError>) -> bool {
+        self.reports.send(Report { job, outcome }).is_ok()
     }
 }
 

@@ -1,82 +1,173 @@
-//! The second half of an attempt: the output gets its name, on disk, and the job is finished.
+//! The second half of an attempt: the output gets its name, on disk, and the job is finished. Many files at a time.
+//!
+//! Each of these steps is taken for all files of a batch before the next begins:
+//!
+//! ```text
+//! outputs are synced                    all at once, so that they share the flushes of the disk
+//! the ledger notes what is published    one commit
+//! temporary names become final ones
+//! the folders of these are synced       each once
+//! the ledger says done                  one commit
+//! sources are moved or deleted
+//! the folders of these are synced       each once
+//! the ledger says disposed              one commit
+//! ```
+//!
+//! So each file takes the steps of [`attempt`](super::attempt) in their order, exactly as it would alone: a batch delays a
+//! step of one file until the others have taken the one before, and brings none forward. A crash finds some of the files
+//! before and some behind a step, and recovery decides for each by itself.
 //!
 //! Once the ledger says `publishing`, the output is decided: after a failure or a crash the job goes on from here and
 //! is never converted again. The temporary file is the witness: as long as it exists, the output is not published.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
 use super::attempt::{Made, Outcome, Workshop};
+use super::bad_records::bad_records_of;
+use super::batch::{Batch, End, Going};
 use super::naming::output_of;
-use super::retry::{plain, unwritten};
+use super::pool::Report;
+use super::retry::{Trouble, plain, unwritten};
 use crate::config::OnExisting;
-use crate::convert::Warning;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{rename_over, rename_to_new, sync_folder, versioned};
+use crate::convert::output::publish::{rename_over, rename_to_new, sync_file, versioned};
 use crate::convert::profile::{self, Stage};
-use crate::ledger::{Failure, Job, LedgerError, Publication};
+use crate::convert::{ConvertError, Warning};
+use crate::ledger::{Failure, Job, LedgerError, Publication, Published};
 use crate::source::Shown;
 
+/// Threads that sync outputs at a time: the disk flushes once for all that wait for it.
+const SYNCERS: usize = 8;
+
+/// Outputs that are worth a thread.
+const SYNCED_BY_EACH: usize = 2;
+
+/// An output that is decided.
+struct Decided {
+    temporary: PathBuf,
+    /// The name that it is to get, and then the one that it has got.
+    name: PathBuf,
+    /// The name of its file of bad records, if that has one now.
+    bad_records: Option<PathBuf>,
+    /// The number of the attempt.
+    attempt: u32,
+    /// What the conversion made; after a crash the ledger alone knows.
+    made: Option<Made>,
+    since: Instant,
+}
+
 impl Workshop {
-    /// Publishes what a conversion made, and finishes the job.
-    pub(super) fn publish(&self, job: &Job, made: &Made, attempt: u32) -> Result<Outcome, LedgerError> {
-        let output = self.first_name(&job.path);
-        let publication = Publication {
-            hash: made.summary.source_hash.unwrap_or_default(),
-            temporary: made.temporary.clone(),
-            output: output.clone(),
-            output_bytes: made.summary.output_bytes,
-            rows: made.summary.rows,
-            columns: made.summary.columns,
-            bad_records: made.summary.bad_records,
-            warnings: warnings_json(&made.summary.warnings),
-            input: made.summary.input.shape.as_str().to_owned(),
-            compression: made.summary.input.compression.as_str().to_owned(),
-            bom: made.summary.input.bom,
-            wait_s: made.wait_s,
-            convert_s: made.convert_s,
-        };
-        self.record(|ledger| ledger.publishing(job.id, &publication))?;
-        log_warnings(job, &made.summary.warnings);
-        self.publish_decided(job, &publication.temporary, output, Some((made, attempt)))
+    /// Publishes what conversions made, and finishes their jobs.
+    pub(super) fn publish(&self, made: Vec<Going<Made>>) -> Vec<Report> {
+        let batch = Batch::new(self, made).all(Stage::Fsync, sync_outputs);
+        let batch = batch.each(|job, (made, synced)| match synced {
+            Ok(()) => Ok((self.publication(job, &made), made)),
+            Err(error) => Err(self.conclude(job, Trouble::from(ConvertError::from(error)), made.attempt)),
+        });
+        let batch = batch.record(|going| {
+            let decide = |going: &Going<(Publication, Made)>| (going.job.id, going.what.0.clone());
+            self.ledger.publishing_all(&going.iter().map(decide).collect::<Vec<_>>())
+        });
+        let batch = batch.each(|job, (Publication { temporary, output: name, .. }, made)| {
+            log_warnings(job, &made.summary.warnings);
+            let (attempt, since) = (made.attempt, made.ended);
+            // It is synced: the file is closed.
+            let made = Some(Made { unsynced: None, ..made });
+            Ok(Decided { temporary, name, bad_records: None, attempt, made, since })
+        });
+        self.publish_decided(batch)
     }
 
-    /// From here on the output is decided: it is only given its name, also after a crash, when the ledger alone knows
-    /// what is in it.
-    fn publish_decided(
-        &self,
-        job: &Job,
-        temporary: &Path,
-        output: PathBuf,
-        made: Option<(&Made, u32)>,
-    ) -> Result<Outcome, LedgerError> {
-        let (begun, attempt) = (Instant::now(), made.map_or(job.attempts, |(_, attempt)| attempt));
-        let named = self.give_name(job, temporary, output)?;
-        match named.and_then(|output| self.publish_bad_records(job).map(|()| output)) {
-            Ok(output) => {
-                let publish_s = begun.elapsed().as_secs_f64();
-                self.finish_published(job, publish_s)?;
-                log_published(job, made.map(|(made, _)| made), attempt, &output, publish_s);
-                Ok(Outcome::Done)
-            }
-            Err(OutputError::Exists(taken)) => {
+    /// What the ledger notes of an output before it gets its name.
+    fn publication(&self, job: &Job, made: &Made) -> Publication {
+        let summary = &made.summary;
+        let first = self.first_name(&job.path);
+        // Only a guess, which spares a second note in most cases: the rename decides.
+        let taken = self.on_existing == OnExisting::Version && fs::symlink_metadata(&first).is_ok();
+        Publication {
+            hash: summary.source_hash.unwrap_or_default(),
+            temporary: made.temporary.clone(),
+            output: if taken { next_free(&first) } else { first },
+            output_bytes: summary.output_bytes,
+            rows: summary.rows,
+            columns: summary.columns,
+            bad_records: summary.bad_records,
+            warnings: warnings_json(&summary.warnings),
+            input: summary.input.shape.as_str().to_owned(),
+            compression: summary.input.compression.as_str().to_owned(),
+            bom: summary.input.bom,
+            wait_s: made.wait_s,
+            convert_s: made.convert_s,
+        }
+    }
+
+    /// From here on the outputs are decided: they are only given their names, also after a crash.
+    fn publish_decided(&self, batch: Batch<'_, Decided>) -> Vec<Report> {
+        self.finish(batch.each(|job, decided| self.give_names(job, decided)))
+    }
+
+    /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
+    pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
+        let name = job.output.clone().unwrap_or_else(|| output_of(&self.outbox, &job.path));
+        let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
+        let exists = temporary.try_exists();
+        let (attempt, since) = (job.attempts, Instant::now());
+        let decided = Decided { temporary, name, bad_records: None, attempt, made: None, since };
+        let batch = Batch::of_one(self, job, decided);
+        let reports = match exists {
+            Ok(true) => self.publish_decided(batch),
+            // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
+            Ok(false) => self.finish(batch.each(|job, decided| self.find_named(job, decided))),
+            // What cannot be looked at is no witness.
+            Err(error) => return self.hindered(job, &plain("publish_error", &error)),
+        };
+        reports.into_iter().next().map_or(Ok(Outcome::Gone), |report| report.outcome)
+    }
+
+    /// An output, and its file of bad records, get their names.
+    fn give_names(&self, job: &Job, decided: Decided) -> Result<Decided, End> {
+        let _publish = profile::span(Stage::Publish);
+        let named = self.give_name(job, &decided.temporary, decided.name.clone()).map_err(Err)?;
+        match named.and_then(|name| Ok((name, self.publish_bad_records(job)?))) {
+            Ok((name, bad_records)) => Ok(Decided { name, bad_records, ..decided }),
+            Err(error) => Err(self.unpublished(job, &decided, &error)),
+        }
+    }
+
+    /// The output has got its name, by an attempt that did not come to make it durable, perhaps.
+    fn find_named(&self, job: &Job, decided: Decided) -> Result<Decided, End> {
+        let hindered = |error: OutputError| self.hindered(job, &unwritten("publish_error", &error, error.hint()));
+        let published = self.publish_bad_records(job).map_err(hindered)?;
+        let first =
+            || Some(bad_records_of(&self.quarantine, &job.path)).filter(|name| name.parent().is_some_and(Path::is_dir));
+        Ok(Decided { bad_records: published.or_else(first), ..decided })
+    }
+
+    fn unpublished(&self, job: &Job, decided: &Decided, error: &OutputError) -> End {
+        let (temporary, attempt) = (&decided.temporary, decided.attempt);
+        match error {
+            OutputError::Exists(taken) => {
                 let message =
-                    format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(&taken));
+                    format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(taken));
                 self.give_up(job, temporary, &plain("output_exists", &message), attempt)
             }
-            Err(OutputError::Io { source: e, .. }) if e.kind() == io::ErrorKind::InvalidFilename => {
+            OutputError::Io { source: e, .. } if e.kind() == io::ErrorKind::InvalidFilename => {
                 let length = self.first_name(&job.path).file_name().map_or(0, OsStr::len);
                 let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
                 self.give_up(job, temporary, &plain("name_too_long", &message), attempt)
             }
-            Err(error) => {
-                let failure = unwritten("publish_error", &error, error.hint());
-                self.fail(&self.decided(job), &failure, job.attempts + 1)
-            }
+            error => self.hindered(job, &unwritten("publish_error", error, error.hint())),
         }
+    }
+
+    /// A decided output cannot be published now: it will be later.
+    fn hindered(&self, job: &Job, failure: &Failure) -> End {
+        self.fail(&self.decided(job), failure, job.attempts + 1)
     }
 
     /// The output is given up, because it can never have its name.
@@ -88,46 +179,13 @@ impl Workshop {
         Ok(outcome)
     }
 
-    /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
-    pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
-        let output = job.output.clone().unwrap_or_else(|| output_of(&self.outbox, &job.path));
-        let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
-        match temporary.try_exists() {
-            Ok(true) => return self.publish_decided(job, &temporary, output, None),
-            Ok(false) => {}
-            // What cannot be looked at is no witness.
-            Err(error) => return self.fail(&self.decided(job), &plain("publish_error", &error), job.attempts + 1),
-        }
-        // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
-        if let Err(error) = self.sync_names(&output).and_then(|()| self.publish_bad_records(job)) {
-            return self.fail(job, &unwritten("publish_error", &error, error.hint()), job.attempts + 1);
-        }
-        self.finish_published(job, 0.0)?;
-        log::info!(
-            event = "file.published", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path),
-            size_bytes = job.identity.size, output:% = Shown(&output); "Found published by an earlier run."
-        );
-        Ok(Outcome::Done)
-    }
-
-    fn finish_published(&self, job: &Job, publish_s: f64) -> Result<(), LedgerError> {
-        self.record(|ledger| ledger.done(job.id, publish_s, self.planned()))?;
-        self.withdraw_report(job);
-        self.dispose(job)
-    }
-
-    fn first_name(&self, source: &Path) -> PathBuf {
-        output_of(&self.outbox, source)
-    }
-
-    /// Renames the temporary file to `output`, or to the next free name if names are numbered; makes it durable.
+    /// Renames the temporary file to `output`, or to the next free name if names are numbered.
     fn give_name(
         &self,
         job: &Job,
         temporary: &Path,
         output: PathBuf,
     ) -> Result<Result<PathBuf, OutputError>, LedgerError> {
-        let _publish = profile::span(Stage::Publish);
         let mut name = output;
         loop {
             let folder = name.parent().unwrap_or(&self.outbox);
@@ -139,7 +197,7 @@ impl Workshop {
                 OnExisting::Version | OnExisting::Refuse => rename_to_new(temporary, &name),
             };
             match renamed {
-                Ok(()) => return Ok(self.sync_names(&name).map(|()| name)),
+                Ok(()) => return Ok(Ok(name)),
                 Err(OutputError::Exists(_)) if self.on_existing == OnExisting::Version => {
                     name = next_free(&self.first_name(&job.path));
                     self.record(|ledger| ledger.rename_publication(job.id, &name))?;
@@ -149,26 +207,68 @@ impl Workshop {
         }
     }
 
-    fn sync_names(&self, output: &Path) -> Result<(), OutputError> {
-        if !self.options.durable {
-            return Ok(());
-        }
-        sync_folder(output.parent().unwrap_or(&self.outbox))
+    /// Outputs have their names: these are made durable, the ledger learns of it, and the sources go their way.
+    fn finish(&self, batch: Batch<'_, Decided>) -> Vec<Report> {
+        let durable = self.options.durable;
+        let folders = |_: &Job, decided: &Decided| {
+            let names = [Some(&decided.name), decided.bad_records.as_ref()];
+            let folders = names.map(|name| name?.parent().filter(|_| durable).map(Path::to_path_buf));
+            folders.into_iter().flatten()
+        };
+        let batch = batch.sync_folders(folders).each(|job, (decided, synced)| match synced {
+            Ok(()) => Ok((decided.since.elapsed().as_secs_f64(), decided)),
+            Err(failure) => Err(self.hindered(job, &failure)),
+        });
+        let disposition = self.planned();
+        let batch = batch.record(|going| {
+            let published =
+                |going: &Going<(f64, Decided)>| Published { id: going.job.id, publish_s: going.what.0, disposition };
+            self.ledger.done_all(&going.iter().map(published).collect::<Vec<_>>())
+        });
+        let batch = batch.each(|job, (publish_s, decided)| {
+            self.withdraw_report(job);
+            log_published(job, &decided, publish_s);
+            Ok(())
+        });
+        self.dispose_all(batch).reports(|()| Outcome::Done)
+    }
+
+    fn first_name(&self, source: &Path) -> PathBuf {
+        output_of(&self.outbox, source)
     }
 }
 
-/// The file's line in the log; what an earlier run made is in the ledger alone.
-fn log_published(job: &Job, made: Option<&Made>, attempt: u32, output: &Path, publish_s: f64) {
+/// Syncs outputs, where that is wanted: several at a time, because they wait for the same flushes of the disk.
+fn sync_outputs(going: &[Going<Made>]) -> Vec<Result<(), OutputError>> {
+    let sync = |going: &Going<Made>| {
+        going.what.unsynced.as_ref().map_or(Ok(()), |file: &File| sync_file(file, &going.what.temporary))
+    };
+    let share = going.len().div_ceil(SYNCERS).max(SYNCED_BY_EACH);
+    if going.len() == 1 {
+        return going.iter().map(sync).collect();
+    }
+    thread::scope(|scope| {
+        let sync_all = |going: &[Going<Made>]| going.iter().map(sync).collect::<Vec<_>>();
+        let threads: Vec<_> = going.chunks(share).map(|going| scope.spawn(move || sync_all(going))).collect();
+        let results = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+        results.flatten().collect()
+    })
+}
+
+/// The file's line in the log; what an earlier attempt made is in the ledger alone.
+fn log_published(job: &Job, decided: &Decided, publish_s: f64) {
+    let made = decided.made.as_ref();
     let summary = made.map(|made| &made.summary);
+    let message = if made.is_some() { "Published." } else { "Published what an earlier attempt had made." };
     log::info!(
-        event = "file.published", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
+        event = "file.published", job = job.id.0, attempt = decided.attempt, path:% = Shown(&job.path),
         size_bytes = job.identity.size, input = summary.map(|summary| summary.input.shape.as_str()),
         compression = summary.map(|summary| summary.input.compression.as_str()),
         bom = summary.map(|summary| summary.input.bom), rows = summary.map(|summary| summary.rows),
         columns = summary.map(|summary| summary.columns), bad_records = summary.map(|summary| summary.bad_records),
-        output:% = Shown(output), output_bytes = summary.map(|summary| summary.output_bytes),
+        output:% = Shown(&decided.name), output_bytes = summary.map(|summary| summary.output_bytes),
         wait_s = made.map(|made| made.wait_s), convert_s = made.map(|made| made.convert_s), publish_s = publish_s;
-        "Published."
+        "{message}"
     );
 }
 

@@ -47,7 +47,7 @@ impl Workshop {
         if self.after == After::Keep {
             return self.dispose(job);
         }
-        self.note_disposed(job, self.move_aside(job, failure))
+        self.note_one_disposed(job, self.move_aside(job, failure))
     }
 
     /// A source that stayed in the inbox is converted now: what a report said of an earlier version is past.

@@ -1,10 +1,12 @@
 //! What an earlier run left half done, finished before anything new begins.
 //!
-//! Decided by the ledger and by one fact on disk, whether the temporary file of a job still exists:
+//! Decided by the ledger and by facts on disk: whether the temporary file of a job still exists, and what was
+//! [in hand](super::in_hand). The temporary file of a job that was running is removed.
 //!
 //! | the ledger says | on disk | then |
 //! |---|---|---|
-//! | running | whatever | the temporary file is removed; the source is tried again, or set aside after too many attempts |
+//! | running | a worker had it in hand | it is tried again, or set aside after the agent came down too many times |
+//! | running | no worker had it in hand | it is tried again |
 //! | publishing | temporary file | it gets its name, as if nothing had happened |
 //! | publishing | no temporary file | it has its name: the job is done, even if the output was taken away since |
 //! | decided, disposition pending | | the source is disposed of |
@@ -15,6 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use super::attempt::Workshop;
+use super::in_hand;
 use super::retry::plain;
 use super::staging::is_agents;
 use crate::convert::output::publish::STAGING;
@@ -38,7 +41,7 @@ impl Workshop {
     /// Finishes what an earlier run left. Does nothing the second time.
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
         let mut found = Recovered::default();
-        let unfinished = self.ledger.unfinished()?;
+        let (unfinished, in_hand) = (self.ledger.unfinished()?, in_hand::left(&self.outbox));
         let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).collect();
         let publishing = unfinished.iter().filter(|job| job.state == State::Publishing);
         let kept_bad =
@@ -47,7 +50,7 @@ impl Workshop {
             match job.state {
                 State::Running => {
                     found.cut_off += 1;
-                    self.recover_cut_off(job)?;
+                    self.recover_cut_off(job, in_hand.as_ref().is_none_or(|in_hand| in_hand.contains(&job.id)))?;
                 }
                 State::Publishing => {
                     found.published += 1;
@@ -59,6 +62,7 @@ impl Workshop {
                 }
             }
         }
+        in_hand::forget(&self.outbox);
         found.removed = remove_strays(&self.outbox, &kept) + remove_strays(&self.quarantine, &kept_bad);
         Ok(found)
     }
@@ -70,8 +74,13 @@ impl Workshop {
         pending.filter(|job| job.disposition == Disposition::Pending).try_for_each(|job| self.dispose_pending(job))
     }
 
-    fn recover_cut_off(&self, job: &Job) -> Result<(), LedgerError> {
-        let _ = fs::remove_file(self.temporary(job));
+    fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<(), LedgerError> {
+        self.remove_made(job);
+        if !to_blame {
+            log::info!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
+                "An earlier run stopped while this source waited in line; it is tried again.");
+            return self.ledger.release(job.id);
+        }
         // Attempts that failed are not counted: a full disk and one kill behind it are no fault of the source.
         let (crashes, _) = self.ledger.crashed(job.id)?;
         if crashes < self.max_attempts {
@@ -121,7 +130,11 @@ mod tests {
     use super::*;
     use crate::config::{After, Config, OnExisting};
     use crate::convert::Options;
-    use crate::jobs::attempt::Outcome;
+    use crate::convert::output::publish::staging;
+    use crate::jobs::attempt::{Attempted, Outcome};
+    use crate::jobs::batch::Going;
+    use crate::jobs::in_hand::InHand;
+    use crate::jobs::pool::Report;
     use crate::jobs::retry::Backoff;
     use crate::ledger::{Admission, Arrival, Publication, SqliteLedger};
     use crate::source::{Identity, open_beneath};
@@ -183,12 +196,42 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (workshop, job) = with_a_job(root.path());
         let written = Workshop { has_writer: |_| true, ..workshop };
-        assert_eq!(written.attempt(&job).unwrap(), Outcome::Changed);
-        assert!(!root.path().join("outbox/a.h5").exists() && state(&written) == State::Gone);
+        let number = written.begin(std::slice::from_ref(&job)).remove(0).unwrap();
+        assert!(matches!(written.attempt(&job, number).unwrap(), Attempted::Ended(Outcome::Changed)));
+        assert!(!written.temporary(&job).exists() && !root.path().join("outbox/a.h5").exists());
+        assert_eq!(state(&written), State::Gone);
         let back = Arrival { path: job.path.clone(), identity: job.identity };
         let Admission::New(job) = written.ledger.arrive(&[back]).unwrap().remove(0) else { panic!("not taken back") };
         let workshop = Workshop { has_writer: |_| false, ..written };
-        assert_eq!(workshop.attempt(&job).unwrap(), Outcome::Done);
+        let number = workshop.begin(std::slice::from_ref(&job)).remove(0).unwrap();
+        let Attempted::Made(made, trace) = workshop.attempt(&job, number).unwrap() else { panic!("no output") };
+        let reports = workshop.publish(vec![Going { job, trace, what: *made }]);
+        assert!(matches!(reports.as_slice(), [Report { outcome: Ok(Outcome::Done), .. }]), "{reports:?}");
+        assert!(root.path().join("outbox/a.h5").exists());
+    }
+
+    #[test]
+    fn what_was_converted_and_waited_for_others_is_not_to_blame_when_the_agent_comes_down() {
+        let root = tempfile::tempdir().unwrap();
+        let (workshop, job) = with_a_job(root.path());
+        staging(&workshop.outbox).unwrap();
+        for _ in 0..5 {
+            let in_hand = InHand::start(&workshop.outbox, 2);
+            let number = workshop.begin(std::slice::from_ref(&job)).remove(0).unwrap();
+            in_hand.take(1, job.id);
+            let Attempted::Made(made, _) = workshop.attempt(&job, number).unwrap() else { panic!("no output") };
+            in_hand.lay_down(1);
+            assert!(made.temporary.exists());
+            workshop.recover().unwrap();
+            assert!(!made.temporary.exists());
+            assert_eq!(state(&workshop), State::Ready);
+        }
+        for (time, then) in [("the first time", State::Ready), ("the second", State::Quarantined)] {
+            workshop.ledger.begin(job.id).unwrap();
+            InHand::start(&workshop.outbox, 2).take(0, job.id);
+            workshop.recover().unwrap();
+            assert_eq!(state(&workshop), then, "{time}");
+        }
     }
 
     #[test]
@@ -220,7 +263,7 @@ mod tests {
         workshop.ledger.publishing(job.id, &publication).unwrap();
         let Outcome::Failed(again) = workshop.panicked(&job, "second").unwrap() else { panic!("not tried again") };
         assert!(temporary.exists() && state(&workshop) == State::Publishing);
-        assert_eq!(workshop.attempt(&again).unwrap(), Outcome::Done);
+        assert!(matches!(workshop.attempt(&again, 2).unwrap(), Attempted::Ended(Outcome::Done)));
         assert_eq!(fs::read_to_string(root.path().join("outbox/a.h5")).unwrap(), "the output");
     }
 }

@@ -195,6 +195,17 @@ pub struct Publication {
     pub convert_s: f64,
 }
 
+/// An output that has its name, on disk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Published {
+    /// Its job.
+    pub id: JobId,
+    /// Seconds from the end of the conversion.
+    pub publish_s: f64,
+    /// `Pending` when the source has still to leave the inbox.
+    pub disposition: Disposition,
+}
+
 /// Why an attempt did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

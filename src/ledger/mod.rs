@@ -29,9 +29,17 @@ use jiff::Timestamp;
 use crate::source::Identity;
 
 pub use error::LedgerError;
-pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, State};
+pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, Published, State};
 pub use record::{HistoryFilter, Record, Totals};
 pub use sqlite::SqliteLedger;
+
+/// How one step went for each of several jobs, in their order. It is committed once for all of them; a job that it does
+/// not suit is left out by itself. An error means that nothing was changed.
+pub type Each<T = ()> = Result<Vec<Result<T, LedgerError>>, LedgerError>;
+
+fn the_one(each: Each) -> Result<(), LedgerError> {
+    each?.into_iter().collect()
+}
 
 /// The memory of one inbox. *Durable* steps have survived a power cut once they return; the others survive the death
 /// of the process, and a later durable step carries them along.
@@ -40,20 +48,42 @@ pub trait Ledger: Send + Sync {
     /// answers are in the order of the arrivals. A version that had gone and is back is new.
     fn arrive(&self, arrivals: &[Arrival]) -> Result<Vec<Admission>, LedgerError>;
 
-    /// An attempt starts: ready or failed becomes running. Answers the number of this attempt, the first is 1.
-    fn begin(&self, id: JobId) -> Result<u32, LedgerError>;
+    /// An attempt on each of these jobs starts: ready or failed becomes running. Answers the numbers of these attempts, the
+    /// first is 1.
+    fn begin_all(&self, ids: &[JobId]) -> Each<u32>;
 
-    /// Durable: the output is complete under its temporary name and about to get its final one.
-    fn publishing(&self, id: JobId, publication: &Publication) -> Result<(), LedgerError>;
+    /// [`Ledger::begin_all`] for one job.
+    fn begin(&self, id: JobId) -> Result<u32, LedgerError> {
+        let begun = self.begin_all(&[id])?.pop();
+        begun.unwrap_or(Err(LedgerError::Conflict { id, step: "begin", found: None }))
+    }
+
+    /// Durable: the outputs of these jobs are complete under their temporary names and about to get their final ones.
+    fn publishing_all(&self, outputs: &[(JobId, Publication)]) -> Each;
+
+    /// [`Ledger::publishing_all`] for one job.
+    fn publishing(&self, id: JobId, publication: &Publication) -> Result<(), LedgerError> {
+        the_one(self.publishing_all(&[(id, publication.clone())]))
+    }
 
     /// Durable: the final name was taken, this one is tried next.
     fn rename_publication(&self, id: JobId, output: &Path) -> Result<(), LedgerError>;
 
-    /// Durable: the output has its name, on disk. `Pending` when the source has still to leave the inbox.
-    fn done(&self, id: JobId, publish_s: f64, disposition: Disposition) -> Result<(), LedgerError>;
+    /// Durable: the outputs of these jobs have their names, on disk.
+    fn done_all(&self, outputs: &[Published]) -> Each;
 
-    /// The pending source has left the inbox. Losing this step only repeats the disposition.
-    fn disposed(&self, id: JobId) -> Result<(), LedgerError>;
+    /// [`Ledger::done_all`] for one job.
+    fn done(&self, id: JobId, publish_s: f64, disposition: Disposition) -> Result<(), LedgerError> {
+        the_one(self.done_all(&[Published { id, publish_s, disposition }]))
+    }
+
+    /// The pending sources of these jobs have left the inbox. Losing this step only repeats the disposition.
+    fn disposed_all(&self, ids: &[JobId]) -> Each;
+
+    /// [`Ledger::disposed_all`] for one job.
+    fn disposed(&self, id: JobId) -> Result<(), LedgerError> {
+        the_one(self.disposed_all(&[id]))
+    }
 
     /// Durable: the running attempt found the same bytes as a job that is done.
     fn duplicate(

@@ -84,37 +84,91 @@ fn killed_at_each_step_of_an_attempt_it_is_finished_by_the_next_run() {
     }
 }
 
-/// Where bad records are left out: files of the second version of a source, and the calls on them, in this order.
-const FILES: [&str; 4] = ["quarantine/.h5inbox/2.bad.tmp", "outbox/.h5inbox/2.tmp", "outbox", "quarantine"];
-const CALLS: [(&str, usize); 4] = [("write", 1), ("pwrite64", 3), ("fsync", 4), ("renameat2", 4)];
+/// The program on a disk that takes 20 ms for a sync, killed at a thread's n-th call of another kind.
+fn killed_on_a_slow_disk_at(call: &str, when: usize) -> Command {
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace=fsync,{call}")]);
+    traced.args(["-e", &format!("inject={call}:signal=KILL:when={when}"), "-e", "inject=fsync:delay_enter=20000"]);
+    traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+    traced
+}
+
+/// Where bad records are left out: calls on files of the second version of a source, in this order.
+const CALLS: [(&str, &str); 9] = [
+    ("write", "quarantine/.h5inbox/2.bad.tmp"),
+    ("fsync", "quarantine/.h5inbox/2.bad.tmp"),
+    ("pwrite64", "outbox/.h5inbox/2.tmp"),
+    ("fsync", "outbox/.h5inbox/2.tmp"),
+    ("renameat2", "outbox/.h5inbox/2.tmp"),
+    ("renameat2", "quarantine/.h5inbox/2.bad.tmp"),
+    ("fsync", "outbox"),
+    ("fsync", "quarantine"),
+    ("fsync", "archive"),
+];
 
 #[test]
 fn killed_at_each_step_a_file_of_bad_records_is_there_once_for_each_version() {
-    for (call, times) in CALLS {
-        for when in 1..=times {
-            let mut site =
-                Site::new("source.after = \"archive\"\nrecords.on_bad_record = \"skip\"\nretry.max_attempts = 9");
-            site.drop_in("f0.json", &[&records(0)[..], b"bad\n"].concat());
-            assert!(site.once().status.success());
-            site.drop_in("f0.json", &[b"worse\n", &records(1)[..]].concat());
-            let on = FILES.map(|file| site.path(file));
-            site.spawn(killed_at(call, when, &on));
-            wait_until("it was killed", || site.has_ended());
+    for (call, file) in CALLS {
+        let mut site =
+            Site::new("source.after = \"archive\"\nrecords.on_bad_record = \"skip\"\nretry.max_attempts = 9");
+        site.drop_in("f0.json", &[&records(0)[..], b"bad\n"].concat());
+        assert!(site.once().status.success());
+        site.drop_in("f0.json", &[b"worse\n", &records(1)[..]].concat());
+        site.spawn(killed_at(call, 1, &[site.path(file)]));
+        wait_until("it was killed", || site.has_ended());
+        site.kill_if_running();
+        let again = site.once();
+        let what = format!("{call} {file}: {}", super::harness::said(&again));
+        assert!(again.status.success(), "{what}");
+        assert_eq!(site.names("outbox"), ["f0.h5", "f0~2.h5"], "{what}");
+        assert_eq!(site.names("quarantine"), ["f0.bad.ndjson", "f0.bad~2.ndjson"], "{what}");
+        let kept = |name: &str| fs::read_to_string(site.path("quarantine").join(name)).unwrap();
+        assert!(kept("f0.bad.ndjson").contains("\"text\":\"bad\""), "{what}");
+        assert!(kept("f0.bad~2.ndjson").contains("\"text\":\"worse\""), "{what}");
+        let unfinished = fs::read_dir(site.path("quarantine/.h5inbox")).unwrap().count();
+        assert_eq!((site.unfinished(), unfinished), (0, 0), "{what}");
+        let counted: Vec<_> = site.history().iter().map(|job| job["bad_records"].clone()).collect();
+        assert_eq!(counted, [1, 1], "{what}");
+    }
+}
+
+/// Calls that many small files make together, or one after the other before any takes the next step: syncing outputs, the
+/// ledger's commits, new names of outputs and of sources, removals of sources. At which of them, and after which
+/// disposition.
+const AMONG_MANY: [(&str, &[usize], &str); 8] = [
+    ("fsync", &[1, 3], "archive"),
+    ("fdatasync", &[2, 4], "keep"),
+    ("fdatasync", &[3, 5], "archive"),
+    ("fdatasync", &[6], "delete"),
+    ("renameat2", &[7, 38], "keep"),
+    ("renameat2", &[20, 50, 90], "archive"),
+    ("renameat2", &[60], "delete"),
+    ("unlink", &[12], "delete"),
+];
+
+/// Syncing takes so long here that files come together, as on a slow disk.
+#[test]
+fn killed_in_the_midst_of_many_small_files_nothing_is_lost_or_done_twice() {
+    let (files, mut among) = (60, 0);
+    for (call, times, after) in AMONG_MANY {
+        for when in times {
+            let mut site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 100"));
+            (0..files).for_each(|number| site.drop_in(&format!("f{number}.json"), &records(number)));
+            let slow = call != "fsync";
+            site.spawn(if slow { killed_on_a_slow_disk_at(call, *when) } else { killed_at(call, *when, &[]) });
+            wait_until("it was killed, or was never going to be", || {
+                site.has_ended() || site.status()["files"]["done"] == files
+            });
             site.kill_if_running();
+            among +=
+                usize::from(site.unfinished() > 1 || site.history().iter().any(|job| job["state"] == "publishing"));
             let again = site.once();
-            let what = format!("{call} {when}: {}", super::harness::said(&again));
-            assert!(again.status.success(), "{what}");
-            assert_eq!(site.names("outbox"), ["f0.h5", "f0~2.h5"], "{what}");
-            assert_eq!(site.names("quarantine"), ["f0.bad.ndjson", "f0.bad~2.ndjson"], "{what}");
-            let kept = |name: &str| fs::read_to_string(site.path("quarantine").join(name)).unwrap();
-            assert!(kept("f0.bad.ndjson").contains("\"text\":\"bad\""), "{what}");
-            assert!(kept("f0.bad~2.ndjson").contains("\"text\":\"worse\""), "{what}");
-            let unfinished = fs::read_dir(site.path("quarantine/.h5inbox")).unwrap().count();
-            assert_eq!((site.unfinished(), unfinished), (0, 0), "{what}");
-            let counted: Vec<_> = site.history().iter().map(|job| job["bad_records"].clone()).collect();
-            assert_eq!(counted, [1, 1], "{what}");
+            assert!(again.status.success(), "{after} {call} {when}: {}", super::harness::said(&again));
+            assert_each_once(&site, files, after);
+            assert!(site.history().iter().all(|job| job["rows"] == 50), "{after} {call} {when}");
         }
     }
+    assert!(among >= 6, "only {among} of the kills were in the midst of a batch");
 }
 
 #[test]
@@ -125,7 +179,7 @@ fn what_was_unfinished_when_its_source_went_away_is_removed() {
     site.spawn(killed_at("fsync", 1, &on));
     wait_until("it was killed", || site.has_ended());
     site.kill_if_running();
-    let unfinished = |folder: &str| fs::read_dir(site.path(folder).join(".h5inbox")).unwrap().count();
+    let unfinished = |folder: &str| site.unfinished_in(folder);
     assert_eq!((unfinished("outbox"), unfinished("quarantine")), (1, 1));
     fs::remove_file(site.path("inbox/f0.json")).unwrap();
     // Of a job that the ledger does not know any more.
@@ -145,7 +199,7 @@ fn a_stop_finishes_what_is_in_hand_and_leaves_no_debris() {
     site.start();
     site.wait_for("done", 1);
     assert!(site.stop().success());
-    assert_eq!(site.unfinished(), 0);
+    assert_eq!(fs::read_dir(site.path("outbox/.h5inbox")).unwrap().count(), 0);
     let states: Vec<_> = site.history().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect();
     assert!(states.iter().all(|state| state == "done" || state == "ready"), "{states:?}");
     assert!(site.once().status.success());

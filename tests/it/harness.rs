@@ -208,9 +208,15 @@ impl Site {
         open.filter_map(|file| Some(fs::read_link(file.ok()?.path()).ok()?.to_string_lossy().into_owned())).collect()
     }
 
-    /// Names of unfinished outputs.
+    /// How many outputs have no name yet.
     pub(crate) fn unfinished(&self) -> usize {
-        fs::read_dir(self.path("outbox/.h5inbox")).map_or(0, Iterator::count)
+        self.unfinished_in("outbox")
+    }
+
+    /// How many files of `folder` have no name yet.
+    pub(crate) fn unfinished_in(&self, folder: &str) -> usize {
+        let Ok(entries) = fs::read_dir(self.path(folder).join(".h5inbox")) else { return 0 };
+        entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "tmp")).count()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -154,7 +154,7 @@ fn retry_does_not_wait_for_the_time_of_the_next_attempt() {
     fs::write(site.config(), text.replace("backoff_secs = 1", "backoff_secs = 600")).unwrap();
     site.start();
     // Where unfinished outputs should go, nothing can be written.
-    fs::remove_dir(site.path("outbox/.h5inbox")).unwrap();
+    fs::remove_dir_all(site.path("outbox/.h5inbox")).unwrap();
     fs::write(site.path("outbox/.h5inbox"), "").unwrap();
     site.drop_in("a.json", GOOD);
     site.wait_for("failed", 1);

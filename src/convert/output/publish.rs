@@ -61,6 +61,12 @@ pub fn rename_over(from: &Path, to: &Path) -> Result<(), OutputError> {
     fs::rename(from, to).map_err(OutputError::io("rename", from))
 }
 
+/// Makes the content of `file`, whose name is `path`, durable.
+pub fn sync_file(file: &File, path: &Path) -> Result<(), OutputError> {
+    let _sync = profile::span(Stage::Fsync);
+    file.sync_all().map_err(OutputError::io("sync", path))
+}
+
 /// Makes the names in `folder` durable.
 pub fn sync_folder(folder: &Path) -> Result<(), OutputError> {
     let _sync = profile::span(Stage::Fsync);

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::left::{Left, Traced};
 use super::recorder::{Profile, Shared};
 use super::stage::Stage;
 use super::trace::{OpenFile, Piece, Stretch};
@@ -98,6 +99,12 @@ impl File {
     pub fn converted(&self, rows: u64) {
         self.rows.set(Some(rows));
     }
+
+    /// The worker has done its part; the file ends elsewhere.
+    pub fn leave(self) -> Left {
+        let left = self.recorded.then(|| with(|lane| lane.leave_file(self.rows.get())));
+        Left(left.flatten().flatten().map(|(left, _)| left))
+    }
 }
 
 impl Drop for File {
@@ -140,9 +147,8 @@ impl Here {
         let Some((profile, file)) = &self.0 else {
             return Helping { file: None, before: None, since: 0, here: PhantomData };
         };
+        let number = number_in(profile);
         let before = LANE.take();
-        let known = before.as_ref().filter(|lane| Arc::ptr_eq(&lane.profile, profile)).map(|lane| lane.number);
-        let number = known.unwrap_or_else(|| profile.helper(std::thread::current().id()));
         LANE.set(Some(Lane::new(profile, number, Some(Arc::clone(file)))));
         Helping { file: Some(Arc::clone(file)), before, since: profile.now(), here: PhantomData }
     }
@@ -181,12 +187,18 @@ impl Lane {
     }
 
     fn end_file(&mut self, rows: Option<u64>) {
+        if let Some((left, end)) = self.leave_file(rows) {
+            left.keep(end);
+        }
+    }
+
+    /// Lets go of the file, now.
+    fn leave_file(&mut self, rows: Option<u64>) -> Option<(Traced, u64)> {
         self.end(1);
-        let (Some(file), Some(whole)) = (self.file.take(), self.open.pop()) else { return };
-        let end = self.profile.now();
-        self.piece.times.add(Stage::Rest, (end - whole.start).saturating_sub(whole.inner));
+        let (file, whole, now) = (self.file.take()?, self.open.pop()?, self.profile.now());
+        self.piece.times.add(Stage::Rest, (now - whole.start).saturating_sub(whole.inner));
         let piece = std::mem::replace(&mut self.piece, Piece { lane: self.number, ..Piece::default() });
-        self.profile.keep(&file.close(piece, rows, end));
+        Some((Traced { profile: Arc::clone(&self.profile), file, piece, rows }, now))
     }
 
     fn begin(&mut self, stage: Stage) -> Option<usize> {
@@ -208,6 +220,12 @@ impl Lane {
             }
         }
     }
+}
+
+/// The number of this thread in `profile`.
+pub(super) fn number_in(profile: &Arc<Shared>) -> usize {
+    let known = with(|lane| Arc::ptr_eq(&lane.profile, profile).then_some(lane.number)).flatten();
+    known.unwrap_or_else(|| profile.helper(std::thread::current().id()))
 }
 
 /// Does `work` with this thread's lane, if there is one.

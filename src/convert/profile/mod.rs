@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! lane       what a thread records of itself, without a lock
+//! left       files that another thread brings to their end, many together
 //! trace      what is kept of one file          bounded: spans beyond are in the totals only
 //! recorder   where finished files come together, in the store
 //! sum, rate  what many files cost together
@@ -17,6 +18,7 @@
 mod data;
 mod icicle;
 mod lane;
+mod left;
 mod page;
 mod rate;
 mod recorder;
@@ -31,6 +33,7 @@ mod trace;
 mod tests;
 
 pub use lane::{Attached, File, Helping, Here, Span, file, here, span};
+pub use left::{Left, together};
 pub use page::PageFile;
 pub use recorder::Profile;
 pub use report::Report;

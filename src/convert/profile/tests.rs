@@ -48,6 +48,26 @@ fn a_thread_that_takes_part_in_nothing_records_nothing() {
 }
 
 #[test]
+fn a_file_that_its_worker_left_ends_elsewhere_and_what_is_done_for_many_counts_once() {
+    let profile = Profile::whole(1);
+    let attached = profile.worker(0);
+    let left: Vec<Left> = ["a.json", "b.json"].map(|name| file(Path::new(name), 1).leave()).into();
+    drop(attached);
+    std::thread::spawn(move || {
+        left[0].during(|| drop((span(Stage::Publish), some_time())));
+        together(left.iter(), Stage::Fsync, some_time);
+    })
+    .join()
+    .unwrap();
+    let files = kept(&profile);
+    let times = |file: &FileTrace| [Stage::Publish, Stage::Fsync].map(|stage| file.times().of(stage));
+    let ([publish, first], [none, second]) = (times(&files[0]), times(&files[1]));
+    assert!(publish > 0 && none == 0 && first == second && first > 0);
+    assert!(files.iter().all(|file| file.lane == 0 && file.pieces.iter().any(|piece| piece.lane == 1)));
+    assert!(first + second <= files[1].took());
+}
+
+#[test]
 fn what_runs_inside_a_span_counts_once_and_all_times_make_up_the_file() {
     let profile = Profile::whole(1);
     let _attached = profile.worker(0);

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Admission, Arrival, Disposition, Failure, HistoryFilter, Job, JobId, Ledger, LedgerError, Publication, Record,
-    State, Totals,
+    Admission, Arrival, Disposition, Each, Failure, HistoryFilter, Job, JobId, Ledger, LedgerError, Publication,
+    Published, Record, State, Totals,
 };
 use crate::source::Identity;
 use place::Lock;
@@ -105,14 +105,14 @@ impl Ledger for SqliteLedger {
         self.lazily(move |c| arrival::arrive(c, &arrivals, &host))
     }
 
-    fn begin(&self, id: JobId) -> Result<u32, LedgerError> {
-        let host = Arc::clone(&self.host);
-        self.lazily(move |c| steps::begin(c, id, &host))
+    fn begin_all(&self, ids: &[JobId]) -> Each<u32> {
+        let (ids, host) = (ids.to_vec(), Arc::clone(&self.host));
+        self.lazily(move |c| writer::each(c, &ids, |c, id| steps::begin(c, *id, &host)))
     }
 
-    fn publishing(&self, id: JobId, publication: &Publication) -> Result<(), LedgerError> {
-        let publication = publication.clone();
-        self.durably(move |c| steps::publishing(c, id, &publication))
+    fn publishing_all(&self, outputs: &[(JobId, Publication)]) -> Each {
+        let outputs = outputs.to_vec();
+        self.durably(move |c| writer::each(c, &outputs, |c, (id, publication)| steps::publishing(c, *id, publication)))
     }
 
     fn rename_publication(&self, id: JobId, output: &Path) -> Result<(), LedgerError> {
@@ -120,12 +120,14 @@ impl Ledger for SqliteLedger {
         self.durably(move |c| steps::rename_publication(c, id, &output))
     }
 
-    fn done(&self, id: JobId, publish_s: f64, disposition: Disposition) -> Result<(), LedgerError> {
-        self.durably(move |c| steps::done(c, id, publish_s, disposition))
+    fn done_all(&self, outputs: &[Published]) -> Each {
+        let outputs = outputs.to_vec();
+        self.durably(move |c| writer::each(c, &outputs, steps::done))
     }
 
-    fn disposed(&self, id: JobId) -> Result<(), LedgerError> {
-        self.lazily(move |c| steps::disposed(c, id))
+    fn disposed_all(&self, ids: &[JobId]) -> Each {
+        let ids = ids.to_vec();
+        self.lazily(move |c| writer::each(c, &ids, |c, id| steps::disposed(c, *id)))
     }
 
     fn duplicate(

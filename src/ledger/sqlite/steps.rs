@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
 use super::rows::{Bytes, Time};
-use crate::ledger::{Disposition, Failure, JobId, LedgerError, Publication, State};
+use crate::ledger::{Disposition, Failure, JobId, LedgerError, Publication, Published, State};
 
 pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, LedgerError> {
     let sql = "UPDATE job SET state = 'running', attempts = attempts + 1, requeued = 0, host = ?3,
@@ -48,7 +48,8 @@ pub(super) fn rename_publication(c: &Connection, id: JobId, output: &Path) -> Re
     step(c, id, "rename its output", sql, params![id, Bytes(output)])
 }
 
-pub(super) fn done(c: &Connection, id: JobId, publish_s: f64, disposition: Disposition) -> Result<(), LedgerError> {
+pub(super) fn done(c: &Connection, output: &Published) -> Result<(), LedgerError> {
+    let Published { id, publish_s, disposition } = *output;
     let sql = "UPDATE job SET state = 'done', finished_at = ?2, changed_at = ?2, publish_s = ?3, disposition = ?4,
         temporary = NULL, error_code = NULL, error = NULL, line = NULL, byte = NULL
         WHERE id = ?1 AND state = 'publishing'";

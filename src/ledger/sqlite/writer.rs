@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
-use crate::ledger::LedgerError;
+use crate::ledger::{Each, LedgerError};
 
 /// Steps in one transaction: bounds how long the first of them waits.
 const BATCH: usize = 256;
@@ -128,6 +128,20 @@ where
         // A caller that is gone needs no answer.
         let _ = self.reply.send(answer);
     }
+}
+
+/// Runs `step` for each of these; one that fails undoes itself only.
+pub(super) fn each<T, U>(
+    connection: &Connection,
+    of: &[T],
+    step: impl Fn(&Connection, &T) -> Result<U, LedgerError>,
+) -> Each<U> {
+    let one = |item| match alone(connection, |c| step(c, item)) {
+        // SQLite has dropped the whole transaction, with the ones before this.
+        Err(error) if connection.is_autocommit() => Err(error),
+        outcome => Ok(outcome),
+    };
+    of.iter().map(one).collect()
 }
 
 /// Runs `work` so that its failure undoes its own changes only.

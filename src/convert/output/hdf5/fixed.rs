@@ -43,16 +43,15 @@ pub(crate) struct Provenance {
     pub(crate) bad_records: u64,
 }
 
-/// Writes `frame` under `key` into the new file `path` and returns the file's size in bytes. With `durable` its bytes
-/// are on disk on return. Refuses the source when its time is over.
+/// Writes `frame` under `key` into the new file `path`, and returns the file, which nobody has synced yet, and its size in
+/// bytes. Refuses the source when its time is over.
 pub(crate) fn write(
     frame: &Frame,
     key: &str,
     provenance: Provenance,
     path: &Path,
-    durable: bool,
     deadline: Deadline,
-) -> Result<u64, ConvertError> {
+) -> Result<(File, u64), ConvertError> {
     let blocks = blocks::of(frame)?;
     let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
@@ -71,11 +70,8 @@ pub(crate) fn write(
     .map_err(refused)?;
     let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
     fill::write(&file, path, frame, &blocks, &addresses, deadline)?;
-    if durable {
-        let _sync = profile::span(Stage::Fsync);
-        file.sync_all().map_err(OutputError::io("sync", path))?;
-    }
-    Ok(file.metadata().map_err(OutputError::io("look at", path))?.len())
+    let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
+    Ok((file, bytes))
 }
 
 /// For each block its whole pickle, if that is small.

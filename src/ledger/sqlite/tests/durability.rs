@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::super::schema::MIGRATIONS;
 use super::super::writer::Durability;
 use super::{admit, arrival, bench, failure, history, publication};
-use crate::ledger::{Disposition, HistoryFilter, JobId, Ledger, LedgerError, SqliteLedger, State};
+use crate::ledger::{Disposition, HistoryFilter, JobId, Ledger, LedgerError, Published, SqliteLedger, State};
 
 /// What a kill would leave behind, taken in the middle of a transaction of the stopped writer.
 fn crash_image(ledger: &SqliteLedger, from: &Path, to: &Path) {
@@ -114,6 +114,29 @@ fn a_step_that_fails_takes_no_other_with_it() {
         }
     });
     assert_eq!(ledger.totals().unwrap().count(State::Running), 8);
+}
+
+#[test]
+fn one_step_of_many_jobs_is_one_commit_and_leaves_out_only_those_it_does_not_suit() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let jobs: Vec<_> = (0..9).map(|n| admit(ledger, format!("{n}.json"), 1).id).collect();
+    let before = ledger.commits();
+    // The last is not running.
+    let begun = ledger.begin_all(&jobs[..8]).unwrap();
+    assert!(begun.iter().all(|number| matches!(number, Ok(1))), "{begun:?}");
+    let outputs: Vec<_> = jobs.iter().map(|id| (*id, publication(*id))).collect();
+    let went = ledger.publishing_all(&outputs).unwrap();
+    let published = jobs.iter().map(|id| Published { id: *id, publish_s: 0.5, disposition: Disposition::Pending });
+    let finished = ledger.done_all(&published.collect::<Vec<_>>()).unwrap();
+    let disposed = ledger.disposed_all(&jobs).unwrap();
+    assert_eq!(ledger.commits() - before, 4);
+    for outcomes in [went, finished, disposed] {
+        assert!(outcomes[..8].iter().all(Result::is_ok));
+        assert!(matches!(outcomes[8], Err(LedgerError::Conflict { id, .. }) if id == jobs[8]), "{outcomes:?}");
+    }
+    let totals = ledger.totals().unwrap();
+    assert_eq!((totals.count(State::Done), totals.count(State::Ready)), (8, 1));
 }
 
 #[test]
