@@ -132,8 +132,8 @@ fn folder_of(path: &Path) -> Option<PathBuf> {
 }
 
 impl Leaving<'_> {
-    /// Moves the source to the same place in `folder`, the folders yet to be synced; if the name is taken there, to `NAME~2.json`, `NAME~3.json` and
-    /// so on.
+    /// Moves the source to the same place in `folder`, the folders yet to be synced; if the name is taken there, to
+    /// `NAME~2.json`, `NAME~3.json` and so on.
     pub(super) fn move_to(&self, folder: &Path) -> Result<Disposed, OutputError> {
         let source = self.source();
         if let Some(not) = self.hindrance(open_beneath(self.inbox, self.path), &source)? {
