@@ -1,0 +1,66 @@
+//! Joining batches to a frame, the bytes of its blocks, and a whole small output.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::super::frame::Frame;
+use super::super::frame::hints::Hints;
+use super::super::frame::part::Part;
+use super::super::output::hdf5::{alone, fixed};
+use super::super::parse;
+use super::parsers::{Batched, batched};
+use super::{Stage, texts};
+
+/// Batches that are joined.
+const BATCHES: usize = 16;
+/// Records of a small file.
+const FEW: usize = 10;
+
+pub(super) fn stages(bytes: usize) -> Vec<Stage> {
+    let (quotes, posts, events) = (texts::quotes(bytes), texts::posts(bytes), texts::events(bytes));
+    let small = texts::quotes(1).repeat(FEW);
+    vec![
+        join("join batches, quotes", &quotes),
+        encode("encode numbers and times", &quotes),
+        encode("encode text", &posts),
+        encode("encode objects", &events),
+        output("hdf5, 10 quotes", &small),
+    ]
+}
+
+fn part(batched: &Batched) -> Part {
+    parse::batch(&batched.0, &batched.1).expect("good records")
+}
+
+fn frame(parts: Vec<Part>) -> Frame {
+    Frame::join(parts, None, 1000, &Hints::default(), false).expect("columns that fit")
+}
+
+fn join(name: &'static str, text: &[u8]) -> Stage {
+    let batched = batched(text);
+    let ready = move || (0..BATCHES).map(|_| part(&batched)).collect();
+    Stage::new(name, BATCHES * text.len(), ready, frame)
+}
+
+fn encode(name: &'static str, text: &[u8]) -> Stage {
+    let frame = Rc::new(frame(vec![part(&batched(text))]));
+    let encode = |frame: Rc<Frame>| alone::encode(&frame).expect("nothing is kept");
+    Stage::new(name, text.len(), move || Rc::clone(&frame), encode)
+}
+
+/// A whole output, most of whose time is held by the HDF5 library.
+fn output(name: &'static str, text: &[u8]) -> Stage {
+    let frame = Rc::new(frame(vec![part(&batched(text))]));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ready = move || {
+        let path = folder.path().join("output.h5");
+        // The one of the run before.
+        let _ = std::fs::remove_file(&path);
+        (Rc::clone(&frame), path)
+    };
+    let write = |(frame, path): (Rc<Frame>, PathBuf)| {
+        let provenance = fixed::Provenance { bad_records: 0 };
+        fixed::write(&frame, "/data", provenance, &path, false).expect("room for a small file")
+    };
+    Stage::new(name, text.len(), ready, write)
+}
