@@ -14,7 +14,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -24,12 +24,15 @@ use super::super::super::frame::{Frame, Labels};
 use super::super::super::profile::{self, Stage};
 use super::super::OutputError;
 use super::blocks::{self, Block, PickleSize};
-use super::capi::{self, Element, Handle, Library, Refused};
+use super::capi::{self, Element, Handle, Library, Medium, Refused};
 use super::fill::{self, Addresses};
 use super::pickle;
 
 /// A pickle of fewer bytes goes through the library, which keeps several in one place.
 const SMALL_PICKLE: u64 = 16 << 10;
+
+/// A file with less content than this is laid out in memory and written in one go.
+const IN_MEMORY: u64 = 1 << 20;
 
 /// `None` as a pickle.
 const NONE: &[u8] = b"N.";
@@ -54,22 +57,45 @@ pub(crate) fn write(
     let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let refused = |Refused { action, detail }| OutputError::Hdf5 { action, path: path.into(), detail };
-    let addresses = capi::locked(|library| {
-        let (file, root) = capi::create(library, &name)?;
+    let medium = medium(frame, &blocks);
+    let (addresses, image) = capi::locked(|library| {
+        let (file, root) = capi::create(library, &name, medium)?;
         root.int(library, "h5inbox_rows", i64::try_from(frame.rows).unwrap_or(i64::MAX))?;
         root.int(library, "h5inbox_bad_records", provenance.bad_records.cast_signed())?;
         let addresses = lay_out(library, root, frame, &blocks, &small, key)?;
-        file.close()?;
-        Ok(addresses)
+        Ok((addresses, file.close()?))
     })
     .map_err(refused)?;
-    let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
+    let mut file = open(path, medium)?;
+    {
+        let _write = profile::span(Stage::Write);
+        file.write_all(&image).map_err(OutputError::io("write", path))?;
+    }
     fill::write(&file, frame, &blocks, &addresses).map_err(OutputError::io("write", path))?;
     if durable {
         let _sync = profile::span(Stage::Fsync);
         file.sync_all().map_err(OutputError::io("sync", path))?;
     }
     Ok(file.metadata().map_err(OutputError::io("look at", path))?.len())
+}
+
+/// Where the file is laid out: in memory, unless that would take much of it.
+fn medium(frame: &Frame, blocks: &[Block]) -> Medium {
+    let bytes = |block: &Block| match &block.pickle {
+        Some(size) => size.length,
+        None => 8 * (frame.rows * block.columns.len()) as u64,
+    };
+    let content = 8 * frame.rows as u64 + blocks.iter().map(bytes).sum::<u64>();
+    if content < IN_MEMORY { Medium::Memory } else { Medium::Disk }
+}
+
+/// Opens the output for its content, and makes it first if it was laid out in memory.
+fn open(path: &Path, medium: Medium) -> Result<File, OutputError> {
+    let mut options = File::options();
+    match medium {
+        Medium::Disk => options.write(true).open(path).map_err(OutputError::io("open", path)),
+        Medium::Memory => options.write(true).create_new(true).open(path).map_err(OutputError::io("create", path)),
+    }
 }
 
 /// For each block its whole pickle, if that is small.
@@ -243,8 +269,7 @@ fn large_pickle<'l>(
     let address = address.unwrap_or_default();
     let length = if size.words { size.length / 8 } else { size.length };
     let element = fill::heap_reference(u32::try_from(length).unwrap_or(u32::MAX), address);
-    let base = if size.words { Element::Uint64 } else { Element::Byte };
-    Ok((group.row_elsewhere(library, name, base, &element)?, Some(address)))
+    Ok((group.row_elsewhere(library, name, size.words, &element)?, Some(address)))
 }
 
 fn element(dtype: Dtype) -> Element {
