@@ -11,6 +11,7 @@ from pathlib import Path
 import cases_batches
 import cases_documents
 import cases_dtypes
+import cases_layouts
 import cases_lines
 import cases_rows
 import cases_values
@@ -20,7 +21,7 @@ from sidecar import write
 
 KINDS = {
     "lines": cases_lines, "documents": cases_documents, "rows": cases_rows, "dtypes": cases_dtypes,
-    "values": cases_values, "batches": cases_batches, "shapes": shapes, "json": json_suite,
+    "values": cases_values, "layouts": cases_layouts, "batches": cases_batches, "shapes": shapes, "json": json_suite,
 }
 
 

@@ -9,4 +9,7 @@ mod blocks;
 mod capi;
 mod fill;
 pub(crate) mod fixed;
+mod heap;
+mod layout;
+mod nodes;
 mod pickle;

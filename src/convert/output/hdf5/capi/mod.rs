@@ -14,7 +14,7 @@ use std::ptr;
 
 use hdf5_sys::h5::{HADDR_UNDEF, hsize_t};
 use hdf5_sys::h5a::{H5Acreate2, H5Awrite};
-use hdf5_sys::h5d::{H5Dcreate2, H5Dget_offset, H5Dwrite, H5Dwrite_chunk};
+use hdf5_sys::h5d::{H5Dcreate2, H5Dget_chunk_info_by_coord, H5Dget_offset, H5Dwrite, H5Dwrite_chunk};
 use hdf5_sys::h5f::{H5F_ACC_EXCL, H5F_scope_t, H5Fclose, H5Fcreate, H5Fflush, H5Fget_file_image};
 use hdf5_sys::h5g::{H5Gcreate2, H5Gopen2};
 use hdf5_sys::h5i::{H5Idec_ref, H5Iinc_ref, hid_t};
@@ -214,23 +214,23 @@ impl<'l> Handle<'l> {
     }
 
     /// Creates a dataset of one variable-length row of bytes, or of words of eight bytes, whose content is elsewhere in the
-    /// file: `reference` says where, in the form in which the library stores it.
-    pub(super) fn row_elsewhere(
-        &self,
-        library: &'l Library,
-        name: &str,
-        words: bool,
-        reference: &[u8; 16],
-    ) -> Result<Self, Refused> {
+    /// file. The row itself, 16 bytes that say where, is written without the library, too: at the address told.
+    pub(super) fn row_elsewhere(&self, library: &'l Library, name: &str, words: bool) -> Result<(Self, u64), Refused> {
         let Kept { row_of_bytes, row_of_words, .. } = *kept(library)?;
         let dataset = self.one_row(library, name, if words { row_of_words } else { row_of_bytes })?;
-        let bytes = reference.as_ptr().cast::<c_void>();
-        // SAFETY: as in `create`; the dataset has one chunk of one element, which takes 16 bytes in the file.
+        let (nothing, mut address) = ([0u8; 16], HADDR_UNDEF);
+        // SAFETY: as in `create`; the dataset has one chunk of one element, which takes 16 bytes in the file. A null
+        // pointer is allowed where something is not to be told.
         unsafe {
-            let written = H5Dwrite_chunk(dataset.id, H5P_DEFAULT, 0, [0].as_ptr(), reference.len(), bytes);
-            check("refer to a row", written)?;
+            let source = nothing.as_ptr().cast::<c_void>();
+            let written = H5Dwrite_chunk(dataset.id, H5P_DEFAULT, 0, [0].as_ptr(), nothing.len(), source);
+            check("write a row", written)?;
+            let start = [0].as_ptr();
+            let found =
+                H5Dget_chunk_info_by_coord(dataset.id, start, ptr::null_mut(), &raw mut address, ptr::null_mut());
+            check("find a row", found)?;
         }
-        Ok(dataset)
+        if address == HADDR_UNDEF { Err(refused("find a row")) } else { Ok((dataset, address)) }
     }
 
     /// Creates a dataset of one variable-length row.
