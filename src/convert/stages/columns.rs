@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::super::frame::Frame;
 use super::super::frame::hints::Hints;
 use super::super::frame::part::Part;
-use super::super::output::hdf5::{alone, fixed};
+use super::super::output::hdf5::alone;
+use super::super::output::hdf5::fixed::{self, Provenance};
 use super::super::parse;
 use super::parsers::{Batched, batched};
 use super::{Stage, texts};
@@ -24,7 +25,8 @@ pub(super) fn stages(bytes: usize) -> Vec<Stage> {
         encode("encode numbers and times", &quotes),
         encode("encode text", &posts),
         encode("encode objects", &events),
-        output("hdf5, 10 quotes", &small),
+        output("small output, new layout", &small, 1),
+        output("small output, known layout", &small, 0),
     ]
 }
 
@@ -48,18 +50,19 @@ fn encode(name: &'static str, text: &[u8]) -> Stage {
     Stage::new(name, text.len(), move || Rc::clone(&frame), encode)
 }
 
-/// A whole output, most of whose time is held by the HDF5 library.
-fn output(name: &'static str, text: &[u8]) -> Stage {
+/// A whole small output. Each run has `step` more records left out than the one before, which makes another layout of it.
+fn output(name: &'static str, text: &[u8], step: u64) -> Stage {
     let frame = Rc::new(frame(vec![part(&batched(text))]));
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut bad_records = 0;
     let ready = move || {
         let path = folder.path().join("output.h5");
         // The one of the run before.
         let _ = std::fs::remove_file(&path);
-        (Rc::clone(&frame), path)
+        bad_records += step;
+        (Rc::clone(&frame), path, Provenance { bad_records })
     };
-    let write = |(frame, path): (Rc<Frame>, PathBuf)| {
-        let provenance = fixed::Provenance { bad_records: 0 };
+    let write = |(frame, path, provenance): (Rc<Frame>, PathBuf, Provenance)| {
         fixed::write(&frame, "/data", provenance, &path, false).expect("room for a small file")
     };
     Stage::new(name, text.len(), ready, write)

@@ -1,8 +1,8 @@
 //! The stages of a conversion one by one, each on a text made for it: what `benches/stages.rs` measures.
 //!
 //! Compiled only for the tests, which run every stage once, and with the feature `bench`. Each stage is what a conversion
-//! calls; where a part of a stage is measured by itself, [`alone`](super::parse::alone) opens it. Nothing is read from or
-//! written to a disk, so that only the processor is measured; the sole exception is the whole of a small output.
+//! calls; where a part of a stage is measured by itself, [`alone`](super::parse::alone) opens it. What counts is the time
+//! of the processor. Nothing is read from or written to a disk but the small outputs.
 
 mod columns;
 mod input;
@@ -12,7 +12,9 @@ mod tests;
 mod texts;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// One stage, ready to be run as often as somebody wants.
 pub struct Stage {
@@ -32,9 +34,9 @@ impl Stage {
     ) -> Self {
         let run = move || {
             let input = ready();
-            let begun = Instant::now();
+            let begun = processor_time();
             let output = black_box(work(black_box(input)));
-            let took = begun.elapsed();
+            let took = processor_time() - begun;
             drop(output);
             took
         };
@@ -53,10 +55,16 @@ impl Stage {
         self.bytes as u64
     }
 
-    /// Runs it so many times and tells how long that took.
+    /// Runs it so many times and tells what time of the processor that took.
     pub fn time(&mut self, times: u64) -> Duration {
         (0..times).map(|_| (self.run)()).sum()
     }
+}
+
+/// What this thread has had of the processor, its system calls included: what other programs take makes no difference.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// All stages in the order in which a file meets them, on texts of about so many bytes.
