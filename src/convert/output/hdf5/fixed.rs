@@ -54,7 +54,7 @@ pub(crate) fn write(
 /// The whole file in memory, written in one go.
 fn in_memory(layout: Layout, content: &Content<'_>, path: &Path, name: &CStr) -> Result<File, OutputError> {
     let image = RECENT.image(layout, name).map_err(refused(path))?;
-    let bytes = Mutex::new(image.bytes.clone());
+    let bytes = Mutex::new(image.file());
     fill::write(&bytes, content, &image.addresses).map_err(OutputError::io("write", path))?;
     let _write = profile::span(Stage::Write);
     let mut file = File::create_new(path).map_err(OutputError::io("create", path))?;

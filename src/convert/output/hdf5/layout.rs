@@ -16,9 +16,11 @@ use super::{heap, nodes};
 
 /// An output with less content than this is laid out in memory and written in one go.
 const IN_MEMORY: u64 = 1 << 20;
-/// Bytes of an output that is worth keeping, and how many are kept.
-const KEPT_BYTES: usize = 64 << 10;
-const KEPT: usize = 64;
+/// Bytes of one that is worth keeping, and of all that are kept.
+const WORTH_KEEPING: usize = 64 << 10;
+const KEPT_BYTES: usize = 8 << 20;
+/// Bytes that are kept together.
+const PIECE: usize = 1 << 10;
 
 /// All that the library is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +74,32 @@ pub(super) struct Place {
 
 /// A laid out output in memory.
 pub(super) struct Image {
-    pub(super) bytes: Vec<u8>,
+    length: usize,
+    /// What is not zero of it, by where it begins: the space for content takes no room.
+    pieces: Vec<(usize, Vec<u8>)>,
     pub(super) addresses: Addresses,
+}
+
+impl Image {
+    fn new(file: &[u8], addresses: Addresses) -> Self {
+        let pieces = file.chunks(PIECE).enumerate().filter(|(_, piece)| piece.iter().any(|byte| *byte != 0));
+        let pieces = pieces.map(|(number, piece)| (number * PIECE, piece.to_vec())).collect();
+        Self { length: file.len(), pieces, addresses }
+    }
+
+    /// The output but for its content.
+    pub(super) fn file(&self) -> Vec<u8> {
+        let mut file = vec![0; self.length];
+        for (start, piece) in &self.pieces {
+            file[*start..*start + piece.len()].copy_from_slice(piece);
+        }
+        file
+    }
+
+    /// Bytes that it takes to keep it.
+    fn size(&self) -> usize {
+        self.pieces.len() * PIECE
+    }
 }
 
 /// Images of the layouts that came last, those first that were asked for last.
@@ -129,8 +155,8 @@ impl Recent {
         }
         let (addresses, bytes) = capi::locked(|library| nodes::lay_out(library, path, &layout))?;
         check_heaps(&addresses, &bytes)?;
-        let image = Arc::new(Image { bytes, addresses });
-        if image.bytes.len() <= KEPT_BYTES {
+        let image = Arc::new(Image::new(&bytes, addresses));
+        if image.size() <= WORTH_KEEPING {
             self.keep(layout, &image);
         }
         Ok(image)
@@ -147,8 +173,12 @@ impl Recent {
 
     fn keep(&self, layout: Layout, image: &Arc<Image>) {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.truncate(KEPT - 1);
         recent.push_front((layout, Arc::clone(image)));
+        let mut bytes = 0;
+        recent.retain(|(_, image)| {
+            bytes += image.size();
+            bytes <= KEPT_BYTES
+        });
     }
 }
 
@@ -195,7 +225,7 @@ mod tests {
         let of_second = image(&recent, second.clone());
         assert!(Arc::ptr_eq(&of_first, &of_second));
         let made = image(&Recent::new(), second);
-        assert_eq!(of_second.bytes, made.bytes);
+        assert_eq!(of_second.file(), made.file());
         assert_eq!(of_second.addresses, made.addresses);
     }
 
@@ -213,13 +243,25 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_should_be_and_what_was_asked_for_last_stays() {
         let (recent, small) = (Recent::new(), frame("{\"a\": 1}\n"));
-        for number in 0..2 * KEPT {
+        let one = image(&recent, layout(&small, "/key")).size();
+        for number in 0..KEPT_BYTES / one + 5 {
             image(&recent, layout(&small, &format!("/key{number}")));
-            image(&recent, layout(&small, "/key0"));
+            image(&recent, layout(&small, "/key"));
         }
-        let large = layout(&frame(&"{\"a\": 1}\n".repeat(KEPT_BYTES / 16)), "/large");
-        image(&recent, large.clone());
-        assert_eq!(recent.0.lock().unwrap().len(), KEPT);
-        assert!(recent.find(&large).is_none() && recent.find(&layout(&small, "/key0")).is_some());
+        let keys: Vec<String> = (0..WORTH_KEEPING / 14).map(|key| format!("\"key{key}\": 1")).collect();
+        let wide = layout(&frame(&format!("{{{}}}\n", keys.join(","))), "/wide");
+        image(&recent, wide.clone());
+        let kept: usize = recent.0.lock().unwrap().iter().map(|(_, image)| image.size()).sum();
+        assert!((KEPT_BYTES - 2 * one..=KEPT_BYTES).contains(&kept), "{kept}");
+        assert!(recent.find(&wide).is_none() && recent.find(&layout(&small, "/key0")).is_none());
+        assert!(recent.find(&layout(&small, "/key")).is_some());
+    }
+
+    #[test]
+    fn space_for_content_takes_no_room() {
+        let rows = frame(&"{\"a\": 1}\n".repeat(10_000));
+        let image = image(&Recent::new(), layout(&rows, "/data"));
+        assert!(image.length > 160_000 && image.size() < 20_000, "{} of {}", image.size(), image.length);
+        assert_eq!(image.file().len(), image.length);
     }
 }
