@@ -84,19 +84,22 @@ fn killed_at_each_step_of_an_attempt_it_is_finished_by_the_next_run() {
     }
 }
 
-/// Where bad records are left out: files of the second version of a source, and the calls on them, in this order.
+/// Where bad records are left out: files of the second version of a source, and the calls on them, in this order. A small
+/// output is written in one go, a large one in pieces: the second version is the records so many times.
 const FILES: [&str; 4] = ["quarantine/.h5inbox/2.bad.tmp", "outbox/.h5inbox/2.tmp", "outbox", "quarantine"];
-const CALLS: [(&str, usize); 4] = [("write", 1), ("pwrite64", 3), ("fsync", 4), ("renameat2", 4)];
+const CALLS: [(&str, usize, usize); 4] =
+    [("write", 2, 1), ("pwrite64", 3, LARGE), ("fsync", 4, 1), ("renameat2", 4, 1)];
+const LARGE: usize = 1000;
 
 #[test]
 fn killed_at_each_step_a_file_of_bad_records_is_there_once_for_each_version() {
-    for (call, times) in CALLS {
+    for (call, times, large) in CALLS {
         for when in 1..=times {
             let mut site =
                 Site::new("source.after = \"archive\"\nrecords.on_bad_record = \"skip\"\nretry.max_attempts = 9");
             site.drop_in("f0.json", &[&records(0)[..], b"bad\n"].concat());
             assert!(site.once().status.success());
-            site.drop_in("f0.json", &[b"worse\n", &records(1)[..]].concat());
+            site.drop_in("f0.json", &[b"worse\n", &records(1).repeat(large)[..]].concat());
             let on = FILES.map(|file| site.path(file));
             site.spawn(killed_at(call, when, &on));
             wait_until("it was killed", || site.has_ended());
