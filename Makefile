@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback fuzz kinds bench clean distclean
+.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback fuzz kinds bench bench-stages clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -47,6 +47,7 @@ fmt: ## Formatting
 clippy: ## Lints
 	$(WITH_TOOLS) cargo clippy --locked --all-targets -- -D warnings
 	$(WITH_TOOLS) cargo clippy --locked --lib --features fuzzing -- -D warnings
+	$(WITH_TOOLS) cargo clippy --locked --lib --benches --features bench -- -D warnings
 
 doc: ## Documentation, private items included
 	$(WITH_TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --document-private-items --no-deps
@@ -100,6 +101,11 @@ bench: ## Speed, against the script and other tools: SCALE=0.1 less data, BIG=1 
 	@$(WITH_TOOLS) cargo build --release --locked
 	@$(WITH_TOOLS) .ci/bench "$(BUILD)/release/h5inbox" "$(BUILD)/bench"
 export SCALE BIG README SHAPES PARTS ROUNDS
+
+# One core, from memory; STAGE=parser measures those whose name holds it, and says what changed since the run before.
+bench-stages: ## Each stage of a conversion by itself, in a minute or two: STAGE=…
+	@.ci/setup build
+	@$(WITH_TOOLS) cargo bench --locked --features bench --bench stages -- $(if $(STAGE),"$(STAGE)")
 
 kinds: ## What each tool makes of each kind of input, as a table (installs the tools)
 	@.ci/setup bench

@@ -51,7 +51,8 @@ class Agent:
             self.process.wait()
 
     def ask(self, verb, *more):
-        done = subprocess.run([self.h5inbox, verb, "--config", self.config, "--json", *more], capture_output=True, text=True)
+        command = [self.h5inbox, verb, "--config", self.config, "--json", *more]
+        done = subprocess.run(command, capture_output=True, text=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def status(self):
@@ -65,7 +66,8 @@ class Agent:
             time.sleep(pause)
 
     def wait_for_done(self, count):
-        self.wait_until(lambda: self.status()["files"]["done"] >= count, pause=0.5)   # seldom: asking costs the agent work
+        # Seldom: asking costs the agent work.
+        self.wait_until(lambda: self.status()["files"]["done"] >= count, pause=0.5)
 
     def drop(self, names):
         """Renames files that lie ready aside into the inbox."""

@@ -105,7 +105,8 @@ def check(contestant, sample, output):
         run(contestant, sample, output)
         if contestant.kind in ("hdf5", "feather"):
             made = output / ("sample.h5" if contestant.kind == "hdf5" else "sample.feather")
-            contestant.wrong = json.loads(called([sys.executable, HERE / "check.py", sample / "sample.json", made]))["wrong"]
+            verdict = called([sys.executable, HERE / "check.py", sample / "sample.json", made])
+            contestant.wrong = json.loads(verdict)["wrong"]
     except Failed as failed:
         contestant.fails = str(failed)
 

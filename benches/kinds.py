@@ -2,10 +2,10 @@
 
     python kinds.py H5INBOX
 
-`same`: the records as Python's json reads them, as pandas' DataFrame has them: columns in order, values with their types (a
-missing value or null may be None or NaN). `refuses`: an error, and no data. `wrong`: data, without an error, that are
-something else; the first difference stands behind it. `crashes` and `hangs` are what they say. Each tool runs in a process
-of its own, with its defaults.
+`same`: the records as Python's json reads them, as pandas' DataFrame has them: columns in order, values with their
+types (a missing value or null may be None or NaN). `refuses`: an error, and no data. `wrong`: data, without an error,
+that are something else; the first difference stands behind it. `crashes` and `hangs` are what they say. Each tool runs
+in a process of its own, with its defaults.
 """
 import gzip
 import json
@@ -25,7 +25,8 @@ def lines(*records):
 LATE = [{"a": 1}] * 30_000
 # Kind, content, and the lines it stands for where the script of json.loads and DataFrame does not take it as it is.
 KINDS = [
-    ("numbers, text, booleans", lines({"a": 1, "b": 1.5, "c": "x", "d": True}, {"a": -2, "b": 2.0, "c": "", "d": False}), None),
+    ("numbers, text, booleans",
+     lines({"a": 1, "b": 1.5, "c": "x", "d": True}, {"a": -2, "b": 2.0, "c": "", "d": False}), None),
     ("floats of 17 digits", lines(*({"a": i * math.pi * 10.0 ** (i % 40 - 20)} for i in range(300))), None),
     ("integers above 2^63", lines({"a": 2**63}, {"a": 2**64 - 1}), None),
     ("integers above 2^64", lines({"a": 2**64}, {"a": 1}), None),
@@ -114,7 +115,9 @@ def expected(content, like):
     import pandas as pd
     raw = content.encode() if isinstance(content, str) else content
     text = raw.decode() if like is None else None
-    records = [json.loads(line) for line in (like if like is not None else text.replace("\r\n", "\n").replace("\r", "\n").splitlines())]
+    if like is None:
+        like = text.replace("\r\n", "\n").replace("\r", "\n").splitlines()
+    records = [json.loads(line) for line in like]
     return columns_of(pd.DataFrame(records))
 
 

@@ -27,7 +27,8 @@ def only(count):
 
 
 def model():
-    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    told = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":")[1].strip() for line in told if "model name" in line]
     return names[0] if names else platform.machine()
 
 

@@ -13,7 +13,8 @@ def bars(results):
     pool = f"reference:{results['machine']['cores']}"
     for name, shape in results.get("shapes", {}).items():
         best = fastest(shape, "hdf5") or {"seconds": None, "label": ""}
-        rivals = [(seconds(shape, "h5inbox"), ""), (best["seconds"], best["label"].split(",")[0]), (seconds(shape, pool), "")]
+        rivals = [(seconds(shape, "h5inbox"), ""), (best["seconds"], best["label"].split(",")[0]),
+                  (seconds(shape, pool), "")]
         yield name, [(shape["bytes"] / time / 1e6 if time else 0, words) for time, words in rivals]
 
 
@@ -30,7 +31,8 @@ def group(name, rows, top, longest):
     for number, ((speed, words), colour) in enumerate(zip(rows, COLOURS.values())):
         y, length = top + number * BAR, WIDTH * speed / longest
         yield bar(y, length, colour)
-        yield text(LEFT + length + 5, y + BAR - 4, f"{speed:.0f} {words}".strip() if speed else "fails", 'font-size="11"')
+        label = f"{speed:.0f} {words}".strip() if speed else "fails"
+        yield text(LEFT + length + 5, y + BAR - 4, label, 'font-size="11"')
 
 
 def legend(y):
@@ -45,7 +47,8 @@ def svg(results):
     longest = max((speed for _, rows in groups for speed, _ in rows), default=0) or 1
     wide, high = LEFT + WIDTH + RIGHT, TOP + len(groups) * (3 * BAR + GAP)
     title = f"MB of JSON lines to HDF5 a second, all {results['machine']['cores']} cores"
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="13">',
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" '
+             'font-family="sans-serif" font-size="13">',
              f"<title>{title}</title>", DARK, text(LEFT, 16, title), *legend(24)]
     for number, (name, rows) in enumerate(groups):
         lines += group(name, rows, TOP + number * (3 * BAR + GAP), longest)

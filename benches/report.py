@@ -35,7 +35,8 @@ def times(number, own):
     return f"{digits(number / own)}×" if number and own else "-"
 
 
-METHOD = ("inputs in the page cache, outputs not flushed; the others without their start and imports, h5inbox with its own. "
+METHOD = ("inputs in the page cache, outputs not flushed; the others without their start and imports, "
+          "h5inbox with its own. "
           "CPU is the work of all processors together.")
 
 
@@ -48,7 +49,8 @@ def machine_words(results):
     if results["scale"] != 1:
         words.append(f"Data scaled by {results['scale']:g}: for a look, not for publishing.")
     if others > .05:
-        words.append(f"Others kept {100 * others:.0f} % of the cores busy meanwhile, so the times are noisy; CPU is less so.")
+        words.append(f"Others kept {100 * others:.0f} % of the cores busy meanwhile, so the times are noisy; "
+                     "CPU is less so.")
     return " ".join(words)
 
 
@@ -93,7 +95,8 @@ def detail_row(result, shape):
     if not time:
         return [result["label"], to, "fails", "-", "-", "-", remark_on(result)]
     speed = shape["bytes"] / 1e6 / time
-    return [result["label"], to, digits(time), digits(speed), times(time, own), digits(result["cpu"]), remark_on(result)]
+    figures = [digits(time), digits(speed), times(time, own), digits(result["cpu"])]
+    return [result["label"], to, *figures, remark_on(result)]
 
 
 def detail(name, shape):

@@ -18,7 +18,8 @@ from pathlib import Path
 WORDS = ("the of and to in is was for on that with as are be this have from at not by they you we can more when up out "
          "time market data people world price today über año 東京 naïve größer Москва 😀 🚀 coffee rain never really "
          "because through should could record file column number value light night while after before again").split()
-CITIES = "Amsterdam Bogotá Cairo Dhaka Essen Fukuoka Graz Hanoi İzmir Jakarta Kyiv Lima Malmö Nairobi Oslo Paris".split()
+CITIES = ("Amsterdam Bogotá Cairo Dhaka Essen Fukuoka Graz Hanoi İzmir Jakarta Kyiv Lima Malmö Nairobi Oslo "
+          "Paris").split()
 BROWSERS = ["Chrome 143", "Firefox 145", "Safari 26", "Edge 143", "curl/8.17", "Mozilla/5.0 (X11; Linux x86_64)"]
 
 
@@ -51,7 +52,8 @@ def tweet(r, number):
     text = sentence(r, r.randrange(8, 40))
     text = f'"{text}"\n\n— {sentence(r, 3)} https://example.org/{ident:x}' if r.random() < .2 else text
     return {"id": ident, "id_str": str(ident), "created_at": clock(number), "full_text": text,
-            "source": '<a href="https://example.org/app" rel="nofollow">An App</a>', "lang": r.choice(["en", "de", "ja"]),
+            "source": '<a href="https://example.org/app" rel="nofollow">An App</a>',
+            "lang": r.choice(["en", "de", "ja"]),
             "in_reply_to_status_id": reply, "in_reply_to_screen_name": reply and sentence(r, 1), "place": None,
             "retweet_count": r.randrange(100), "favorite_count": r.randrange(1000), "truncated": r.random() < .1}
 
@@ -61,7 +63,8 @@ def nested(r, number):
     tags = [{"text": r.choice(WORDS), "indices": [n, n + 8]} for n in range(r.randrange(4))]
     return {"id": number, "type": r.choice(["PushEvent", "ForkEvent", "WatchEvent"]), "created_at": clock(number),
             "actor": {"id": r.randrange(10**7), "login": sentence(r, 1), "site_admin": r.random() < .01},
-            "entities": {"hashtags": tags, "urls": []}, "point": [round(r.uniform(-90, 90), 5), round(r.uniform(-180, 180), 5)],
+            "entities": {"hashtags": tags, "urls": []},
+            "point": [round(r.uniform(-90, 90), 5), round(r.uniform(-180, 180), 5)],
             "payload": {"size": r.randrange(20), "ref": "refs/heads/main", "depth": {"a": {"b": [1, 2.5, None, "x"]}}}}
 
 
@@ -77,15 +80,17 @@ def sparse(r, number):
 
 def categories(r, number):
     """Text of few different values: a log of visits."""
-    return {"at": clock(number // 50), "city": r.choice(CITIES), "browser": r.choice(BROWSERS), "method": r.choice(["GET", "POST"]),
-            "level": r.choice(["debug", "info", "warning", "error"]), "path": f"/api/v1/{r.choice(WORDS[:30])}",
+    return {"at": clock(number // 50), "city": r.choice(CITIES), "browser": r.choice(BROWSERS),
+            "method": r.choice(["GET", "POST"]), "level": r.choice(["debug", "info", "warning", "error"]),
+            "path": f"/api/v1/{r.choice(WORDS[:30])}",
             "status": r.choice([200, 200, 200, 304, 404, 500])}
 
 
 def reordered(r, number):
     """The same keys in an order that changes from record to record, as hash maps of other languages write them."""
-    record = {"id": number, "at": clock(number), "city": r.choice(CITIES), "note": sentence(r, 4), "count": r.randrange(1000),
-              "price": round(r.uniform(1, 100), 2), "weight": round(r.gauss(70, 9), 4), "active": r.random() < .5,
+    record = {"id": number, "at": clock(number), "city": r.choice(CITIES), "note": sentence(r, 4),
+              "count": r.randrange(1000), "price": round(r.uniform(1, 100), 2), "weight": round(r.gauss(70, 9), 4),
+              "active": r.random() < .5,
               "code": f"{r.randrange(1 << 32):08x}", "total": r.randrange(10**9)}
     keys = list(record)
     r.shuffle(keys)
@@ -159,7 +164,8 @@ def plan(shape, target, scale, pool):
     else:
         records = max(20, round(records * scale))
     step = max(1, files // 50)
-    return [pool.submit(write_made, shape, target, range(n, min(n + step, files)), records) for n in range(0, files, step)]
+    starts = range(0, files, step)
+    return [pool.submit(write_made, shape, target, range(n, min(n + step, files)), records) for n in starts]
 
 
 def one_text_column(target, size):

@@ -35,8 +35,8 @@ def seconds(shape, key):
 def fastest(shape, kind, right_only=False):
     """The quickest of the other tools, the script itself not being one."""
     rivals = [result for result in (shape or {"results": []})["results"]
-              if result["kind"] == kind and result["seconds"] and not result["key"].startswith(("h5inbox", "reference:"))
-              and not (right_only and result["wrong"])]
+              if result["kind"] == kind and result["seconds"] and not (right_only and result["wrong"])
+              and not result["key"].startswith(("h5inbox", "reference:"))]
     return min(rivals, key=lambda result: result["seconds"], default=None)
 
 
@@ -62,7 +62,8 @@ def speed_targets(results, cores):
     weakest, lead = worst(shapes)
     return [
         Target("stock: against the script, one process", ratio(seconds(stock, "reference:1"), own), 30, 60, "{:.1f}×"),
-        Target("stock: against the script in a process pool", ratio(seconds(stock, f"reference:{cores}"), own), 20, 40, "{:.1f}×"),
+        Target("stock: against the script in a process pool", ratio(seconds(stock, f"reference:{cores}"), own), 20, 40,
+               "{:.1f}×"),
         Target("stock: against the best other tool to HDF5", ratio(best and best["seconds"], own), 4, 8, "{:.1f}×",
                remark=best["label"] if best else ""),
         Target("stock: to Feather, against the best other tool",
@@ -97,7 +98,8 @@ def agent_targets(results):
         Target("small files dropped on the agent, durable, against the script's pool", ratio(rate, pool_rate),
                10, None, "{:.1f}×"),
         Target("the same, files a second", rate, None, 1000, "{:.0f}"),
-        Target("rename to output, idle agent, median", latency and latency["p50_ms"], 20, 5, "{:.1f} ms", at_least=False),
+        Target("rename to output, idle agent, median", latency and latency["p50_ms"], 20, 5, "{:.1f} ms",
+               at_least=False),
         Target("rename to output, idle agent, 99th percentile", latency and latency["p99_ms"],
                None, 20, "{:.1f} ms", at_least=False),
         Target(f"idle agent {kept}, share of a core", share, 1, .2, "{:.2f} %", at_least=False),
@@ -113,4 +115,5 @@ def memory_targets(results):
 
 def targets(results):
     cores = results["machine"]["cores"]
-    return [*speed_targets(results, cores), *scaling_targets(results, cores), *agent_targets(results), *memory_targets(results)]
+    return [*speed_targets(results, cores), *scaling_targets(results, cores), *agent_targets(results),
+            *memory_targets(results)]

@@ -13,7 +13,7 @@
 //! * [`config`]: what the operator wrote, checked. A leaf.
 //!
 //! Imports point down this list, and the neighbours `intake` and `jobs`, `ledger` and `convert` do not know each other;
-//! a test holds that. `unsafe` is in two files: the one that talks to the HDF5 library, and the one that asks the kernel
+//! a test holds that. `unsafe` is in two places: the one that talks to the HDF5 library, and the one that asks the kernel
 //! whether a file has a writer.
 
 // Above everything: the operator's side.

@@ -19,6 +19,8 @@ pub mod output;
 mod parse;
 pub mod profile;
 mod read;
+#[cfg(any(test, feature = "bench"))]
+pub mod stages;
 
 use std::fs::File;
 use std::io;

@@ -93,43 +93,57 @@ fn killed_on_a_slow_disk_at(call: &str, when: usize) -> Command {
     traced
 }
 
-/// Where bad records are left out: calls on files of the second version of a source, in this order.
-const CALLS: [(&str, &str); 9] = [
-    ("write", "quarantine/.h5inbox/2.bad.tmp"),
-    ("fsync", "quarantine/.h5inbox/2.bad.tmp"),
-    ("pwrite64", "outbox/.h5inbox/2.tmp"),
-    ("fsync", "outbox/.h5inbox/2.tmp"),
-    ("renameat2", "outbox/.h5inbox/2.tmp"),
-    ("renameat2", "quarantine/.h5inbox/2.bad.tmp"),
-    ("fsync", "outbox"),
-    ("fsync", "quarantine"),
-    ("fsync", "archive"),
+/// Where bad records are left out: calls on files of the second version of a source, in this order, and how many of them are
+/// made. A small output is written in one go, a large one in pieces: the second version is the records so many times.
+const CALLS: [(&str, &str, usize, usize); 10] = [
+    ("write", "quarantine/.h5inbox/2.bad.tmp", 1, 1),
+    ("fsync", "quarantine/.h5inbox/2.bad.tmp", 1, 1),
+    ("write", "outbox/.h5inbox/2.tmp", 1, 1),
+    ("pwrite64", "outbox/.h5inbox/2.tmp", 3, LARGE),
+    ("fsync", "outbox/.h5inbox/2.tmp", 1, 1),
+    ("renameat2", "outbox/.h5inbox/2.tmp", 1, 1),
+    ("renameat2", "quarantine/.h5inbox/2.bad.tmp", 1, 1),
+    ("fsync", "outbox", 1, 1),
+    ("fsync", "quarantine", 1, 1),
+    ("fsync", "archive", 1, 1),
 ];
+const LARGE: usize = 1000;
 
 #[test]
 fn killed_at_each_step_a_file_of_bad_records_is_there_once_for_each_version() {
-    for (call, file) in CALLS {
-        let mut site =
-            Site::new("source.after = \"archive\"\nrecords.on_bad_record = \"skip\"\nretry.max_attempts = 9");
-        site.drop_in("f0.json", &[&records(0)[..], b"bad\n"].concat());
-        assert!(site.once().status.success());
-        site.drop_in("f0.json", &[b"worse\n", &records(1)[..]].concat());
-        site.spawn(killed_at(call, 1, &[site.path(file)]));
-        wait_until("it was killed", || site.has_ended());
-        site.kill_if_running();
-        let again = site.once();
-        let what = format!("{call} {file}: {}", super::harness::said(&again));
-        assert!(again.status.success(), "{what}");
-        assert_eq!(site.names("outbox"), ["f0.h5", "f0~2.h5"], "{what}");
-        assert_eq!(site.names("quarantine"), ["f0.bad.ndjson", "f0.bad~2.ndjson"], "{what}");
-        let kept = |name: &str| fs::read_to_string(site.path("quarantine").join(name)).unwrap();
-        assert!(kept("f0.bad.ndjson").contains("\"text\":\"bad\""), "{what}");
-        assert!(kept("f0.bad~2.ndjson").contains("\"text\":\"worse\""), "{what}");
-        let unfinished = fs::read_dir(site.path("quarantine/.h5inbox")).unwrap().count();
-        assert_eq!((site.unfinished(), unfinished), (0, 0), "{what}");
-        let counted: Vec<_> = site.history().iter().map(|job| job["bad_records"].clone()).collect();
-        assert_eq!(counted, [1, 1], "{what}");
+    for (call, file, times, large) in CALLS {
+        for when in 1..=times {
+            let site = killed_with_bad_records(call, when, file, large);
+            let again = site.once();
+            let what = format!("{call} {when} {file}: {}", super::harness::said(&again));
+            assert!(again.status.success(), "{what}");
+            assert_both_versions_once(&site, &what);
+        }
     }
+}
+
+/// A site where the second version of a source, which has a bad record like the first, was in hand when the agent was killed.
+fn killed_with_bad_records(call: &str, when: usize, file: &str, large: usize) -> Site {
+    let mut site = Site::new("source.after = \"archive\"\nrecords.on_bad_record = \"skip\"\nretry.max_attempts = 9");
+    site.drop_in("f0.json", &[&records(0)[..], b"bad\n"].concat());
+    assert!(site.once().status.success());
+    site.drop_in("f0.json", &[b"worse\n", &records(1).repeat(large)[..]].concat());
+    site.spawn(killed_at(call, when, &[site.path(file)]));
+    wait_until("it was killed", || site.has_ended());
+    site.kill_if_running();
+    site
+}
+
+fn assert_both_versions_once(site: &Site, what: &str) {
+    assert_eq!(site.names("outbox"), ["f0.h5", "f0~2.h5"], "{what}");
+    assert_eq!(site.names("quarantine"), ["f0.bad.ndjson", "f0.bad~2.ndjson"], "{what}");
+    let kept = |name: &str| fs::read_to_string(site.path("quarantine").join(name)).unwrap();
+    assert!(kept("f0.bad.ndjson").contains("\"text\":\"bad\""), "{what}");
+    assert!(kept("f0.bad~2.ndjson").contains("\"text\":\"worse\""), "{what}");
+    let unfinished = fs::read_dir(site.path("quarantine/.h5inbox")).unwrap().count();
+    assert_eq!((site.unfinished(), unfinished), (0, 0), "{what}");
+    let counted: Vec<_> = site.history().iter().map(|job| job["bad_records"].clone()).collect();
+    assert_eq!(counted, [1, 1], "{what}");
 }
 
 /// Calls that many small files make together, or one after the other before any takes the next step: syncing outputs, the

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::harness::{Site, h5inbox, reader, wait_until};
 
 /// All hand-written cases but the JSON ones, which are the parser's matter and not one of pandas' versions.
-const KINDS: [&str; 9] = ["lines", "documents", "rows", "rare", "repeats", "dtypes", "values", "batches", "shapes"];
+const KINDS: [&str; 10] =
+    ["lines", "documents", "rows", "rare", "repeats", "dtypes", "values", "layouts", "batches", "shapes"];
 
 fn python(version: &str, name: &str, arguments: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name);

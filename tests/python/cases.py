@@ -11,6 +11,7 @@ from pathlib import Path
 import cases_batches
 import cases_documents
 import cases_dtypes
+import cases_layouts
 import cases_lines
 import cases_rare
 import cases_repeats
@@ -22,8 +23,8 @@ from sidecar import write
 
 KINDS = {
     "lines": cases_lines, "documents": cases_documents, "rows": cases_rows, "rare": cases_rare,
-    "repeats": cases_repeats, "dtypes": cases_dtypes, "values": cases_values, "batches": cases_batches,
-    "shapes": shapes, "json": json_suite,
+    "repeats": cases_repeats, "dtypes": cases_dtypes, "values": cases_values, "layouts": cases_layouts,
+    "batches": cases_batches, "shapes": shapes, "json": json_suite,
 }
 
 

@@ -62,7 +62,7 @@ impl LineKind {
 }
 
 /// Column labels of the whole frame, in order of first appearance.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Labels {
     /// No record at all: a 0 x 0 frame.
     None,

@@ -36,7 +36,7 @@ fn first(data: &[u8]) -> (u8, &[u8]) {
 }
 
 /// A file in memory, open at its start.
-fn file_of(content: &[u8]) -> File {
+pub(super) fn file_of(content: &[u8]) -> File {
     let memory = rustix::fs::memfd_create("fuzzing", rustix::fs::MemfdFlags::CLOEXEC);
     let mut file = File::from(memory.expect("the kernel gives memory"));
     file.write_all(content).and_then(|()| file.rewind()).expect("memory can be written to");
@@ -44,7 +44,7 @@ fn file_of(content: &[u8]) -> File {
 }
 
 /// How a text is read where nothing is said of it: the limits are beyond what a target is given.
-fn read_options(input: Input, depth: usize) -> ReadOptions {
+pub(super) fn read_options(input: Input, depth: usize) -> ReadOptions {
     ReadOptions {
         input,
         batch_bytes: BATCH_BYTES,
@@ -58,7 +58,7 @@ fn read_options(input: Input, depth: usize) -> ReadOptions {
 }
 
 /// `text` as one batch of lines.
-fn lines(text: &[u8]) -> Batch {
+pub(super) fn lines(text: &[u8]) -> Batch {
     let mut bytes = text.to_vec();
     bytes.resize(text.len() + simd_json::INPUT_PADDING, 0);
     Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None, cut_short: false }

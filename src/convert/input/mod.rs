@@ -62,6 +62,22 @@ pub(crate) struct ReadOptions {
     pub(crate) deadline: Deadline,
 }
 
+/// How many bytes the text of `file` has, all of it read (with `hash`, hashed) and unpacked, but not cut: for the benchmark
+/// of the stages.
+#[cfg(any(test, feature = "bench"))]
+pub(crate) fn text_length(file: &File, options: ReadOptions, hash: bool) -> Result<u64, ConvertError> {
+    let mut text = Text::new(file, options.file_bytes, options.decompression_ratio, hash);
+    let (mut length, mut batch) = (0, Vec::new());
+    loop {
+        batch.clear();
+        let ended = text.read_into(&mut batch, options.batch_bytes)?;
+        length += batch.len() as u64;
+        if ended {
+            return Ok(length);
+        }
+    }
+}
+
 /// Reads a source batch by batch.
 pub(crate) struct BatchReader<'a> {
     text: Text<'a>,

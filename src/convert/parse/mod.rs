@@ -18,6 +18,9 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+#[cfg(any(test, feature = "bench"))]
+pub(crate) use fast::alone;
+
 use super::defect::Defect;
 use super::frame::LineKind;
 use super::frame::column::Tag;

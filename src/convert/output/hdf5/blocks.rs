@@ -16,6 +16,9 @@ const WORDS_FROM: u64 = u32::MAX as u64;
 /// The longest pickle that HDF5 can hold so.
 const LONGEST_PICKLE: u64 = 8 * WORDS_FROM;
 
+/// A pickle of fewer bytes shares a heap with others.
+const SMALL_PICKLE: u64 = 16 << 10;
+
 /// Columns that are stored together.
 pub(super) struct Block {
     pub(super) dtype: Dtype,
@@ -42,6 +45,18 @@ pub(super) struct PickleSize {
     pub(super) length: u64,
     /// Whether the length is counted in words of eight bytes.
     pub(super) words: bool,
+}
+
+impl PickleSize {
+    /// Whether it shares a heap with others.
+    pub(super) fn is_small(&self) -> bool {
+        self.length < SMALL_PICKLE
+    }
+
+    /// How many elements its row has.
+    pub(super) fn row_length(&self) -> u64 {
+        if self.words { self.length / 8 } else { self.length }
+    }
 }
 
 /// The blocks of `frame`: one for each numeric dtype, one for each column of text, of points in time with a zone and of

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -18,7 +19,8 @@ use super::super::super::profile::{self, Stage};
 use super::super::super::{ConvertError, PARALLEL_BYTES};
 use super::super::OutputError;
 use super::blocks::{Block, PickleSize};
-use super::pickle;
+use super::layout::Addresses;
+use super::{heap, pickle};
 
 /// Rows made ready at a time: a tile of a few columns stays in the cache.
 const TILE_ROWS: usize = 8192;
@@ -27,24 +29,47 @@ const TILE_CELLS: usize = 1 << 20;
 /// Bytes of a pickle that are collected before they are written.
 const PICKLE_BYTES: usize = 256 << 10;
 
-/// Where in the file what has no content yet is.
-#[derive(Default)]
-pub(super) struct Addresses {
-    /// The row numbers.
-    pub(super) rows: Option<u64>,
-    /// The values of each block; `None` if they are written already.
-    pub(super) blocks: Vec<Option<u64>>,
+/// What is written.
+pub(super) struct Content<'f> {
+    pub(super) frame: &'f Frame,
+    pub(super) blocks: &'f [Block],
+    /// For each block its whole pickle, if that is small.
+    pub(super) small: &'f [Option<Vec<u8>>],
 }
 
-/// Writes everything that has a place in `addresses` into `file`, which is at `path`.
+/// Where it is written.
+pub(super) trait Sink: Sync {
+    /// Writes `bytes` from `address` on.
+    fn put(&self, bytes: &[u8], address: u64) -> io::Result<()>;
+}
+
+impl Sink for File {
+    fn put(&self, bytes: &[u8], address: u64) -> io::Result<()> {
+        self.write_all_at(bytes, address)
+    }
+}
+
+/// A file in memory, of which every byte is there.
+impl Sink for Mutex<Vec<u8>> {
+    fn put(&self, bytes: &[u8], address: u64) -> io::Result<()> {
+        let mut file = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = usize::try_from(address).ok().and_then(|start| file.get_mut(start..)?.get_mut(..bytes.len()));
+        let outside = || io::Error::other("internal error: content has no place in the file");
+        place.ok_or_else(outside)?.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Writes everything that has a place in `addresses` into `file`, which is or will be at `path`.
 pub(super) fn write(
-    file: &File,
+    file: &impl Sink,
     path: &Path,
-    frame: &Frame,
-    blocks: &[Block],
+    content: &Content<'_>,
     addresses: &Addresses,
     deadline: Deadline,
 ) -> Result<(), ConvertError> {
+    let Content { frame, blocks, .. } = *content;
+    write_small_pickles(file, content, addresses).map_err(OutputError::io("write", path))?;
     let mut first_row = 0;
     let mut starts = Vec::with_capacity(frame.pieces.len());
     for piece in &frame.pieces {
@@ -52,10 +77,10 @@ pub(super) fn write(
         first_row += piece.rows();
     }
     let mut pickles: Vec<PickleWriter<'_>> = Vec::new();
-    for (block, address) in blocks.iter().zip(&addresses.blocks) {
-        if let (Some(size), Some(address)) = (&block.pickle, address) {
-            let writer = PickleWriter::new(size, &block.columns, block.memo(frame), *address);
-            writer.frame_of_pieces(file).map_err(OutputError::io("write", path))?;
+    for (block, place) in blocks.iter().zip(&addresses.blocks) {
+        if let (Some(size), Some(heap), Some(row)) = (&block.pickle, place.content, place.row) {
+            let writer = PickleWriter::new(size, &block.columns, block.memo(frame), heap);
+            writer.frame_of_pieces(file, row).map_err(OutputError::io("write", path))?;
             pickles.push(writer);
         }
     }
@@ -63,9 +88,9 @@ pub(super) fn write(
         if let Some(address) = addresses.rows {
             write_row_numbers(file, address, starts[piece]..starts[piece] + frame.pieces[piece].rows())?;
         }
-        for (block, address) in blocks.iter().zip(&addresses.blocks) {
-            if let (None, Some(address)) = (&block.pickle, address) {
-                write_numbers(file, *address, cells, block, starts[piece])?;
+        for (block, place) in blocks.iter().zip(&addresses.blocks) {
+            if let (None, Some(address)) = (&block.pickle, place.content) {
+                write_numbers(file, address, cells, block, starts[piece])?;
             }
         }
         pickles.iter().try_for_each(|pickle| pickle.write_piece(file, cells, piece))
@@ -84,13 +109,28 @@ pub(super) fn write(
     }
 }
 
+/// Writes the heaps of small pickles, and the rows that refer to them.
+fn write_small_pickles(file: &impl Sink, content: &Content<'_>, addresses: &Addresses) -> io::Result<()> {
+    let small = content.small.iter().zip(&addresses.blocks);
+    let small = small.filter_map(|(pickle, place)| Some((pickle.as_deref()?, place.row?)));
+    let (pickles, rows): (Vec<&[u8]>, Vec<u64>) = small.unzip();
+    for (number, (pickle, row)) in pickles.iter().zip(rows).enumerate() {
+        let (heap, object) = heap::place(number);
+        file.put(&heap::reference(pickle.len() as u64, addresses.heaps[heap].0, object), row)?;
+    }
+    for (pickles, (address, bytes)) in heap::groups(&pickles).zip(&addresses.heaps) {
+        file.put(&heap::collection(*bytes, pickles), *address)?;
+    }
+    Ok(())
+}
+
 /// Writes the row numbers `rows` where those of the frame begin at `address`.
-fn write_row_numbers(file: &File, address: u64, rows: std::ops::Range<usize>) -> io::Result<()> {
+fn write_row_numbers(file: &impl Sink, address: u64, rows: std::ops::Range<usize>) -> io::Result<()> {
     let mut tile = Vec::with_capacity(TILE_ROWS.min(rows.len()));
     for from in rows.clone().step_by(TILE_ROWS) {
         tile.clear();
         tile.extend((from..rows.end.min(from + TILE_ROWS)).map(|row| (row as u64).to_le()));
-        file.write_all_at(bytemuck::cast_slice(&tile), address + 8 * from as u64)?;
+        file.put(bytemuck::cast_slice(&tile), address + 8 * from as u64)?;
     }
     Ok(())
 }
@@ -100,7 +140,13 @@ fn width(dtype: Dtype) -> usize {
 }
 
 /// Writes one piece of a numeric block: row by row, as pandas has them.
-fn write_numbers(file: &File, address: u64, cells: &PieceCells<'_>, block: &Block, first_row: usize) -> io::Result<()> {
+fn write_numbers(
+    file: &impl Sink,
+    address: u64,
+    cells: &PieceCells<'_>,
+    block: &Block,
+    first_row: usize,
+) -> io::Result<()> {
     let Block { dtype, columns, .. } = block;
     let (piece, dtype) = (cells.piece, *dtype);
     let cells: Vec<Option<&Column>> = columns.iter().map(|column| cells.column(*column)).collect();
@@ -110,7 +156,7 @@ fn write_numbers(file: &File, address: u64, cells: &PieceCells<'_>, block: &Bloc
         && let [Some(column)] = cells[..]
         && let Some(words) = column.uniform_words(tag_of(dtype), piece.rows())
     {
-        return file.write_all_at(bytemuck::cast_slice(words), start);
+        return file.put(bytemuck::cast_slice(words), start);
     }
     let tile_rows = (TILE_CELLS / cells.len()).clamp(1, TILE_ROWS.min(piece.rows()));
     let mut words = vec![0u64; tile_rows * cells.len()];
@@ -127,9 +173,9 @@ fn write_numbers(file: &File, address: u64, cells: &PieceCells<'_>, block: &Bloc
         if dtype == Dtype::Bool {
             flags.clear();
             flags.extend(tile.iter().map(|word| u8::from(*word != 0)));
-            file.write_all_at(&flags, at)?;
+            file.put(&flags, at)?;
         } else {
-            file.write_all_at(bytemuck::cast_slice(tile), at)?;
+            file.put(bytemuck::cast_slice(tile), at)?;
         }
     }
     Ok(())
@@ -185,8 +231,7 @@ fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
     }
 }
 
-/// A pickle in a global heap collection of its own, which is how HDF5 keeps the content of a variable-length row:
-/// a header, one object with a header of its own, padded to eight bytes (HDF5 File Format Specification, III.E).
+/// A pickle in a heap of its own.
 struct PickleWriter<'b> {
     size: &'b PickleSize,
     columns: &'b [usize],
@@ -196,27 +241,9 @@ struct PickleWriter<'b> {
     pieces: Vec<u64>,
 }
 
-/// Bytes of both headers.
-const HEAP_HEADERS: u64 = 32;
-
-/// Bytes of the collection that holds a pickle of so many bytes and nothing else. HDF5 wants 4096 at least, which every
-/// pickle has that is written here.
-pub(super) fn heap_bytes(pickle: u64) -> u64 {
-    HEAP_HEADERS + pickle.next_multiple_of(8)
-}
-
-/// The element of a variable-length dataset that stands for the only object of the collection at `address`.
-pub(super) fn heap_reference(length: u32, address: u64) -> [u8; 16] {
-    let mut element = [0; 16];
-    element[..4].copy_from_slice(&length.to_le_bytes());
-    element[4..12].copy_from_slice(&address.to_le_bytes());
-    element[12] = 1;
-    element
-}
-
 impl<'b> PickleWriter<'b> {
     fn new(size: &'b PickleSize, columns: &'b [usize], memo: &'b Memo, collection: u64) -> Self {
-        let mut at = collection + HEAP_HEADERS + size.header.len() as u64;
+        let mut at = collection + heap::HEADERS + size.header.len() as u64;
         let mut pieces = vec![at];
         for piece in &size.pieces {
             at += piece;
@@ -225,30 +252,28 @@ impl<'b> PickleWriter<'b> {
         Self { size, columns, memo, collection, pieces }
     }
 
-    /// Writes everything but the pieces.
-    fn frame_of_pieces(&self, file: &File) -> io::Result<()> {
-        let mut opening = b"GCOL\x01\0\0\0".to_vec();
-        let total = heap_bytes(self.size.length);
-        opening.extend_from_slice(&total.to_le_bytes());
-        // Object 1, referred to once.
-        opening.extend_from_slice(&[1, 0, 1, 0, 0, 0, 0, 0]);
-        opening.extend_from_slice(&self.size.length.to_le_bytes());
+    /// Writes everything but the pieces, and at `row` where it all is.
+    fn frame_of_pieces(&self, file: &impl Sink, row: u64) -> io::Result<()> {
+        file.put(&heap::reference(self.size.row_length(), self.collection, 1), row)?;
+        let (mut opening, total) = (Vec::new(), heap::bytes_for(self.size.length));
+        heap::open(&mut opening, total);
+        heap::open_object(&mut opening, 1, self.size.length);
         opening.extend_from_slice(&self.size.header);
-        file.write_all_at(&opening, self.collection)?;
+        file.put(&opening, self.collection)?;
         let last = self.pieces.last().copied().unwrap_or(self.collection);
         let mut ending = pickle::FOOTER.to_vec();
         ending.resize(usize::try_from(self.collection + total - last).unwrap_or(ending.len()), 0);
-        file.write_all_at(&ending, last)
+        file.put(&ending, last)
     }
 
     /// Writes the cells of one piece of the frame.
-    fn write_piece(&self, file: &File, cells: &PieceCells<'_>, piece: usize) -> io::Result<()> {
+    fn write_piece(&self, file: &impl Sink, cells: &PieceCells<'_>, piece: usize) -> io::Result<()> {
         let _encode = profile::span(Stage::Encode);
         let mut at = self.pieces[piece];
         let mut out = Vec::with_capacity(PICKLE_BYTES);
         let mut flush = |out: &mut Vec<u8>| {
             let _write = profile::span(Stage::Write);
-            file.write_all_at(out, at)?;
+            file.put(out, at)?;
             at += out.len() as u64;
             out.clear();
             Ok::<(), io::Error>(())

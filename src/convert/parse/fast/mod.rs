@@ -6,6 +6,8 @@
 //! key with an escape, anything that is no JSON) is not read here at all: the record is taken back and left to the slow
 //! parsers, whose verdict counts. So nothing here needs to explain, and everything here must be as strict as they are.
 
+#[cfg(any(test, feature = "bench"))]
+pub(crate) mod alone;
 mod links;
 mod nested;
 mod number;

@@ -1,4 +1,4 @@
-//! The HDF5 C library, as little of it as the layouts need, made safe: the one file of this room with `unsafe`.
+//! The HDF5 C library, as little of it as the layouts need, made safe: the one place of this room with `unsafe`.
 //!
 //! The library is not thread-safe. [`locked`] takes its process-wide lock, and every handle borrows the proof of it,
 //! so that no call can happen without. Attribute types are those PyTables writes: text is a fixed-length string with
@@ -6,26 +6,24 @@
 
 #![expect(unsafe_code, reason = "the HDF5 C API; every handle proves that the library's lock is held")]
 
+mod kept;
+
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
 use std::ptr;
 
 use hdf5_sys::h5::{HADDR_UNDEF, hsize_t};
 use hdf5_sys::h5a::{H5Acreate2, H5Awrite};
-use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dcreate2, H5Dget_offset, H5Dwrite, H5Dwrite_chunk};
-use hdf5_sys::h5f::{H5F_ACC_EXCL, H5F_libver_t, H5F_scope_t, H5Fclose, H5Fcreate, H5Fflush};
+use hdf5_sys::h5d::{H5Dcreate2, H5Dget_chunk_info_by_coord, H5Dget_offset, H5Dwrite, H5Dwrite_chunk};
+use hdf5_sys::h5f::{H5F_ACC_EXCL, H5F_scope_t, H5Fclose, H5Fcreate, H5Fflush, H5Fget_file_image};
 use hdf5_sys::h5g::{H5Gcreate2, H5Gopen2};
 use hdf5_sys::h5i::{H5Idec_ref, H5Iinc_ref, hid_t};
 use hdf5_sys::h5l::H5Ldelete;
-use hdf5_sys::h5p::{
-    H5P_CLS_DATASET_CREATE, H5P_CLS_FILE_ACCESS, H5P_CLS_FILE_CREATE, H5P_CLS_GROUP_CREATE, H5P_DEFAULT, H5Pcreate,
-    H5Pset_alloc_time, H5Pset_chunk, H5Pset_fill_time, H5Pset_libver_bounds, H5Pset_obj_track_times,
-};
-use hdf5_sys::h5s::{H5S_ALL, H5S_UNLIMITED, H5S_class_t, H5Screate, H5Screate_simple};
-use hdf5_sys::h5t::{
-    H5T_C_S1, H5T_IEEE_F64LE, H5T_STD_B8LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_STD_U64LE, H5T_cset_t, H5Tcopy,
-    H5Tset_cset, H5Tset_size, H5Tvlen_create, hvl_t,
-};
+use hdf5_sys::h5p::H5P_DEFAULT;
+use hdf5_sys::h5s::{H5S_ALL, H5S_UNLIMITED, H5Screate_simple};
+use hdf5_sys::h5t::{H5T_cset_t, hvl_t};
+
+use kept::{Kept, kept};
 
 use super::super::super::profile::{self, Stage};
 use super::refused::Refused;
@@ -76,36 +74,62 @@ impl Drop for Handle<'_> {
     }
 }
 
+/// Where a new file comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Medium {
+    /// At its path.
+    Disk,
+    /// In memory, until it is closed; so that no call of the system happens under the lock.
+    Memory,
+}
+
 /// Creates the file `path`, which must not exist, readable by HDF5 1.8 and later, and returns its root group.
-pub(super) fn create<'l>(library: &'l Library, path: &CStr) -> Result<(File<'l>, Handle<'l>), Refused> {
+pub(super) fn create<'l>(library: &'l Library, path: &CStr, medium: Medium) -> Result<(File<'l>, Handle<'l>), Refused> {
+    let kept = kept(library)?;
+    let access = if medium == Medium::Disk { kept.on_disk } else { kept.in_memory };
     // SAFETY: property lists and strings live until the calls return; ids are checked and owned; the lock is held.
     unsafe {
-        let access = property_list(library, *H5P_CLS_FILE_ACCESS)?;
-        let (low, high) = (H5F_libver_t::H5F_LIBVER_V18, H5F_libver_t::H5F_LIBVER_V18);
-        check("set the file version", H5Pset_libver_bounds(access.id, low, high))?;
-        let creation = property_list(library, *H5P_CLS_FILE_CREATE)?;
-        check("turn off time stamps", H5Pset_obj_track_times(creation.id, 0))?;
-        let id = H5Fcreate(path.as_ptr(), H5F_ACC_EXCL, creation.id, access.id);
-        let file = File(handle(library, CREATE, id)?);
-        let root = H5Gopen2(file.0.id, c"/".as_ptr(), H5P_DEFAULT);
+        let id = H5Fcreate(path.as_ptr(), H5F_ACC_EXCL, kept.file, access);
+        let file = File { handle: handle(library, CREATE, id)?, medium };
+        let root = H5Gopen2(file.handle.id, c"/".as_ptr(), H5P_DEFAULT);
         Ok((file, handle(library, "open the root group", root)?))
     }
 }
 
 /// An open file. Closing it can fail, so that it is done by [`File::close`]; dropped, it is closed all the same.
-pub(super) struct File<'l>(Handle<'l>);
+pub(super) struct File<'l> {
+    handle: Handle<'l>,
+    medium: Medium,
+}
 
 impl File<'_> {
-    /// Flushes and closes the file; all other handles must be gone.
-    pub(super) fn close(self) -> Result<(), Refused> {
+    /// Flushes and closes the file, and tells its bytes if it is in memory; all other handles must be gone.
+    pub(super) fn close(self) -> Result<Vec<u8>, Refused> {
+        let id = self.handle.id;
         // SAFETY: one reference is added for `H5Fclose` to take; the handle's own goes on drop. The lock is held.
         unsafe {
-            check("keep the file open", H5Iinc_ref(self.0.id))?;
+            check("keep the file open", H5Iinc_ref(id))?;
             // Each call forgets what the library said of the one before.
-            let flushed = check("flush the file", H5Fflush(self.0.id, H5F_scope_t::H5F_SCOPE_GLOBAL));
-            let closed = check("close the file", H5Fclose(self.0.id));
-            flushed.and(closed)
+            let flushed = check("flush the file", H5Fflush(id, H5F_scope_t::H5F_SCOPE_GLOBAL));
+            let image = if self.medium == Medium::Memory { image(id) } else { Ok(Vec::new()) };
+            let closed = check("close the file", H5Fclose(id));
+            flushed.and(closed).and(image)
         }
+    }
+}
+
+/// The bytes of a file in memory.
+///
+/// # Safety
+/// `file` is an open file of the library, whose lock is held.
+unsafe fn image(file: hid_t) -> Result<Vec<u8>, Refused> {
+    let length = |length: isize| usize::try_from(length).map_err(|_| Refused::of_last_call("copy the file"));
+    // SAFETY: without a buffer the length is told; then the buffer has that length.
+    unsafe {
+        let mut image = vec![0; length(H5Fget_file_image(file, ptr::null_mut(), 0))?];
+        let copied = length(H5Fget_file_image(file, image.as_mut_ptr().cast(), image.len()))?;
+        image.truncate(copied);
+        Ok(image)
     }
 }
 
@@ -115,9 +139,7 @@ impl<'l> Handle<'l> {
         let name = c_string(name)?;
         // SAFETY: as in `create`.
         unsafe {
-            let creation = property_list(library, *H5P_CLS_GROUP_CREATE)?;
-            check("turn off time stamps", H5Pset_obj_track_times(creation.id, 0))?;
-            let id = H5Gcreate2(self.id, name.as_ptr(), H5P_DEFAULT, creation.id, H5P_DEFAULT);
+            let id = H5Gcreate2(self.id, name.as_ptr(), H5P_DEFAULT, kept(library)?.group, H5P_DEFAULT);
             handle(library, "create a group", id)
         }
     }
@@ -133,10 +155,9 @@ impl<'l> Handle<'l> {
     ) -> Result<(Self, Option<u64>), Refused> {
         // SAFETY: as in `create`.
         unsafe {
-            let creation = dataset_creation(library)?;
-            check("set early allocation", H5Pset_alloc_time(creation.id, H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY))?;
-            check("turn off filling", H5Pset_fill_time(creation.id, H5D_fill_time_t::H5D_FILL_TIME_NEVER))?;
-            let dataset = self.dataset(library, name, &element_type(library, element)?, shape, shape, &creation)?;
+            let kept = kept(library)?;
+            let kind = kept.element(library, element)?;
+            let dataset = self.dataset(library, name, kind, shape, shape, kept.reserved)?;
             let address = H5Dget_offset(dataset.id);
             let empty = shape.contains(&0);
             if !empty && address == HADDR_UNDEF {
@@ -159,11 +180,12 @@ impl<'l> Handle<'l> {
         assert_eq!(bytes, content.len() as u64, "the content fits the shape");
         // SAFETY: as in `create`; `content` has the size that the library will read.
         unsafe {
-            let kind = element_type(library, element)?;
-            let dataset = self.dataset(library, name, &kind, shape, shape, &dataset_creation(library)?)?;
+            let kept = kept(library)?;
+            let kind = kept.element(library, element)?;
+            let dataset = self.dataset(library, name, kind, shape, shape, kept.dataset)?;
             if !content.is_empty() {
                 let source = content.as_ptr().cast::<c_void>();
-                check("write a dataset", H5Dwrite(dataset.id, kind.id, H5S_ALL, H5S_ALL, H5P_DEFAULT, source))?;
+                check("write a dataset", H5Dwrite(dataset.id, kind, H5S_ALL, H5S_ALL, H5P_DEFAULT, source))?;
             }
             Ok(dataset)
         }
@@ -174,45 +196,41 @@ impl<'l> Handle<'l> {
         if u32::try_from(content.len()).is_err() {
             return Err(Refused::because("write a row", "it is too long for HDF5"));
         }
-        let (dataset, kind) = self.variable_length(library, name, Element::Byte)?;
+        let kind = kept(library)?.row_of_bytes;
+        let dataset = self.one_row(library, name, kind)?;
         // SAFETY: as in `create`; `value` points at as many bytes as it says, which the library only reads.
         unsafe {
             let value = hvl_t { len: content.len(), p: content.as_ptr().cast_mut().cast() };
             let source = ptr::from_ref(&value).cast::<c_void>();
-            check("write a row", H5Dwrite(dataset.id, kind.id, H5S_ALL, H5S_ALL, H5P_DEFAULT, source))?;
+            check("write a row", H5Dwrite(dataset.id, kind, H5S_ALL, H5S_ALL, H5P_DEFAULT, source))?;
         }
         Ok(dataset)
     }
 
-    /// Creates a dataset of one variable-length row of `base` elements, whose content is elsewhere in the file:
-    /// `reference` says where, in the form in which the library stores it.
-    pub(super) fn row_elsewhere(
-        &self,
-        library: &'l Library,
-        name: &str,
-        base: Element,
-        reference: &[u8; 16],
-    ) -> Result<Self, Refused> {
-        let (dataset, _) = self.variable_length(library, name, base)?;
-        let bytes = reference.as_ptr().cast::<c_void>();
-        // SAFETY: as in `create`; the dataset has one chunk of one element, which takes 16 bytes in the file.
+    /// Creates a dataset of one variable-length row of bytes, or of words of eight bytes, whose content is elsewhere in the
+    /// file. The row itself, 16 bytes that say where, is written without the library, too: at the address told.
+    pub(super) fn row_elsewhere(&self, library: &'l Library, name: &str, words: bool) -> Result<(Self, u64), Refused> {
+        let Kept { row_of_bytes, row_of_words, .. } = *kept(library)?;
+        let dataset = self.one_row(library, name, if words { row_of_words } else { row_of_bytes })?;
+        let (nothing, mut address) = ([0u8; 16], HADDR_UNDEF);
+        // SAFETY: as in `create`; the dataset has one chunk of one element, which takes 16 bytes in the file. A null
+        // pointer is allowed where something is not to be told.
         unsafe {
-            let written = H5Dwrite_chunk(dataset.id, H5P_DEFAULT, 0, [0].as_ptr(), reference.len(), bytes);
-            check("refer to a row", written)?;
+            let source = nothing.as_ptr().cast::<c_void>();
+            let written = H5Dwrite_chunk(dataset.id, H5P_DEFAULT, 0, [0].as_ptr(), nothing.len(), source);
+            check("write a row", written)?;
+            let start = [0].as_ptr();
+            let found =
+                H5Dget_chunk_info_by_coord(dataset.id, start, ptr::null_mut(), &raw mut address, ptr::null_mut());
+            check("find a row", found)?;
         }
-        Ok(dataset)
+        if address == HADDR_UNDEF { Err(Refused::of_last_call("find a row")) } else { Ok((dataset, address)) }
     }
 
-    /// Creates a dataset of one variable-length row of `base` elements, and tells its type.
-    fn variable_length(&self, library: &'l Library, name: &str, base: Element) -> Result<(Self, Self), Refused> {
+    /// Creates a dataset of one variable-length row.
+    fn one_row(&self, library: &'l Library, name: &str, kind: hid_t) -> Result<Self, Refused> {
         // SAFETY: as in `create`.
-        unsafe {
-            let base = element_type(library, base)?;
-            let kind = handle(library, "make a row type", H5Tvlen_create(base.id))?;
-            let creation = dataset_creation(library)?;
-            check("set the chunk size", H5Pset_chunk(creation.id, 1, [1].as_ptr()))?;
-            Ok((self.dataset(library, name, &kind, &[1], &[H5S_UNLIMITED], &creation)?, kind))
-        }
+        unsafe { self.dataset(library, name, kind, &[1], &[H5S_UNLIMITED], kept(library)?.rows) }
     }
 
     /// Removes the object `name` from this group. Its space in the file stays what it is until another object needs it.
@@ -234,50 +252,44 @@ impl<'l> Handle<'l> {
 
     /// Adds an integer attribute.
     pub(super) fn int(&self, library: &'l Library, name: &str, value: i64) -> Result<(), Refused> {
+        let kind = kept(library)?.element(library, Element::Int64)?;
         // SAFETY: as in `create`; eight bytes are read.
-        unsafe {
-            let kind = element_type(library, Element::Int64)?;
-            self.attribute(library, name, &kind, H5S_class_t::H5S_SCALAR, ptr::from_ref(&value.to_le()).cast())
-        }
+        unsafe { self.attribute(library, name, kind, Some(ptr::from_ref(&value.to_le()).cast())) }
     }
 
     /// Adds a boolean attribute.
     pub(super) fn flag(&self, library: &'l Library, name: &str, value: bool) -> Result<(), Refused> {
+        let kind = kept(library)?.element(library, Element::Bool)?;
         // SAFETY: as in `create`; one byte is read.
-        unsafe {
-            let kind = element_type(library, Element::Bool)?;
-            let byte = u8::from(value);
-            self.attribute(library, name, &kind, H5S_class_t::H5S_SCALAR, ptr::from_ref(&byte).cast())
-        }
+        unsafe { self.attribute(library, name, kind, Some(ptr::from_ref(&u8::from(value)).cast())) }
     }
 
     fn string(&self, library: &'l Library, name: &str, value: &[u8], set: H5T_cset_t) -> Result<(), Refused> {
-        let space = if value.is_empty() { H5S_class_t::H5S_NULL } else { H5S_class_t::H5S_SCALAR };
+        let kind = kept(library)?.text(library, value.len(), set)?;
+        let bytes = (!value.is_empty()).then(|| value.as_ptr().cast());
         // SAFETY: as in `create`; as many bytes are read as `value` has, and none for an empty one.
-        unsafe {
-            let kind = string_type(library, value.len(), set)?;
-            self.attribute(library, name, &kind, space, value.as_ptr().cast())
-        }
+        unsafe { self.attribute(library, name, kind, bytes) }
     }
 
+    /// Adds an attribute of one element, or without a value.
+    ///
     /// # Safety
-    /// `value` points at one element of `kind`, unless `space` is null.
+    /// `value` points at one element of `kind`, a type of the library.
     unsafe fn attribute(
         &self,
         library: &'l Library,
         name: &str,
-        kind: &Handle<'l>,
-        space: H5S_class_t,
-        value: *const c_void,
+        kind: hid_t,
+        value: Option<*const c_void>,
     ) -> Result<(), Refused> {
         let name = c_string(name)?;
-        let empty = space == H5S_class_t::H5S_NULL;
+        let kept = kept(library)?;
+        let space = if value.is_some() { kept.scalar } else { kept.null };
         // SAFETY: ids are owned, the lock is held, the caller vouches for `value`.
         unsafe {
-            let space = handle(library, "make a dataspace", H5Screate(space))?;
-            let id = H5Acreate2(self.id, name.as_ptr(), kind.id, space.id, H5P_DEFAULT, H5P_DEFAULT);
+            let id = H5Acreate2(self.id, name.as_ptr(), kind, space, H5P_DEFAULT, H5P_DEFAULT);
             let attribute = handle(library, "create an attribute", id)?;
-            if empty { Ok(()) } else { check("write an attribute", H5Awrite(attribute.id, kind.id, value)) }
+            value.map_or(Ok(()), |value| check("write an attribute", H5Awrite(attribute.id, kind, value)))
         }
     }
 
@@ -287,10 +299,10 @@ impl<'l> Handle<'l> {
         &self,
         library: &'l Library,
         name: &str,
-        kind: &Handle<'l>,
+        kind: hid_t,
         shape: &[hsize_t],
         largest: &[hsize_t],
-        creation: &Handle<'l>,
+        creation: hid_t,
     ) -> Result<Self, Refused> {
         let name = c_string(name)?;
         let rank = i32::try_from(shape.len()).unwrap_or(i32::MAX);
@@ -298,7 +310,7 @@ impl<'l> Handle<'l> {
         unsafe {
             let space = H5Screate_simple(rank, shape.as_ptr(), largest.as_ptr());
             let space = handle(library, "make a dataspace", space)?;
-            let id = H5Dcreate2(self.id, name.as_ptr(), kind.id, space.id, H5P_DEFAULT, creation.id, H5P_DEFAULT);
+            let id = H5Dcreate2(self.id, name.as_ptr(), kind, space.id, H5P_DEFAULT, creation, H5P_DEFAULT);
             handle(library, "create a dataset", id)
         }
     }
@@ -312,61 +324,13 @@ fn size_of_element(element: Element) -> usize {
     }
 }
 
-/// # Safety
-/// The lock is held, which `library` proves.
-unsafe fn element_type(library: &Library, element: Element) -> Result<Handle<'_>, Refused> {
-    // SAFETY: the library's own types are read under its lock.
-    unsafe {
-        match element {
-            Element::Int64 => copied(library, *H5T_STD_I64LE),
-            Element::Uint64 => copied(library, *H5T_STD_U64LE),
-            Element::Float64 => copied(library, *H5T_IEEE_F64LE),
-            Element::Bool => copied(library, *H5T_STD_B8LE),
-            Element::Byte => copied(library, *H5T_STD_U8LE),
-            Element::Text(bytes) => string_type(library, bytes, H5T_cset_t::H5T_CSET_ASCII),
-        }
-    }
+fn handle<'l>(_library: &'l Library, action: &'static str, found: hid_t) -> Result<Handle<'l>, Refused> {
+    Ok(Handle { id: id(action, found)?, library: PhantomData })
 }
 
-/// # Safety
-/// As for [`element_type`].
-unsafe fn string_type(library: &Library, bytes: usize, set: H5T_cset_t) -> Result<Handle<'_>, Refused> {
-    // SAFETY: the copy is owned; the lock is held.
-    unsafe {
-        let kind = copied(library, *H5T_C_S1)?;
-        check("size a string type", H5Tset_size(kind.id, bytes.max(1)))?;
-        check("set a character set", H5Tset_cset(kind.id, set))?;
-        Ok(kind)
-    }
-}
-
-/// # Safety
-/// `kind` is a type of the library, whose lock is held.
-unsafe fn copied(library: &Library, kind: hid_t) -> Result<Handle<'_>, Refused> {
-    // SAFETY: promised by the caller.
-    handle(library, "copy a type", unsafe { H5Tcopy(kind) })
-}
-
-/// # Safety
-/// As for [`element_type`].
-unsafe fn dataset_creation(library: &Library) -> Result<Handle<'_>, Refused> {
-    // SAFETY: promised by the caller.
-    unsafe {
-        let list = property_list(library, *H5P_CLS_DATASET_CREATE)?;
-        check("turn off time stamps", H5Pset_obj_track_times(list.id, 0))?;
-        Ok(list)
-    }
-}
-
-/// # Safety
-/// `class` is a property list class of the library, whose lock is held.
-unsafe fn property_list(library: &Library, class: hid_t) -> Result<Handle<'_>, Refused> {
-    // SAFETY: promised by the caller.
-    handle(library, "make a property list", unsafe { H5Pcreate(class) })
-}
-
-fn handle<'l>(_library: &'l Library, action: &'static str, id: hid_t) -> Result<Handle<'l>, Refused> {
-    if id < 0 { Err(Refused::of_last_call(action)) } else { Ok(Handle { id, library: PhantomData }) }
+/// What the library gave, if it is an identifier.
+fn id(action: &'static str, found: hid_t) -> Result<hid_t, Refused> {
+    if found < 0 { Err(Refused::of_last_call(action)) } else { Ok(found) }
 }
 
 fn check(action: &'static str, status: i32) -> Result<(), Refused> {
