@@ -13,6 +13,7 @@ mod fuzz;
 mod harness;
 mod house;
 mod limits;
+mod lost_ledger;
 mod many_keys;
 mod missed;
 mod places;
