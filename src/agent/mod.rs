@@ -46,7 +46,8 @@ pub enum AgentError {
         "the outbox {} was filled with another ledger than {}: that one was removed, exchanged or moved. Set `ledger.url` \
          to where it is, put it back, or let `h5inbox ledger rebuild` make it anew from what the folders tell; for a \
          ledger of its own choose another `output.path`",
-        Shown(outbox), Shown(ledger)
+        Shown(outbox),
+        Shown(ledger)
     )]
     OtherLedger {
         /// The outbox.

@@ -38,9 +38,12 @@ impl Run {
 
 fn code_of(error: &AgentError) -> ExitCode {
     match error {
-        AgentError::Folder { .. } | AgentError::Globs(_) | AgentError::Outbox(_) => ExitCode::Configuration,
-        // No restart heals these.
-        AgentError::OtherLedger { .. } | AgentError::Ledger(LedgerError::Damaged(_)) => ExitCode::Configuration,
+        AgentError::Folder { .. }
+        | AgentError::Globs(_)
+        | AgentError::Outbox(_)
+        // No restart heals these either.
+        | AgentError::OtherLedger { .. }
+        | AgentError::Ledger(LedgerError::Damaged(_)) => ExitCode::Configuration,
         AgentError::Ledger(_) => ExitCode::Ledger,
         AgentError::Lister | AgentError::System(_) => ExitCode::Internal,
     }

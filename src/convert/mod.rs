@@ -115,7 +115,7 @@ pub fn to_open_file(
         rows,
         columns,
         bad_records: read.bad_records,
-        ..Provenance::of(target.origin, identity.size, &read.taken, read.hash)
+        ..Provenance::of(target.origin, identity.size, read.taken, read.hash)
     };
     let (output, output_bytes) = output::hdf5::fixed::write(frame, &options.key, &provenance, target.output, deadline)?;
     let summary = Summary {

@@ -116,12 +116,8 @@ pub(super) fn report(resting: &Path) -> Option<Report> {
     let text = String::from_utf8_lossy(&text);
     let said = |label: &str| text.lines().find_map(|line| line.strip_prefix(label)).map(|said| said.trim().to_owned());
     let number = |label: &str| said(label)?.parse().ok();
-    let failure = Failure {
-        code: said("code:")?,
-        message: said("error:")?,
-        line: number("line:"),
-        byte: number("byte:"),
-    };
+    let failure =
+        Failure { code: said("code:")?, message: said("error:")?, line: number("line:"), byte: number("byte:") };
     Some(Report { job, source: said("source:")?, failure })
 }
 

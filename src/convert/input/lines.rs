@@ -41,16 +41,18 @@ pub(crate) struct Survey {
 impl Survey {
     /// What is known of `text`.
     pub(crate) fn of(text: &[u8]) -> Self {
-        let (mut clean, mut feeds) = (true, 0);
+        let (mut all, mut feeds) = (1, 0);
         // Without a branch in the inner loop, and with a sum that fits a byte, many bytes are looked at in one step.
         for chunk in text.chunks(SURVEYED) {
             let mut found = 0u8;
             for byte in chunk {
-                clean &= (*byte >= 0x20) | (*byte == b'\n');
-                found += u8::from(*byte == b'\n');
+                let (feed, plain) = (u8::from(*byte == b'\n'), u8::from(*byte >= 0x20));
+                all &= feed | plain;
+                found += feed;
             }
             feeds += u64::from(found);
         }
+        let clean = all == 1;
         Self { clean, breaks: if clean { feeds } else { count_lines(text) } }
     }
 }

@@ -57,7 +57,7 @@ pub struct Provenance {
 
 impl Provenance {
     /// Of a source of `size` bytes, which turned out to be `taken`. What the frame is remains to be said.
-    pub(in super::super) fn of(origin: Origin<'_>, size: u64, taken: &Taken, hash: Option<[u8; 32]>) -> Self {
+    pub(in super::super) fn of(origin: Origin<'_>, size: u64, taken: Taken, hash: Option<[u8; 32]>) -> Self {
         let name = origin.source.as_os_str();
         Self {
             h5inbox: env!("CARGO_PKG_VERSION").to_owned(),
@@ -107,7 +107,7 @@ mod tests {
     fn whatever_the_name_is_it_is_read_back() {
         for name in [&b"sub/a.json"[..], b"caf\xc3\xa9 \"\\\n.json", b"\xff\xfe.json"] {
             let source = Path::new(OsStr::from_bytes(name));
-            let told = Provenance::of(Origin { source, job: Some(7) }, 123, &Taken::default(), Some([0xab; 32]));
+            let told = Provenance::of(Origin { source, job: Some(7) }, 123, Taken::default(), Some([0xab; 32]));
             let read = Provenance::parse(&told.text()).unwrap();
             assert_eq!((&read, read.path().as_path(), read.hash()), (&told, source, Some([0xab; 32])));
         }

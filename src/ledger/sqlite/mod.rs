@@ -109,9 +109,7 @@ impl Ledger for SqliteLedger {
 
     fn restore(&self, jobs: &[Restored]) -> Result<u64, LedgerError> {
         let (jobs, host) = (jobs.to_vec(), Arc::clone(&self.host));
-        self.durably(move |c| {
-            jobs.iter().try_fold(0, |sum, job| Ok(sum + u64::from(restore::restore(c, job, &host)?)))
-        })
+        self.durably(move |c| jobs.iter().try_fold(0, |sum, job| Ok(sum + u64::from(restore::restore(c, job, &host)?))))
     }
 
     fn arrive(&self, arrivals: &[Arrival]) -> Result<Vec<Admission>, LedgerError> {

@@ -90,7 +90,7 @@ fn take_over(old: &Connection, fresh: &mut Connection) -> Result<u64, LedgerErro
     let number = |sql: &str| old.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).ok().flatten();
     let last = number("SELECT seq FROM sqlite_sequence WHERE name = 'job'").max(number("SELECT max(id) FROM job"));
     let Ok(mut read) = old.prepare("SELECT * FROM job WHERE id = ?1") else { return Ok(0) };
-    let names: Vec<String> = read.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = read.column_names().map(str::to_owned).collect();
     let marks = vec!["?"; names.len()].join(", ");
     let insert = format!("INSERT OR IGNORE INTO job({}) VALUES({marks})", names.join(", "));
     let (mut copied, mut next) = (0, 1);
@@ -121,8 +121,12 @@ fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
     if fs::metadata(path).map_or(true, |file| file.len() == 0) {
         return remove(path).map(|()| None);
     }
-    let free = (1..).map(|number| beside(path, &format!(".set-aside-{number}"))).find(|name| !name.exists());
-    let Some(aside) = free else { return Ok(None) };
+    let mut number = 1;
+    let mut aside = beside(path, ".set-aside-1");
+    while aside.exists() {
+        number += 1;
+        aside = beside(path, &format!(".set-aside-{number}"));
+    }
     for ending in FILES {
         match fs::rename(beside(path, ending), beside(&aside, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

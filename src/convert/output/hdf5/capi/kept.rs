@@ -15,8 +15,8 @@ use hdf5_sys::h5p::{
 };
 use hdf5_sys::h5s::{H5S_class_t, H5Screate};
 use hdf5_sys::h5t::{
-    H5T_C_S1, H5T_IEEE_F64LE, H5T_STD_B8LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_STD_U64LE, H5T_cset_t, H5Tcopy,
-    H5T_VARIABLE, H5Tset_cset, H5Tset_size, H5Tvlen_create,
+    H5T_C_S1, H5T_IEEE_F64LE, H5T_STD_B8LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_STD_U64LE, H5T_VARIABLE, H5T_cset_t,
+    H5Tcopy, H5Tset_cset, H5Tset_size, H5Tvlen_create,
 };
 
 use super::{Element, Library, Refused, check, id};
