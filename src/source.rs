@@ -73,14 +73,32 @@ pub enum OpenError {
 /// and never blocking on a pipe.
 pub fn open_beneath(root: &Path, relative: &Path) -> Result<(File, Identity), OpenError> {
     let folder = File::open(root).map_err(OpenError::Io)?;
+    open_in(folder.as_fd(), relative)
+}
+
+/// As [`open_beneath`], in a folder that is open.
+pub fn open_in(folder: BorrowedFd<'_>, relative: &Path) -> Result<(File, Identity), OpenError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = open_at(folder.as_fd(), relative, flags).map_err(|e| match e {
+    regular(open_at(folder, relative, flags).map_err(refused)?)
+}
+
+/// Opens the folder of `relative` beneath `root`, following no link behind `root`: names looked up in it are in that folder and
+/// nowhere else, whatever has its path meanwhile.
+pub fn open_folder_of(root: &Path, relative: &Path) -> Result<OwnedFd, OpenError> {
+    let root = File::open(root).map_err(OpenError::Io)?;
+    match relative.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => open_at(root.as_fd(), folder, OFlags::PATH | OFlags::DIRECTORY).map_err(refused),
+        None => Ok(root.into()),
+    }
+}
+
+fn refused(errno: Errno) -> OpenError {
+    match errno {
         Errno::LOOP => OpenError::Link,
         Errno::NOENT | Errno::NOTDIR => OpenError::Gone,
         Errno::NXIO => OpenError::NotAFile("socket or device"),
         other => OpenError::Io(other.into()),
-    })?;
-    regular(opened)
+    }
 }
 
 /// Opens `relative` beneath the open folder `root` with `flags`, following no link at any place of the path.

@@ -37,8 +37,10 @@ impl Run {
 
 fn code_of(error: &AgentError) -> ExitCode {
     match error {
-        AgentError::Folder { .. } | AgentError::Globs(_) | AgentError::Outbox(_) => ExitCode::Configuration,
         AgentError::Ledger(_) => ExitCode::Ledger,
+        // Starting again may help.
+        error if error.passes() => ExitCode::Internal,
+        AgentError::Folder { .. } | AgentError::Globs(_) | AgentError::Outbox(_) => ExitCode::Configuration,
         AgentError::Lister | AgentError::System(_) => ExitCode::Internal,
     }
 }

@@ -106,7 +106,10 @@ pub fn to_open_file(
 ) -> Result<(Summary, File), ConvertError> {
     let beside = target.output.parent().unwrap_or(Path::new("."));
     let deadline = Deadline::in_secs(options.convert_secs);
-    let read = read(source, identity, target.bad_records, beside, options, deadline)?;
+    let read = read(source, identity, target.bad_records, beside, options, deadline).map_err(|error| match error {
+        ConvertError::Spill(why) => OutputError::io("put columns aside in", beside)(why).into(),
+        other => other,
+    })?;
     let frame = &read.frame;
     let provenance = Provenance { bad_records: read.bad_records };
     let (output, output_bytes) = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, deadline)?;

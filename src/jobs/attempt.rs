@@ -25,6 +25,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::fault::{Fault, Undisposed};
 use super::retry::{Backoff, Trouble, plain};
 use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
@@ -33,7 +34,7 @@ use crate::convert::output::publish::{STAGING, staging};
 use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
-use crate::source::{Shown, open_beneath};
+use crate::source::{OpenError, Shown, open_beneath};
 
 /// Everything an attempt needs, shared by all workers.
 pub struct Workshop {
@@ -57,6 +58,8 @@ pub struct Workshop {
     pub backoff: Backoff,
     /// Which sources end too early, and since when.
     pub unfinished: Unfinished,
+    /// Why sources that are decided cannot leave the inbox.
+    pub undisposed: Undisposed,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
     /// Whether some process is known to have the file open for writing.
@@ -76,6 +79,8 @@ pub enum Outcome {
     Failed(Box<Job>),
     /// The source ends too early; it is to be tried again at its `run_at`, unless it has changed by then.
     Deferred(Box<Job>),
+    /// Our own side is at fault: the job is where it was before the attempt, and goes on when that is over.
+    Blocked(Box<Job>, Fault),
     /// The source changed, or somebody has opened it to write; it has to settle again.
     Changed,
     /// The source is not there any more.
@@ -163,6 +168,7 @@ impl Workshop {
             }
             Trouble::Unfinished(failure) => self.defer(job, &failure, attempt),
             Trouble::Transient(failure) => self.fail(job, &failure, attempt),
+            Trouble::Ours(fault) => self.blocked(job, fault),
             Trouble::Permanent(failure) => self.quarantine(job, &failure, attempt),
         }
     }
@@ -233,6 +239,7 @@ impl Workshop {
     fn still_the_same(&self, job: &Job) -> Result<(), Trouble> {
         match open_beneath(&self.inbox, &job.path) {
             Ok((file, now)) if now == job.identity && !(self.has_writer)(&file) => Ok(()),
+            Err(error @ OpenError::Io(_)) => Err(error.into()),
             _ => Err(Trouble::Changed),
         }
     }

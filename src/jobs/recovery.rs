@@ -40,8 +40,22 @@ pub struct Recovered {
 impl Workshop {
     /// Finishes what an earlier run left. Does nothing the second time.
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
+        let in_hand = in_hand::left(&self.outbox);
+        self.finish_unfinished(|job| in_hand.as_ref().is_none_or(|in_hand| in_hand.contains(&job.id)))
+    }
+
+    /// Finishes what this same process left when it could not use the ledger: nothing has brought it down.
+    pub fn take_up(&self) -> Result<Recovered, LedgerError> {
+        self.ledger.unfinished()?.iter().filter(|job| job.state == State::Running).try_for_each(|job| {
+            self.remove_made(job);
+            self.ledger.postponed(job.id)
+        })?;
+        self.finish_unfinished(|_| false)
+    }
+
+    fn finish_unfinished(&self, is_to_blame: impl Fn(&Job) -> bool) -> Result<Recovered, LedgerError> {
         let mut found = Recovered::default();
-        let (unfinished, in_hand) = (self.ledger.unfinished()?, in_hand::left(&self.outbox));
+        let unfinished = self.ledger.unfinished()?;
         let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).collect();
         let publishing = unfinished.iter().filter(|job| job.state == State::Publishing);
         let kept_bad =
@@ -50,12 +64,14 @@ impl Workshop {
             match job.state {
                 State::Running => {
                     found.cut_off += 1;
-                    self.recover_cut_off(job, in_hand.as_ref().is_none_or(|in_hand| in_hand.contains(&job.id)))?;
+                    self.recover_cut_off(job, is_to_blame(job))?;
                 }
                 State::Publishing => {
                     found.published += 1;
                     self.resume_publishing(job)?;
                 }
+                // What would go no better is tried again later.
+                _ if self.undisposed.is_noted() => {}
                 _ => {
                     found.disposed += 1;
                     self.dispose_pending(job)?;
@@ -67,11 +83,12 @@ impl Workshop {
         Ok(found)
     }
 
-    /// Tries once more to dispose of the sources for which that failed.
+    /// Tries once more to dispose of the sources for which that failed, up to a fault of ours: see [`Workshop::undisposed`].
     pub fn dispose_all_pending(&self) -> Result<(), LedgerError> {
         let unfinished = self.ledger.unfinished()?;
         let pending = unfinished.iter().filter(|job| !matches!(job.state, State::Running | State::Publishing));
-        pending.filter(|job| job.disposition == Disposition::Pending).try_for_each(|job| self.dispose_pending(job))
+        let mut pending = pending.filter(|job| job.disposition == Disposition::Pending);
+        pending.try_for_each(|job| if self.undisposed.is_noted() { Ok(()) } else { self.dispose_pending(job) })
     }
 
     fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<(), LedgerError> {
@@ -92,7 +109,7 @@ impl Workshop {
             "the agent stopped {crashes} times while it had this source in hand; look at the source and the log, then \
              retry it"
         );
-        self.quarantine(job, &plain("crash_loop", &message), job.attempts).map(drop)
+        self.quarantine_now(job, &plain("crash_loop", &message), job.attempts).map(drop)
     }
 
     fn dispose_pending(&self, job: &Job) -> Result<(), LedgerError> {
@@ -154,6 +171,7 @@ mod tests {
             max_attempts: 2,
             backoff: Backoff { first: second, longest: second },
             unfinished: crate::jobs::unfinished::Unfinished::new(std::time::Duration::ZERO),
+            undisposed: crate::jobs::fault::Undisposed::default(),
             ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
             has_writer: |_| false,
         }

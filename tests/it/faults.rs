@@ -1,0 +1,441 @@
+//! Faults of our own side: the agent pauses and says why, no file is failed for it, and it goes on by itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+use rustix::process::Signal;
+
+use super::disks::{Disk, Wrong};
+use super::harness::{Site, h5inbox, said, wait_until};
+
+const SKIP: &str = "records.on_bad_record = \"skip\"\n";
+const ARCHIVE: &str = "source.after = \"archive\"\n";
+
+/// A folder of ours, how the agent is set up so that it is needed, and the sources beside good ones.
+struct Place {
+    name: &'static str,
+    folder: &'static str,
+    config: &'static str,
+    bad: &'static [u8],
+    bytes: usize,
+    wrongs: &'static [Wrong],
+}
+
+const ALL: &[Wrong] = &Wrong::ALL;
+
+const PLACES: [Place; 6] = [
+    Place { name: "outbox", folder: "outbox", config: "", bad: b"", bytes: 400_000, wrongs: ALL },
+    Place { name: "archive", folder: "archive", config: ARCHIVE, bad: b"", bytes: 50_000, wrongs: ALL },
+    Place { name: "quarantine", folder: "quarantine", config: ARCHIVE, bad: b"nonsense\n", bytes: 50_000, wrongs: ALL },
+    Place { name: "report", folder: "quarantine", config: "", bad: b"nonsense\n", bytes: 50_000, wrongs: ALL },
+    Place {
+        name: "bad records",
+        folder: "quarantine",
+        config: SKIP,
+        bad: b"{\"a\": 1}\nbad\n",
+        bytes: 50_000,
+        wrongs: ALL,
+    },
+    // Nothing but the database is written there, and it stays open.
+    Place {
+        name: "ledger",
+        folder: "state",
+        config: "",
+        bad: b"",
+        bytes: 12_000_000,
+        wrongs: &[Wrong::Full, Wrong::Quota],
+    },
+];
+
+const GOOD: usize = 4;
+
+fn good(number: usize) -> Vec<u8> {
+    (0..20).map(|row| format!("{{\"file\": {number}, \"row\": {row}}}\n")).collect::<String>().into_bytes()
+}
+
+/// Names and contents of what is in the outbox under final names.
+fn outputs(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let named = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let named = named.filter(|path| path.extension().is_some_and(|ending| ending == "h5"));
+    named.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())).collect()
+}
+
+/// What `convert` makes of the same sources, each by itself.
+fn expected(site: &Site) -> BTreeMap<String, Vec<u8>> {
+    let mut convert = h5inbox();
+    convert.args(["convert", "--on-bad-record", "skip", "--outdir"]).arg(site.path("expected"));
+    let _ = convert.arg(site.path("sources")).output().unwrap();
+    outputs(&site.path("expected"))
+}
+
+/// As a producer, and keeps a copy.
+fn drop_in(site: &Site, name: &str, content: &[u8]) {
+    fs::create_dir_all(site.path("sources")).unwrap();
+    fs::write(site.path("sources").join(name), content).unwrap();
+    site.drop_in(name, content);
+}
+
+fn paused(site: &Site) -> Option<String> {
+    site.status()["paused"].as_str().map(str::to_owned)
+}
+
+fn told(site: &Site, event: &str) -> usize {
+    site.log().matches(&format!("{event}: ")).count()
+}
+
+/// Every source has its one output, equal to that of `convert`, or its one report, and no attempt counted that was in vain.
+fn assert_all_is_well(site: &mut Site, what: &str) {
+    wait_until("it is not paused any more", || paused(site).is_none());
+    assert!(site.stop().success(), "{what}");
+    assert!(outputs(&site.path("outbox")) == expected(site), "{what}: {:?}", site.names("outbox"));
+    assert_eq!((site.unfinished(), site.unfinished_in("quarantine")), (0, 0), "{what}");
+    for job in site.history() {
+        assert_eq!(job["attempts"], 1, "{what}: {job}");
+        assert_ne!(job["state"], "failed", "{what}: {job}");
+    }
+    assert_eq!(told(site, "file.failed"), 0, "{what}");
+}
+
+fn endure(place: &Place, wrong: Wrong) {
+    let what = format!("{}, {wrong:?}", place.name);
+    let mut site = Site::new(place.config);
+    let Some(disk) = Disk::mount(wrong, &site.path(place.folder), place.bytes) else { return };
+    site.start();
+    drop_in(&site, "before.json", &good(99));
+    site.wait_for("done", 1);
+    disk.breaks();
+    let before = outputs(&site.path("outbox"));
+    // A ledger has room in what it has taken before.
+    let files = if place.name == "ledger" { 150 } else { GOOD };
+    for number in 0..files {
+        drop_in(&site, &format!("f{number}.json"), &good(number));
+    }
+    if !place.bad.is_empty() {
+        drop_in(&site, "bad.json", place.bad);
+    }
+    wait_until(&format!("it has paused: {what}"), || {
+        disk.breaks();
+        paused(&site).is_some()
+    });
+    let why = paused(&site).unwrap_or_default();
+    if place.name == "ledger" {
+        assert!(why.contains("state/ledger.sqlite") && why.contains("check free space"), "{what}: {why}");
+    } else {
+        assert!(why.contains(site.path(place.folder).to_str().unwrap()) && why.contains(wrong.said()), "{what}: {why}");
+        assert!(site.history().iter().all(|job| job["state"] != "failed" && job["state"] != "gone"), "{what}");
+    }
+    assert!(before.iter().all(|(name, content)| outputs(&site.path("outbox")).get(name) == Some(content)), "{what}");
+    disk.heals();
+    wait_until(&format!("all are done: {what}"), || {
+        let status = site.status();
+        let files = files + 1 + usize::from(!place.bad.is_empty() && place.config == SKIP);
+        status["files"]["done"] == files
+    });
+    if !place.bad.is_empty() && place.config != SKIP {
+        site.wait_for("quarantined", 1);
+        wait_until("the report is there", || site.path("quarantine/bad.json.reason.txt").exists());
+    }
+    if place.config == ARCHIVE {
+        wait_until("all have left the inbox", || site.names("inbox").is_empty());
+        assert_eq!(site.names("archive").len(), files + 1, "{what}");
+    }
+    assert_all_is_well(&mut site, &what);
+    // Where one file alone needs the place, the others go on in between.
+    let most = if place.bad.is_empty() || place.config == ARCHIVE { 1 } else { 2 };
+    assert!((1..=most).contains(&told(&site, "agent.paused")) && told(&site, "agent.resumed") >= 1, "{what}");
+    assert!(!site.log().contains("ERROR"), "{what}");
+}
+
+/// The matrix, several cells at a time: most of the time is waiting.
+#[test]
+fn a_disk_that_is_full_read_only_or_over_quota_pauses_the_agent_and_costs_no_file() {
+    let cells = PLACES.iter().flat_map(|place| place.wrongs.iter().map(move |wrong| (place, *wrong)));
+    let cells = Mutex::new(cells);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while let Some((place, wrong)) = { cells.lock().unwrap().next() } {
+                    endure(place, wrong);
+                }
+            });
+        }
+    });
+}
+
+/// Calls that the system refuses the first times: the call, on which file, what it says, what is set up so, and whether it is
+/// told with path and all.
+const REFUSED: [(&str, &str, &str, &str); 12] = [
+    ("fsync", "outbox/.h5inbox/1.tmp", "EIO", ""),
+    ("write", "outbox/.h5inbox/1.tmp", "EIO", ""),
+    ("write", "outbox/.h5inbox/1.tmp", "EDQUOT", ""),
+    ("renameat2", "outbox/.h5inbox/1.tmp", "EIO", ""),
+    ("renameat2", "outbox/.h5inbox/1.tmp", "EROFS", ""),
+    ("fsync", "outbox", "EIO", ""),
+    ("openat", "outbox/.h5inbox/1.tmp", "EMFILE", ""),
+    ("openat", "outbox/.h5inbox/1.tmp", "ENOMEM", ""),
+    ("fsync", "archive", "EIO", ARCHIVE),
+    ("renameat2", "archive/f0.json", "ESTALE", ARCHIVE),
+    ("write", "quarantine/.1.reason.tmp", "EIO", ""),
+    ("fsync", "quarantine/.1.reason.tmp", "ENOTCONN", ""),
+];
+
+/// The program; the first call of a kind on a file is refused to each of its threads.
+fn refusing(call: &str, file: &Path, error: &str) -> Command {
+    let mut traced = Command::new("strace");
+    let inject = format!("inject={call}:error={error}:when=1");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject, "-P"]);
+    traced.arg(file).arg(env!("CARGO_BIN_EXE_h5inbox"));
+    traced
+}
+
+#[test]
+fn a_call_that_is_refused_for_a_while_pauses_the_agent_and_the_file_is_done_after_it() {
+    assert!(Command::new("strace").arg("-V").output().is_ok(), "strace is missing; `make test` installs it");
+    for (call, file, error, config) in REFUSED {
+        let what = format!("{call} {file} {error}");
+        let mut site = Site::new(config);
+        // Folders whose names are traced have to be there.
+        ["quarantine", "archive", "outbox/.h5inbox"]
+            .iter()
+            .for_each(|folder| fs::create_dir_all(site.path(folder)).unwrap());
+        site.spawn(refusing(call, &site.path(file), error));
+        let refused = file.starts_with("quarantine");
+        drop_in(&site, "f0.json", if refused { b"nonsense\n" } else { b"{\"a\": 1}\n" });
+        wait_until(&format!("it has paused: {what}"), || told(&site, "agent.paused") == 1);
+        wait_until(&format!("it goes on: {what}"), || told(&site, "agent.resumed") >= 1);
+        let state = if refused { "quarantined" } else { "done" };
+        wait_until(&format!("it is {state}: {what}"), || site.states("f0.json") == [state]);
+        assert_eq!(site.names("outbox").len(), usize::from(!refused), "{what}");
+        assert_eq!((told(&site, "file.failed"), &site.history()[0]["attempts"]), (0, &1.into()), "{what}");
+        assert_eq!(told(&site, "agent.paused"), 1, "{what}: {}", site.log());
+        site.kill_if_running();
+    }
+}
+
+/// A step of the ledger that fails where SQLite cannot go back to what was before.
+#[test]
+fn a_ledger_that_cannot_be_written_for_a_while_is_opened_again_and_one_that_cannot_be_flushed_ends_the_agent() {
+    for (call, error, ends) in [("pwrite64", "EIO", false), ("pwrite64", "EDQUOT", false), ("fdatasync", "EIO", true)] {
+        let mut site = Site::new(ARCHIVE);
+        drop_in(&site, "first.json", &good(0));
+        assert!(site.once().status.success());
+        let wal = site.path("state/ledger.sqlite-wal");
+        // Later than it starts.
+        let mut traced = Command::new("strace");
+        let inject = format!("inject={call}:error={error}:when={}", if ends { "1" } else { "3..4" });
+        traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject, "-P"]);
+        traced.arg(wal).arg(env!("CARGO_BIN_EXE_h5inbox"));
+        site.spawn(traced);
+        (0..20).for_each(|number| drop_in(&site, &format!("f{number}.json"), &good(number)));
+        if ends {
+            wait_until("it has ended", || site.has_ended());
+            assert!(site.log().contains("could not be flushed"), "{}", site.log());
+            assert!(site.once().status.success());
+        } else {
+            wait_until("it has paused", || told(&site, "agent.paused") == 1);
+            wait_until("all are done", || site.status()["files"]["done"] == 21);
+            wait_until("all have left the inbox", || site.names("inbox").is_empty());
+            assert!(told(&site, "agent.resumed") >= 1);
+        }
+        site.kill_if_running();
+        assert!(outputs(&site.path("outbox")) == expected(&site), "{call} {error}");
+        assert!(site.once().status.success());
+        assert_eq!((site.names("archive").len(), site.unfinished()), (21, 0));
+        assert!(site.history().iter().all(|job| job["attempts"] == 1 || ends), "{:?}", site.history());
+    }
+}
+
+#[test]
+fn columns_that_cannot_be_put_aside_wait_for_room() {
+    let mut site = Site::new("limits.memory_bytes = 1");
+    let Some(disk) = Disk::mount(Wrong::Full, &site.path("outbox"), 40 << 20) else { return };
+    site.start();
+    disk.breaks();
+    let rows = (0..200_000).map(|row| format!("{{\"n\": {row}, \"t\": \"text {row}\"}}\n"));
+    drop_in(&site, "big.json", rows.collect::<String>().as_bytes());
+    wait_until("it has paused", || paused(&site).is_some());
+    let why = paused(&site).unwrap();
+    let place = site.path("outbox/.h5inbox");
+    assert!(why.contains(&format!("put columns aside in {}: No space left", place.display())), "{why}");
+    disk.heals();
+    site.wait_for("done", 1);
+    assert_all_is_well(&mut site, "columns put aside");
+}
+
+#[test]
+fn one_file_that_finds_no_room_keeps_no_other_waiting() {
+    let mut site = Site::new("inbox.order = \"name\"");
+    let Some(_disk) = Disk::mount(Wrong::Full, &site.path("outbox"), 1_000_000) else { return };
+    site.start();
+    let rows = |rows: usize| (0..rows).map(|row| format!("{{\"n\": {row}, \"m\": {row}.5}}\n")).collect::<String>();
+    drop_in(&site, "a-large.json", rows(200_000).as_bytes());
+    wait_until("it has paused", || paused(&site).is_some());
+    (0..10).for_each(|number| drop_in(&site, &format!("b{number}.json"), rows(10).as_bytes()));
+    site.wait_for("done", 10);
+    assert_eq!(site.states("a-large.json"), ["ready"]);
+    assert!(told(&site, "agent.paused") <= 2, "{}", site.log());
+    assert!(site.stop().success());
+}
+
+#[test]
+fn once_leaves_to_the_next_run_what_a_full_disk_keeps_and_says_so() {
+    let site = Site::new("");
+    let Some(disk) = Disk::mount(Wrong::Full, &site.path("outbox"), 400_000) else { return };
+    assert!(site.once().status.success());
+    disk.breaks();
+    (0..3).for_each(|number| drop_in(&site, &format!("f{number}.json"), &good(number)));
+    let left = site.once();
+    assert_eq!(left.status.code(), Some(1), "{}", said(&left));
+    assert!(said(&left).contains("agent.gave_up") && said(&left).contains("sources=3"), "{}", said(&left));
+    disk.heals();
+    assert!(site.once().status.success());
+    assert!(outputs(&site.path("outbox")) == expected(&site));
+    assert!(site.history().iter().all(|job| job["attempts"] == 1));
+}
+
+#[test]
+fn too_few_descriptors_pause_the_agent_until_there_are_more() {
+    let mut site = Site::new("");
+    site.start();
+    drop_in(&site, "before.json", &good(0));
+    site.wait_for("done", 1);
+    // Some for looking at sources, too few for converting them.
+    let limit = |limit: usize| {
+        let (pid, limit) = (site.pid().to_string(), format!("--nofile={limit}:"));
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    };
+    let open = site.open_files().len();
+    limit(open + 3);
+    (0..40).for_each(|number| drop_in(&site, &format!("f{number}.json"), &good(number)));
+    wait_until("it has paused", || told(&site, "agent.paused") >= 1);
+    assert!(site.log().contains("LimitNOFILE"));
+    limit(1024);
+    wait_until("all are done", || site.status()["files"]["done"] == 41);
+    assert_all_is_well(&mut site, "descriptors");
+}
+
+#[test]
+fn a_limit_of_a_files_size_is_that_files_trouble_alone() {
+    let mut site = Site::new("");
+    let mut limited = Command::new("prlimit");
+    limited.arg("--fsize=1000000:unlimited").arg(env!("CARGO_BIN_EXE_h5inbox"));
+    site.spawn(limited);
+    wait_until("the agent answers", || site.status()["running"] == true);
+    let rows = (0..200_000).map(|row| format!("{{\"n\": {row}, \"m\": {row}.5}}\n"));
+    drop_in(&site, "large.json", rows.collect::<String>().as_bytes());
+    wait_until("it is told", || site.history().iter().any(|job| job["state"] == "failed"));
+    let why = site.history()[0]["error"].as_str().unwrap().to_owned();
+    assert!(why.contains("File too large") && why.contains("LimitFSIZE"), "{why}");
+    drop_in(&site, "small.json", &good(1));
+    site.wait_for("done", 1);
+    assert_eq!((paused(&site), site.names("outbox")), (None, vec!["small.h5".to_owned()]));
+    let pid = site.pid().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status().unwrap().success());
+    site.wait_for("done", 2);
+    assert_eq!(site.unfinished(), 0);
+}
+
+fn set_mode(site: &Site, folder: &str, mode: u32) {
+    fs::set_permissions(site.path(folder), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_folder_that_denies_everything_pauses_and_one_inside_it_does_not() {
+    let mut site = Site::new("inbox.recursive = true");
+    site.open_to_everybody();
+    fs::create_dir(site.path("outbox/sub")).unwrap();
+    set_mode(&site, "outbox/sub", 0o555);
+    let somebody = site.as_somebody_else();
+    fs::create_dir(site.path("inbox/sub")).unwrap();
+    fs::write(site.path("inbox/sub/denied.json"), good(0)).unwrap();
+    fs::write(site.path("inbox/a.json"), good(1)).unwrap();
+    site.spawn(somebody);
+    wait_until("the one outside is done and the other is told of", || {
+        site.path("outbox/a.h5").exists() && told(&site, "file.failed") >= 1
+    });
+    assert_eq!(told(&site, "agent.paused"), 0);
+    set_mode(&site, "outbox", 0o555);
+    fs::write(site.path("inbox/b.json"), good(2)).unwrap();
+    wait_until("it has paused", || told(&site, "agent.paused") == 1);
+    assert!(site.log().contains("let this user write there"));
+    set_mode(&site, "outbox", 0o777);
+    set_mode(&site, "outbox/sub", 0o777);
+    wait_until("all are done", || {
+        ["a.h5", "b.h5", "sub/denied.h5"].iter().all(|name| site.path("outbox").join(name).exists())
+    });
+    site.signal(Signal::TERM);
+    wait_until("it has ended", || site.has_ended());
+}
+
+#[test]
+fn the_wait_before_another_attempt_survives_a_restart() {
+    let mut site = Site::new("inbox.recursive = true");
+    let config = fs::read_to_string(site.config()).unwrap();
+    fs::write(site.config(), config.replace("backoff_secs = 1\n", "backoff_secs = 600\n")).unwrap();
+    fs::write(site.path("outbox/sub"), "no folder can be here").unwrap();
+    site.start();
+    site.drop_in("sub/f0.json", &good(0));
+    wait_until("it is told", || told(&site, "file.failed") == 1);
+    let run_at = site.history()[0]["run_at"].clone();
+    site.kill();
+    site.start();
+    site.drop_in("f1.json", &good(1));
+    site.wait_for("done", 1);
+    let job = site.history().into_iter().find(|job| job["path"] == "sub/f0.json").unwrap();
+    assert_eq!((&job["run_at"], told(&site, "file.failed")), (&run_at, 1));
+}
+
+/// Any read of this source kills the agent.
+fn poisoned(site: &Site) -> Command {
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=read", "-e", "inject=read:signal=KILL", "-P"]);
+    traced.arg(site.path("inbox/poison.json")).arg(env!("CARGO_BIN_EXE_h5inbox"));
+    traced
+}
+
+#[test]
+fn a_file_that_kills_the_agent_is_set_aside_after_so_many_attempts_and_comes_back_when_asked_for() {
+    for config in ["retry.max_attempts = 2", "retry.max_attempts = 2\nsource.after = \"archive\""] {
+        let mut site = Site::new(config);
+        site.drop_in("poison.json", &good(0));
+        site.drop_in("other.json", &good(1));
+        for _ in 0..2 {
+            site.spawn(poisoned(&site));
+            wait_until("it is killed", || site.has_ended());
+            site.kill_if_running();
+        }
+        site.spawn(poisoned(&site));
+        wait_until("it is set aside", || site.states("poison.json") == ["quarantined"]);
+        wait_until("the other is done", || site.states("other.json") == ["done"]);
+        let report = site.path("quarantine/poison.json.reason.txt");
+        wait_until("the report is there", || report.exists());
+        let told = fs::read_to_string(report).unwrap();
+        assert!(told.contains("crash_loop") && told.contains("the agent stopped 2 times"), "{told}");
+        site.kill_if_running();
+        site.start();
+        let again = site.verb("retry", &["--failed"]);
+        assert!(again.status.success(), "{}", said(&again));
+        wait_until("it is done now", || site.path("outbox/poison.h5").exists());
+    }
+}
+
+/// Reading it takes longer than a conversion may.
+#[test]
+fn a_file_that_takes_too_long_is_set_aside_and_keeps_no_other_waiting() {
+    let mut site = Site::new("limits.convert_secs = 1");
+    let record = format!("{{\"a\": \"{}\"}}\n", "x".repeat(1000));
+    site.drop_in("slow.json", record.repeat(4000).as_bytes());
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=read", "-e", "inject=read:delay_enter=600000", "-P"]);
+    traced.arg(site.path("inbox/slow.json")).arg(env!("CARGO_BIN_EXE_h5inbox"));
+    site.spawn(traced);
+    site.drop_in("other.json", &good(1));
+    wait_until("it is set aside", || site.states("slow.json") == ["quarantined"]);
+    wait_until("the other is done", || site.states("other.json") == ["done"]);
+    let report = fs::read_to_string(site.path("quarantine/slow.json.reason.txt")).unwrap();
+    assert!(report.contains("limits.convert_secs"), "{report}");
+    site.kill_if_running();
+}
