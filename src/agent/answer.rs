@@ -53,8 +53,9 @@ impl Answer {
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = Some(at_work);
     }
 
-    /// The agent works no more; the ledger is let go.
+    /// The agent works no more; the ledger is let go. What it knows last is what is told from now on.
     pub(super) fn rests(&self) {
+        self.status();
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

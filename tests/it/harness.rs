@@ -156,6 +156,11 @@ impl Site {
         self.child.as_mut().unwrap().try_wait().unwrap().is_some()
     }
 
+    /// The exit code of an agent that has ended by itself.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        self.child.take().unwrap().wait().unwrap().code()
+    }
+
     pub(crate) fn verb(&self, verb: &str, more: &[&str]) -> Output {
         h5inbox().arg(verb).arg("--config").arg(self.config()).args(more).output().unwrap()
     }
