@@ -68,7 +68,8 @@ pub(super) fn build(
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
-    let (queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
+    let (mut queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
+    queue.suspect(recovered.suspects);
     let (report, reports) = crossbeam_channel::unbounded();
     let profiler = Profiler::start(config)?;
     let pool = Pool::start(workers, &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;

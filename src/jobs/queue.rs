@@ -28,6 +28,9 @@ pub struct Queue {
     in_hand: HashSet<PathBuf>,
     /// How often attempts were in vain through no fault of the source.
     blocked: HashMap<JobId, u32>,
+    /// Jobs that may have brought the agent down: one of them is in hand at a time.
+    suspects: HashSet<JobId>,
+    suspect_in_hand: Option<JobId>,
     /// Every job that is here, and the time it was to start at.
     known: HashMap<JobId, Duration>,
     sender: Option<Sender<Job>>,
@@ -47,11 +50,19 @@ impl Queue {
             behind: HashMap::new(),
             in_hand: HashSet::new(),
             blocked: HashMap::new(),
+            suspects: HashSet::new(),
+            suspect_in_hand: None,
             known: HashMap::new(),
             sender: Some(sender),
             receiver: receiver.clone(),
         };
         (queue, receiver)
+    }
+
+    /// Any of these jobs may have brought the agent down. The next time, at most one of them is in hand, so that none is to
+    /// blame twice for what another has done.
+    pub fn suspect(&mut self, jobs: impl IntoIterator<Item = JobId>) {
+        self.suspects.extend(jobs);
     }
 
     /// Adds `job`, to start after `wait`. If it is here already and waits for a later time, that time is moved up:
@@ -80,8 +91,21 @@ impl Queue {
 
     /// Hands over the first job, if the channel has room for it, and answers which.
     pub fn hand_over(&mut self) -> Option<JobId> {
+        let mut later = Vec::new();
+        let handed = self.hand_over_but(&mut later);
+        self.ready.extend(later);
+        handed
+    }
+
+    /// Collects in `later` what must not be in hand together with what is.
+    fn hand_over_but(&mut self, later: &mut Vec<(Rank, Job)>) -> Option<JobId> {
         let sender = self.sender.clone()?;
         while let Some((rank, job)) = self.ready.pop_first() {
+            let is_suspect = self.suspects.contains(&job.id);
+            if is_suspect && self.suspect_in_hand.is_some() {
+                later.push((rank, job));
+                continue;
+            }
             if self.in_hand.contains(&job.path) {
                 self.enter(job);
                 continue;
@@ -92,6 +116,7 @@ impl Queue {
                 return None;
             }
             self.in_hand.insert(path);
+            self.suspect_in_hand = self.suspect_in_hand.or(is_suspect.then_some(id));
             return Some(id);
         }
         None
@@ -110,6 +135,7 @@ impl Queue {
     pub fn recall(&mut self) {
         for job in self.receiver.clone().try_iter() {
             self.in_hand.remove(&job.path);
+            self.suspect_in_hand.take_if(|suspect| *suspect == job.id);
             self.enter(job);
         }
     }
@@ -118,6 +144,7 @@ impl Queue {
     pub fn finished(&mut self, job: &Job) {
         self.known.remove(&job.id);
         self.blocked.remove(&job.id);
+        self.suspect_in_hand.take_if(|suspect| *suspect == job.id);
         self.in_hand.remove(&job.path);
         if let Some(behind) = self.behind.remove(&job.path) {
             behind.into_iter().for_each(|next| self.enter(next));
@@ -283,6 +310,20 @@ mod tests {
         let second = taken.recv().unwrap();
         queue.blocked(second, NONE);
         assert_eq!([(); 4].map(|()| queue.hand_over()), [Some(JobId(3)), Some(JobId(1)), Some(JobId(2)), None]);
+    }
+
+    #[test]
+    fn of_jobs_that_may_have_brought_the_agent_down_one_is_in_hand_at_a_time() {
+        let (mut queue, taken) = Queue::new(Order::Name, 9);
+        ["a", "b", "c", "d"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), NONE, NONE));
+        queue.suspect([JobId(1), JobId(2), JobId(4)]);
+        for expected in [&[1, 3][..], &[2], &[4], &[]] {
+            queue.feed(NONE);
+            let handed: Vec<Job> = taken.try_iter().collect();
+            assert_eq!(handed.iter().map(|job| job.id.0).collect::<Vec<_>>(), expected);
+            handed.iter().for_each(|job| queue.finished(job));
+        }
+        assert!(queue.is_idle());
     }
 
     #[test]

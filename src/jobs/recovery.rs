@@ -5,7 +5,7 @@
 //!
 //! | the ledger says | on disk | then |
 //! |---|---|---|
-//! | running | a worker had it in hand | it is tried again, or set aside after the agent came down too many times |
+//! | running | a worker had it in hand | it is tried again, at most one of these at a time, or set aside after the agent came down too many times |
 //! | running | no worker had it in hand | it is tried again |
 //! | publishing | temporary file | it gets its name, as if nothing had happened |
 //! | publishing | no temporary file | it has its name: the job is done, even if the output was taken away since |
@@ -21,11 +21,11 @@ use super::in_hand;
 use super::retry::plain;
 use super::staging::is_agents;
 use crate::convert::output::publish::STAGING;
-use crate::ledger::{Disposition, Failure, Job, LedgerError, State};
+use crate::ledger::{Disposition, Failure, Job, JobId, LedgerError, State};
 use crate::source::Shown;
 
 /// What recovery found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Attempts that had been cut off.
     pub cut_off: usize,
@@ -35,6 +35,8 @@ pub struct Recovered {
     pub disposed: usize,
     /// Temporary files that belonged to nothing.
     pub removed: usize,
+    /// Jobs that are tried again and may have brought the agent down.
+    pub suspects: Vec<JobId>,
 }
 
 impl Workshop {
@@ -64,7 +66,8 @@ impl Workshop {
             match job.state {
                 State::Running => {
                     found.cut_off += 1;
-                    self.recover_cut_off(job, is_to_blame(job))?;
+                    let suspect = self.recover_cut_off(job, is_to_blame(job))?;
+                    found.suspects.extend(suspect.then_some(job.id));
                 }
                 State::Publishing => {
                     found.published += 1;
@@ -91,25 +94,26 @@ impl Workshop {
         pending.try_for_each(|job| if self.undisposed.is_noted() { Ok(()) } else { self.dispose_pending(job) })
     }
 
-    fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<(), LedgerError> {
+    /// Answers whether the source is tried again though it may be what has brought the agent down.
+    fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<bool, LedgerError> {
         self.remove_made(job);
         if !to_blame {
             log::info!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
                 "An earlier run stopped while this source waited in line; it is tried again.");
-            return self.ledger.release(job.id);
+            return self.ledger.release(job.id).map(|()| false);
         }
         // Attempts that failed are not counted: a full disk and one kill behind it are no fault of the source.
         let (crashes, _) = self.ledger.crashed(job.id)?;
         if crashes < self.max_attempts {
             log::warn!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
                 "An earlier run stopped while it had this source in hand; it is tried again.");
-            return self.ledger.release(job.id);
+            return self.ledger.release(job.id).map(|()| true);
         }
         let message = format!(
             "the agent stopped {crashes} times while it had this source in hand; look at the source and the log, then \
              retry it"
         );
-        self.quarantine_now(job, &plain("crash_loop", &message), job.attempts).map(drop)
+        self.quarantine_now(job, &plain("crash_loop", &message), job.attempts).map(|_| false)
     }
 
     fn dispose_pending(&self, job: &Job) -> Result<(), LedgerError> {
