@@ -69,7 +69,7 @@ impl Disk {
             }
             Wrong::Inodes => {
                 let names = (0..).map(|number| self.at.join(format!(".filler{number}")));
-                names.map(|name| File::create(name)).take_while(Result::is_ok).for_each(drop);
+                names.map(File::create).take_while(Result::is_ok).for_each(drop);
             }
             // Over itself: those that have files open there would keep it from becoming read-only.
             Wrong::ReadOnly if !self.is_read_only() => {

@@ -53,7 +53,12 @@ const PLACES: [Place; 6] = [
 const GOOD: usize = 4;
 
 fn good(number: usize) -> Vec<u8> {
-    (0..20).map(|row| format!("{{\"file\": {number}, \"row\": {row}}}\n")).collect::<String>().into_bytes()
+    (0..20).map(|row| format!("{{\"file\": {number}, \"row\": {row}}}\n")).collect::<Vec<_>>().concat().into_bytes()
+}
+
+/// So many records.
+fn records(rows: usize) -> Vec<u8> {
+    (0..rows).map(|row| format!("{{\"n\": {row}, \"m\": {row}.5}}\n")).collect::<Vec<_>>().concat().into_bytes()
 }
 
 /// Names and contents of what is in the outbox under final names.
@@ -282,14 +287,55 @@ fn a_ledger_that_cannot_be_flushed_ends_the_agent_and_the_next_run_does_the_rest
     assert!(site.history().iter().all(|job| job["state"] == "done"));
 }
 
+/// Inbox and all, as on many machines. Even the log is there.
+#[test]
+fn everything_on_one_disk_that_is_full_goes_on_when_it_is_not() {
+    for config in [ARCHIVE, SKIP] {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(disk) = Disk::mount(Wrong::Full, folder.path(), 20 << 20) else { return };
+        let mut site = Site::within(folder.path(), config);
+        site.start();
+        site.signal(Signal::STOP);
+        (0..60).for_each(|number| drop_in(&site, &format!("f{number}.json"), &good(number)));
+        disk.breaks();
+        site.signal(Signal::CONT);
+        wait_until("it has paused", || {
+            disk.breaks();
+            paused(&site).is_some()
+        });
+        assert!(paused(&site).is_none_or(|why| why.contains("full") || why.contains("No space left")));
+        disk.heals();
+        wait_until("all are done", || site.status()["files"]["done"] == 60);
+        wait_until("all are where they belong", || config == SKIP || site.names("archive").len() == 60);
+        assert_all_is_well(&mut site, config);
+    }
+}
+
+#[test]
+fn an_agent_that_starts_on_a_disk_that_is_read_only_begins_when_it_is_not() {
+    several_at_a_time(["state", "outbox"].into_iter(), |folder| {
+        let mut site = Site::new("");
+        let Some(disk) = Disk::mount(Wrong::ReadOnly, &site.path(folder), 0) else { return };
+        disk.breaks();
+        drop_in(&site, "a.json", &good(0));
+        site.spawn(h5inbox());
+        wait_until("it has paused", || told(&site, "agent.paused") == 1);
+        assert!(
+            site.log().contains(site.path(folder).to_str().unwrap()) && site.log().contains("Read-only file system")
+        );
+        disk.heals();
+        wait_until("it is done", || site.names("outbox") == ["a.h5"]);
+        assert_all_is_well(&mut site, folder);
+    });
+}
+
 #[test]
 fn columns_that_cannot_be_put_aside_wait_for_room() {
     let mut site = Site::new("limits.memory_bytes = 1");
     let Some(disk) = Disk::mount(Wrong::Full, &site.path("outbox"), 40 << 20) else { return };
     site.start();
     disk.breaks();
-    let rows = (0..200_000).map(|row| format!("{{\"n\": {row}, \"t\": \"text {row}\"}}\n"));
-    drop_in(&site, "big.json", rows.collect::<String>().as_bytes());
+    drop_in(&site, "big.json", &records(200_000));
     wait_until("it has paused", || paused(&site).is_some());
     let why = paused(&site).unwrap();
     let place = site.path("outbox/.h5inbox");
@@ -304,10 +350,9 @@ fn one_file_that_finds_no_room_keeps_no_other_waiting() {
     let mut site = Site::new("inbox.order = \"name\"");
     let Some(_disk) = Disk::mount(Wrong::Full, &site.path("outbox"), 1_000_000) else { return };
     site.start();
-    let rows = |rows: usize| (0..rows).map(|row| format!("{{\"n\": {row}, \"m\": {row}.5}}\n")).collect::<String>();
-    drop_in(&site, "a-large.json", rows(200_000).as_bytes());
+    drop_in(&site, "a-large.json", &records(200_000));
     wait_until("it has paused", || paused(&site).is_some());
-    (0..10).for_each(|number| drop_in(&site, &format!("b{number}.json"), rows(10).as_bytes()));
+    (0..10).for_each(|number| drop_in(&site, &format!("b{number}.json"), &records(10)));
     site.wait_for("done", 10);
     assert!(["ready", "running"].contains(&site.states("a-large.json")[0].as_str()));
     assert!(told(&site, "agent.paused") <= 2, "{}", site.log());
@@ -363,8 +408,7 @@ fn a_limit_of_a_files_size_is_that_files_trouble_alone() {
     let mut site = Site::new("");
     site.spawn(with_small_files());
     wait_until("the agent answers", || site.status()["running"] == true);
-    let rows = (0..200_000).map(|row| format!("{{\"n\": {row}, \"m\": {row}.5}}\n"));
-    drop_in(&site, "large.json", rows.collect::<String>().as_bytes());
+    drop_in(&site, "large.json", &records(200_000));
     wait_until("it is told", || site.history().iter().any(|job| job["state"] == "failed"));
     let why = site.history()[0]["error"].as_str().unwrap().to_owned();
     assert!(why.contains("File too large") && why.contains("LimitFSIZE"), "{why}");
@@ -414,8 +458,7 @@ fn the_wait_before_another_attempt_survives_a_restart() {
     let mut site = Site::new("");
     let config = fs::read_to_string(site.config()).unwrap();
     fs::write(site.config(), config.replace("backoff_secs = 1\n", "backoff_secs = 600\n")).unwrap();
-    let rows = (0..200_000).map(|row| format!("{{\"n\": {row}, \"m\": {row}.5}}\n"));
-    drop_in(&site, "large.json", rows.collect::<String>().as_bytes());
+    drop_in(&site, "large.json", &records(200_000));
     let mut run_at = Vec::new();
     for name in ["f1.json", "f2.json"] {
         site.spawn(with_small_files());
