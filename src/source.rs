@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 /// Bytes of the longest path that the system takes, its end counted.
 const LONGEST_PATH: usize = 4096;
@@ -92,6 +92,20 @@ pub fn open_folder_of(root: &Path, relative: &Path) -> Result<OwnedFd, OpenError
     }
 }
 
+/// As [`open_folder_of`], and makes the folders that are missing.
+pub fn make_folder_of(root: &Path, relative: &Path) -> Result<OwnedFd, OpenError> {
+    let mut folder: OwnedFd = File::open(root).map_err(OpenError::Io)?.into();
+    for name in relative.parent().into_iter().flat_map(Path::components) {
+        match rustix::fs::mkdirat(&folder, name.as_os_str(), Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(refused(errno)),
+        }
+        let name = Path::new(name.as_os_str());
+        folder = open_at(folder.as_fd(), name, OFlags::PATH | OFlags::DIRECTORY).map_err(refused)?;
+    }
+    Ok(folder)
+}
+
 fn refused(errno: Errno) -> OpenError {
     match errno {
         Errno::LOOP => OpenError::Link,
@@ -114,7 +128,8 @@ pub fn open_at(root: BorrowedFd<'_>, relative: &Path, flags: OFlags) -> Result<O
         let Component::Normal(name) = name else { return Err(Errno::XDEV) };
         let step = if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY } else { flags };
         let at = folder.as_ref().map_or(root, AsFd::as_fd);
-        folder = Some(rustix::fs::openat(at, name, step | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?);
+        let step = step | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        folder = Some(retry_on_intr(|| rustix::fs::openat(at, name, step, Mode::empty()))?);
     }
     folder.ok_or(Errno::NOENT)
 }

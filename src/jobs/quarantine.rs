@@ -3,16 +3,19 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
 
 use super::attempt::{Outcome, Workshop};
 use super::disposition::Disposed;
 use super::naming::{numbered, with_ending};
 use crate::config::After;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::rename_to_new;
+use crate::convert::output::publish::rename_in;
 use crate::ledger::{Failure, Job, JobId, LedgerError};
-use crate::source::{Quoted, Shown};
+use crate::source::{OpenError, Quoted, Shown, make_folder_of};
 
 /// Ending of a report's name, behind the whole name of the source.
 const ENDING: &str = ".reason.txt";
@@ -118,16 +121,20 @@ pub fn reported_job(resting: &Path) -> Option<JobId> {
     lines.find_map(|line| line.strip_prefix(JOB))?.trim().parse().ok().map(JobId)
 }
 
-/// Moves the file at `resting` in the quarantine to `to` in the inbox, and removes its report.
-pub fn put_back(resting: &Path, to: &Path) -> io::Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    match rename_to_new(resting, to) {
+/// Moves the file at `resting` in the quarantine to its place in `inbox`, following no link there, and removes its report.
+pub fn put_back(resting: &Path, inbox: &Path, source: &Path) -> io::Result<()> {
+    let to = inbox.join(source);
+    let folder = make_folder_of(inbox, source).map_err(|error| match error {
+        OpenError::Io(error) => error,
+        // A link is opened as what it is, and that is no folder.
+        _ => io::Error::other(format!("on the way to {} is something that is not a folder; move it away", Shown(&to))),
+    })?;
+    let name = Path::new(source.file_name().unwrap_or_default());
+    match rename_in((CWD, resting), (folder.as_fd(), name)) {
         Ok(()) => remove_report(&report_of(resting)),
         Err(OutputError::Io { source, .. }) => Err(source),
         Err(_) => {
-            let what = format!("{} is there already; the one in the quarantine stays", Shown(to));
+            let what = format!("{} is there already; the one in the quarantine stays", Shown(&to));
             Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
         }
     }

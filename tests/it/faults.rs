@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::Mutex;
@@ -373,6 +374,54 @@ fn once_leaves_to_the_next_run_what_a_full_disk_keeps_and_says_so() {
     assert!(site.once().status.success());
     assert!(outputs(&site.path("outbox")) == expected(&site));
     assert!(site.history().iter().all(|job| job["attempts"] == 1));
+}
+
+/// Calls that a signal interrupts are made again; every second one of them here.
+#[test]
+fn calls_that_are_interrupted_are_made_again() {
+    for call in ["read", "write", "pwrite64", "fsync", "openat", "renameat2"] {
+        let site = Site::new(ARCHIVE);
+        (0..3).for_each(|number| drop_in(&site, &format!("f{number}.json"), &good(number)));
+        let mut traced = Command::new("strace");
+        let inject = format!("inject={call}:error=EINTR:when=1+2");
+        traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
+        let files =
+            ["inbox/f0.json", "inbox/f1.json", "outbox/.h5inbox/1.tmp", "outbox/.h5inbox/2.tmp", "archive/f0.json"];
+        // A flush that SQLite is told has failed, it rightly does not try again.
+        let ledger = if call == "fsync" { "outbox" } else { "state/ledger.sqlite-wal" };
+        for file in files.into_iter().chain([ledger]) {
+            traced.arg("-P").arg(site.path(file));
+        }
+        traced.args([env!("CARGO_BIN_EXE_h5inbox"), "run", "--once", "--config"]).arg(site.config());
+        let ran = traced.output().unwrap();
+        assert!(ran.status.success(), "{call}: {}", said(&ran));
+        assert!(outputs(&site.path("outbox")) == expected(&site), "{call}");
+        assert_eq!((site.names("archive").len(), site.unfinished()), (3, 0), "{call}");
+        assert!(!said(&ran).contains("WARN") && !said(&ran).contains("ERROR"), "{call}: {}", said(&ran));
+    }
+}
+
+#[test]
+fn systemd_is_told_why_nothing_happens_and_that_it_goes_on() {
+    let mut site = Site::new("");
+    let Some(disk) = Disk::mount(Wrong::Full, &site.path("outbox"), 400_000) else { return };
+    let systemd = UnixDatagram::bind(site.path("notify")).unwrap();
+    let hears = |what: &str| {
+        let mut message = [0; 4096];
+        wait_until(&format!("systemd hears `{what}`"), || {
+            let length = systemd.recv(&mut message).unwrap();
+            String::from_utf8_lossy(&message[..length]).contains(what)
+        });
+    };
+    let mut service = h5inbox();
+    service.env("NOTIFY_SOCKET", site.path("notify"));
+    site.spawn(service);
+    hears("STATUS=watching the inbox");
+    disk.breaks();
+    drop_in(&site, "a.json", &good(0));
+    hears("STATUS=paused: cannot ");
+    disk.heals();
+    hears("STATUS=watching the inbox");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::time::Duration;
 use flate2::write::GzEncoder;
 use rustix::process::Signal;
 
-use super::harness::{Site, wait_until};
+use super::harness::{Site, said, wait_until};
 
 const GOOD: &[u8] = b"{\"a\": 1, \"b\": \"x\"}\n";
 const SECRET: &[u8] = b"{\"secret\": \"not yours\"}\n";
@@ -284,4 +284,22 @@ fn what_is_exchanged_for_a_link_meanwhile_leads_nowhere() {
 fn exchange(one: &Path, other: &Path) {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
+}
+
+/// The operator, who may write where the producer may not.
+#[test]
+fn a_retry_is_not_led_out_of_the_inbox() {
+    let site = Site::new("inbox.recursive = true\nsource.after = \"archive\"");
+    site.drop_in("sub/deep/a.json", b"nonsense\n");
+    assert_eq!(site.once().status.code(), Some(1));
+    fs::create_dir(site.path("outside")).unwrap();
+    fs::remove_dir_all(site.path("inbox/sub")).unwrap();
+    symlink(site.path("outside"), site.path("inbox/sub")).unwrap();
+    let refused = site.verb("retry", &["--failed"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("not a folder"), "{}", said(&refused));
+    assert!(site.path("quarantine/sub/deep/a.json").exists() && below(&site.path("outside")).is_empty());
+    fs::remove_file(site.path("inbox/sub")).unwrap();
+    assert!(site.verb("retry", &["--failed"]).status.success());
+    assert_eq!(fs::read(site.path("inbox/sub/deep/a.json")).unwrap(), b"nonsense\n");
 }

@@ -10,8 +10,8 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, unlinkat};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with, unlinkat};
+use rustix::io::{Errno, retry_on_intr};
 
 use super::super::profile::{self, Stage};
 use super::OutputError;
@@ -49,7 +49,7 @@ pub fn rename_to_new(from: &Path, to: &Path) -> Result<(), OutputError> {
 
 /// As [`rename_to_new`], for names that are looked up in open folders.
 pub fn rename_in(from: Name<'_>, to: Name<'_>) -> Result<(), OutputError> {
-    match rustix::fs::renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE) {
+    match retry_on_intr(|| renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE)) {
         Ok(()) => Ok(()),
         Err(Errno::EXIST) => Err(OutputError::Exists(to.1.into())),
         // Some network file systems know no such rename: a second name cannot replace anything either.
