@@ -137,7 +137,9 @@ impl Dispatcher {
             recv(parts.pool.hungry()) -> _ => {}
             recv(after(self.sleep())) -> _ => {}
         }
-        self.tick()
+        self.tick()?;
+        self.alive(parts);
+        Ok(())
     }
 
     fn tick(&mut self) -> Result<(), AgentError> {
@@ -146,8 +148,18 @@ impl Dispatcher {
         self.dispose_again()?;
         self.feed()?;
         self.count();
-        self.supervisor.alive();
         Ok(())
+    }
+
+    /// Tells the watchdog that things are decided still. A worker that does not come back holds up itself alone, until it is
+    /// certain that it never will: then all begins anew, and the source that it had in hand is to blame.
+    fn alive(&mut self, parts: &Parts) {
+        self.supervisor.alive();
+        if let Some((job, source)) = parts.pool.overdue(self.workshop.overdue()) {
+            log::error!(event = "agent.stuck", job = job.0, path:% = Shown(&source);
+                "A conversion does not end, long after `limits.convert_secs`; the agent has to be started again.");
+            std::process::abort();
+        }
     }
 
     fn sleep(&self) -> Duration {
@@ -291,7 +303,7 @@ impl Dispatcher {
             if let Ok(report) = parts.reports.recv_timeout(Duration::from_secs(20)) {
                 self.report(report)?;
             }
-            self.supervisor.alive();
+            self.alive(parts);
         }
         Ok(())
     }
@@ -308,7 +320,7 @@ impl Dispatcher {
                 // The last worker has ended.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.supervisor.alive();
+            self.alive(parts);
         }
     }
 }

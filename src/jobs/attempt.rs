@@ -21,7 +21,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -111,7 +111,16 @@ pub(super) struct Made {
     pub(super) ended: Instant,
 }
 
+/// How long the end of a conversion may be waited for in vain, beside twice its time: it is looked for between batches.
+const LATE: Duration = Duration::from_secs(5);
+
 impl Workshop {
+    /// After so long an attempt will never end.
+    #[must_use]
+    pub fn overdue(&self) -> Duration {
+        Duration::from_secs(self.options.convert_secs).saturating_mul(2).saturating_add(LATE)
+    }
+
     /// Counts an attempt on each of these jobs, and answers its number; where the output is decided, no new one begins.
     pub(super) fn begin(&self, jobs: &[Job]) -> Vec<Result<u32, LedgerError>> {
         let decided = |job: &Job| job.state == State::Publishing;

@@ -240,7 +240,7 @@ mod tests {
         for _ in 0..5 {
             let in_hand = InHand::start(&workshop.outbox, 2);
             let number = workshop.begin(std::slice::from_ref(&job)).remove(0).unwrap();
-            in_hand.take(1, job.id);
+            in_hand.take(1, job.id, &job.path);
             let Attempted::Made(made, _) = workshop.attempt(&job, number).unwrap() else { panic!("no output") };
             in_hand.lay_down(1);
             assert!(made.temporary.exists());
@@ -250,7 +250,7 @@ mod tests {
         }
         for (time, then) in [("the first time", State::Ready), ("the second", State::Quarantined)] {
             workshop.ledger.begin(job.id).unwrap();
-            InHand::start(&workshop.outbox, 2).take(0, job.id);
+            InHand::start(&workshop.outbox, 2).take(0, job.id, &job.path);
             workshop.recover().unwrap();
             assert_eq!(state(&workshop), then, "{time}");
         }

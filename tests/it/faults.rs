@@ -555,6 +555,40 @@ fn a_file_that_kills_the_agent_is_set_aside_after_so_many_attempts_and_comes_bac
     }
 }
 
+/// Reading it never ends.
+#[test]
+fn a_file_that_a_worker_never_comes_back_from_is_set_aside_by_the_runs_that_follow() {
+    let mut site = Site::new("limits.convert_secs = 1\nretry.max_attempts = 2\ninbox.scan_interval_secs = 1");
+    site.drop_in("stuck.json", &good(0));
+    for attempt in 1..=3 {
+        let mut traced = Command::new("strace");
+        traced.args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=read",
+            "-e",
+            "inject=read:delay_enter=1000000000",
+            "-P",
+        ]);
+        traced.arg(site.path("inbox/stuck.json")).arg(env!("CARGO_BIN_EXE_h5inbox"));
+        site.spawn(traced);
+        let other = format!("other{attempt}.json");
+        site.drop_in(&other, &good(attempt));
+        wait_until("the other is done", || site.states(&other) == ["done"]);
+        if attempt < 3 {
+            wait_until("it gives up", || told(&site, "agent.stuck") == attempt);
+            // The tracer waits for the thread.
+            site.kill_if_running();
+        }
+    }
+    wait_until("it is set aside", || site.states("stuck.json") == ["quarantined"]);
+    assert!(site.path("quarantine/stuck.json.reason.txt").exists());
+    site.kill_if_running();
+}
+
 /// Reading it takes longer than a conversion may.
 #[test]
 fn a_file_that_takes_too_long_is_set_aside_and_keeps_no_other_waiting() {
