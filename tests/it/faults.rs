@@ -268,6 +268,26 @@ fn a_ledger_that_cannot_be_written_for_a_while_is_opened_again() {
     });
 }
 
+/// The disk is full just when an output is made.
+#[test]
+fn an_output_whose_publication_cannot_be_recorded_gets_no_name_until_it_can() {
+    let mut site = Site::new("");
+    let Some(disk) = Disk::mount(Wrong::Full, &site.path("state"), 4_000_000) else { return };
+    site.start();
+    drop_in(&site, "large.json", &records(200_000));
+    wait_until("a worker has it in hand", || {
+        fs::read(site.path("outbox/.h5inbox/in-hand")).is_ok_and(|held| held.iter().any(|byte| *byte != 0))
+    });
+    site.signal(Signal::STOP);
+    disk.breaks();
+    site.signal(Signal::CONT);
+    wait_until("it has come to the commit", || told(&site, "agent.paused") == 1 || !site.names("outbox").is_empty());
+    assert_eq!((site.names("outbox"), told(&site, "file.published")), (vec![], 0));
+    disk.heals();
+    site.wait_for("done", 1);
+    assert_all_is_well(&mut site, "publication");
+}
+
 /// What the disk says after that proves nothing.
 #[test]
 fn a_ledger_that_cannot_be_flushed_ends_the_agent_and_the_next_run_does_the_rest() {
