@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 /// Bytes of the longest path that the system takes, its end counted.
 const LONGEST_PATH: usize = 4096;
@@ -73,14 +73,46 @@ pub enum OpenError {
 /// and never blocking on a pipe.
 pub fn open_beneath(root: &Path, relative: &Path) -> Result<(File, Identity), OpenError> {
     let folder = File::open(root).map_err(OpenError::Io)?;
+    open_in(folder.as_fd(), relative)
+}
+
+/// As [`open_beneath`], in a folder that is open.
+pub fn open_in(folder: BorrowedFd<'_>, relative: &Path) -> Result<(File, Identity), OpenError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = open_at(folder.as_fd(), relative, flags).map_err(|e| match e {
+    regular(open_at(folder, relative, flags).map_err(refused)?)
+}
+
+/// Opens the folder of `relative` beneath `root`, following no link behind `root`: names looked up in it are in that folder and
+/// nowhere else, whatever has its path meanwhile.
+pub fn open_folder_of(root: &Path, relative: &Path) -> Result<OwnedFd, OpenError> {
+    let root = File::open(root).map_err(OpenError::Io)?;
+    match relative.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => open_at(root.as_fd(), folder, OFlags::PATH | OFlags::DIRECTORY).map_err(refused),
+        None => Ok(root.into()),
+    }
+}
+
+/// As [`open_folder_of`], and makes the folders that are missing.
+pub fn make_folder_of(root: &Path, relative: &Path) -> Result<OwnedFd, OpenError> {
+    let mut folder: OwnedFd = File::open(root).map_err(OpenError::Io)?.into();
+    for name in relative.parent().into_iter().flat_map(Path::components) {
+        match rustix::fs::mkdirat(&folder, name.as_os_str(), Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(refused(errno)),
+        }
+        let name = Path::new(name.as_os_str());
+        folder = open_at(folder.as_fd(), name, OFlags::PATH | OFlags::DIRECTORY).map_err(refused)?;
+    }
+    Ok(folder)
+}
+
+fn refused(errno: Errno) -> OpenError {
+    match errno {
         Errno::LOOP => OpenError::Link,
         Errno::NOENT | Errno::NOTDIR => OpenError::Gone,
         Errno::NXIO => OpenError::NotAFile("socket or device"),
         other => OpenError::Io(other.into()),
-    })?;
-    regular(opened)
+    }
 }
 
 /// Opens `relative` beneath the open folder `root` with `flags`, following no link at any place of the path.
@@ -96,7 +128,8 @@ pub fn open_at(root: BorrowedFd<'_>, relative: &Path, flags: OFlags) -> Result<O
         let Component::Normal(name) = name else { return Err(Errno::XDEV) };
         let step = if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY } else { flags };
         let at = folder.as_ref().map_or(root, AsFd::as_fd);
-        folder = Some(rustix::fs::openat(at, name, step | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?);
+        let step = step | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        folder = Some(retry_on_intr(|| rustix::fs::openat(at, name, step, Mode::empty()))?);
     }
     folder.ok_or(Errno::NOENT)
 }

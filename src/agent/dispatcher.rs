@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{after, select};
+use crossbeam_channel::{RecvTimeoutError, after, select};
 use jiff::Timestamp;
 
 use super::intake_loop::IntakeLoop;
 use super::parts::Parts;
+use super::pause::Pause;
+use super::pausing::WATCHING;
 use super::profiler::Profiler;
 use super::signals::{Request, Signals};
 use super::supervisor::Supervisor;
@@ -24,21 +26,24 @@ use crate::telemetry::status::Live;
 const DISPOSE_AGAIN: Duration = Duration::from_secs(60);
 /// Hints taken at a time before anything else gets its turn.
 const BURST: usize = 4096;
+/// With `--once`: how long a fault of our own may last before what it keeps is left for the next run.
+const ONCE_PAUSED: Duration = Duration::from_secs(6);
 /// With `--once`: how long a source may go on being written before it is left for the next run.
 const ONCE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Decides what is done next.
 pub(super) struct Dispatcher {
-    workshop: Arc<Workshop>,
+    pub(super) workshop: Arc<Workshop>,
     ledger: Arc<dyn Ledger>,
     intake: IntakeLoop,
-    queue: Queue,
-    live: Arc<Live>,
+    pub(super) queue: Queue,
+    pub(super) live: Arc<Live>,
     profiler: Option<Profiler>,
+    pub(super) pause: Pause,
     supervisor: Supervisor,
     summary: RunSummary,
     stopping: bool,
-    begun: Instant,
+    pub(super) begun: Instant,
     disposed_at: Instant,
 }
 
@@ -61,6 +66,7 @@ impl Dispatcher {
             queue,
             live,
             profiler,
+            pause: Pause::none(),
             supervisor,
             summary,
             stopping: false,
@@ -69,26 +75,44 @@ impl Dispatcher {
         }
     }
 
-    /// Runs until told to stop, or with `once` until all that was there is done; then stops in order.
-    pub(super) fn run(mut self, signals: &Signals, parts: &Parts, once: bool) -> Result<RunSummary, AgentError> {
+    /// Runs until told to stop, or with `once` until all that was there is done; then stops in order. Adds to `summary`.
+    pub(super) fn run(
+        mut self,
+        signals: &Signals,
+        parts: &Parts,
+        once: bool,
+        summary: &mut RunSummary,
+    ) -> Result<(), AgentError> {
+        self.summary = *summary;
+        let worked = self.work(signals, parts, once).and_then(|()| self.finish(parts));
+        if worked.is_err() {
+            self.wind_down(parts);
+        }
+        *summary = self.summary;
+        worked
+    }
+
+    fn work(&mut self, signals: &Signals, parts: &Parts, once: bool) -> Result<(), AgentError> {
         self.add_all(self.ledger.waiting()?);
         self.add_hindered()?;
+        self.note_undisposed();
         log::info!(event = "agent.ready", workers = parts.pool.size(); "Watching the inbox.");
-        Supervisor::ready("watching the inbox");
+        Supervisor::ready(WATCHING);
         while !self.stopping {
             self.step(signals, parts)?;
             if once && self.all_done()? {
                 break;
             }
         }
-        self.finish(parts)
+        self.leave_to_the_next_run();
+        Ok(())
     }
 
     /// Outputs that an earlier run decided and that recovery could not give their names either: again later.
     fn add_hindered(&mut self) -> Result<(), LedgerError> {
         let unfinished = self.ledger.unfinished()?;
         let hindered: Vec<Job> = unfinished.into_iter().filter(|job| job.state == State::Publishing).collect();
-        self.summary.failed += hindered.len() as u64;
+        self.summary.failed += hindered.iter().filter(|job| !self.wait(job).is_zero()).count() as u64;
         self.add_all(hindered);
         Ok(())
     }
@@ -113,22 +137,37 @@ impl Dispatcher {
             recv(parts.pool.hungry()) -> _ => {}
             recv(after(self.sleep())) -> _ => {}
         }
-        self.tick()
+        self.tick()?;
+        self.alive(parts);
+        Ok(())
     }
 
     fn tick(&mut self) -> Result<(), AgentError> {
         let ready = self.intake.tick();
         self.arrive(&ready)?;
         self.dispose_again()?;
-        self.queue.feed(self.begun.elapsed());
+        self.feed()?;
         self.count();
-        self.supervisor.alive();
         Ok(())
+    }
+
+    /// Tells the watchdog that things are decided still. A worker that does not come back holds up itself alone, until it is
+    /// certain that it never will: then all begins anew, and the source that it had in hand is to blame.
+    fn alive(&mut self, parts: &Parts) {
+        self.supervisor.alive();
+        if let Some((job, source)) = parts.pool.overdue(self.workshop.overdue()) {
+            log::error!(event = "agent.stuck", job = job.0, path:% = Shown(&source);
+                "A conversion does not end, long after `limits.convert_secs`; the agent has to be started again.");
+            std::process::abort();
+        }
     }
 
     fn sleep(&self) -> Duration {
         let mut sleep = self.intake.next_due().min(self.supervisor.longest_sleep()).min(DISPOSE_AGAIN);
         if let Some(time) = self.queue.next_time() {
+            sleep = sleep.min(time.saturating_sub(self.begun.elapsed()));
+        }
+        if let Some(time) = self.pause.next_due() {
             sleep = sleep.min(time.saturating_sub(self.begun.elapsed()));
         }
         sleep.max(Duration::from_millis(1))
@@ -166,12 +205,18 @@ impl Dispatcher {
     }
 
     fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
-        self.queue.finished(&job);
         self.profiler.iter().for_each(Profiler::worked);
+        if let Ok(Outcome::Blocked(again, fault)) = outcome {
+            self.blocked(*again, fault);
+            return Ok(());
+        }
+        self.queue.finished(&job);
+        self.pause.ended(job.id, matches!(outcome, Ok(Outcome::Done)));
+        self.note_undisposed();
         match outcome {
             Ok(Outcome::Done) => self.summary.done += 1,
             Ok(Outcome::Quarantined) => self.summary.quarantined += 1,
-            Ok(Outcome::Duplicate) => {}
+            Ok(Outcome::Duplicate | Outcome::Blocked(..)) => {}
             Ok(Outcome::Failed(again)) => {
                 self.summary.failed += 1;
                 self.add_all([*again]);
@@ -210,7 +255,10 @@ impl Dispatcher {
             return Ok(());
         }
         self.disposed_at = Instant::now();
-        self.workshop.dispose_all_pending()?;
+        if !self.pause.holds_sources() {
+            self.workshop.dispose_all_pending()?;
+            self.note_undisposed();
+        }
         let requeued = self.ledger.requeued()?;
         self.add_all(requeued);
         Ok(())
@@ -226,6 +274,9 @@ impl Dispatcher {
 
     /// With `--once`: everything that was there is done, or is still being written after all patience.
     fn all_done(&self) -> Result<bool, AgentError> {
+        if let Some(lasts) = self.pause.lasts(self.begun.elapsed()) {
+            return Ok(lasts > ONCE_PAUSED);
+        }
         let patient = self.begun.elapsed() <= ONCE_PATIENCE;
         if let Some(error) = self.intake.unlisted() {
             return if patient { Ok(false) } else { Err(error) };
@@ -233,8 +284,18 @@ impl Dispatcher {
         Ok((self.intake.settling() == 0 || !patient) && self.queue.is_idle())
     }
 
+    /// With `--once`, which cannot wait for ever until a fault is over.
+    fn leave_to_the_next_run(&mut self) {
+        if let Some(why) = self.pause.why().filter(|_| !self.stopping) {
+            let left = self.queue.waiting() as u64;
+            self.summary.failed += left.max(1);
+            log::error!(event = "agent.gave_up", error:% = why, sources = left;
+                "It lasts too long; what waits is left to the next run.");
+        }
+    }
+
     /// Stops in order: no new jobs, those in hand are finished and recorded.
-    fn finish(mut self, parts: &Parts) -> Result<RunSummary, AgentError> {
+    fn finish(&mut self, parts: &Parts) -> Result<(), AgentError> {
         log::info!(event = "agent.stopping", in_hand = self.queue.in_hand(); "Finishing what is in hand.");
         self.queue.close();
         while self.queue.in_hand() > 0 {
@@ -242,8 +303,24 @@ impl Dispatcher {
             if let Ok(report) = parts.reports.recv_timeout(Duration::from_secs(20)) {
                 self.report(report)?;
             }
-            self.supervisor.alive();
+            self.alive(parts);
         }
-        Ok(self.summary)
+        Ok(())
+    }
+
+    /// Stops without the ledger: no new jobs, and nothing of ours is at work any more when it returns. How far each job in
+    /// hand has come is found out from the ledger later.
+    fn wind_down(&mut self, parts: &Parts) {
+        self.queue.close();
+        let patience = self.supervisor.longest_sleep().min(Duration::from_secs(20));
+        loop {
+            match parts.reports.recv_timeout(patience) {
+                Ok(report) => drop(self.report(report)),
+                Err(RecvTimeoutError::Timeout) => {}
+                // The last worker has ended.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.alive(parts);
+        }
     }
 }

@@ -5,22 +5,32 @@
 //! workers into what comes next. Workers convert, the ledger's thread commits, the watcher's thread hints, the
 //! profiler's thread writes a page; nothing is shared but channels, counters and what the workers record.
 
+mod answer;
 mod dispatcher;
 mod intake_loop;
 mod parts;
+mod pause;
+mod pausing;
 mod profiler;
 mod signals;
 mod supervisor;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::convert::output::OutputError;
+use crate::jobs::fault::is_ours;
 use crate::ledger::LedgerError;
 use crate::source::Shown;
 
-pub(crate) use parts::with_totals;
+use answer::Answer;
+pub(crate) use answer::with_totals;
+use pause::Waits;
+use signals::Request;
 pub use signals::Signals;
+use supervisor::Supervisor;
 
 /// Why the agent could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -77,12 +87,128 @@ pub struct RunSummary {
     pub failed: u64,
 }
 
+impl AgentError {
+    /// Whether the same may go well later: a disk is full, or missing for now.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Ledger(error) => error.is_transient(),
+            Self::Outbox(OutputError::Io { source, .. }) | Self::System(source) => is_ours(source),
+            _ => false,
+        }
+    }
+}
+
+/// How long an agent that has not begun yet, or is to end by itself, waits for what may pass. Then it gives up: at a start
+/// somebody waits for the outcome, and systemd starts it again.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// Runs the agent until it is told to stop. With `once` it stops by itself when all that was there is done.
+///
+/// Without its ledger no work may go on: if that cannot be written now, all parts are stopped in order, and built again
+/// when it can. What was under way is then taken up, as after a crash.
 pub fn run(config: &Config, once: bool) -> Result<RunSummary, AgentError> {
-    let signals = Signals::install()?;
-    let (parts, dispatcher) = parts::build(config, once)?;
-    let summary = dispatcher.run(&signals, &parts, once)?;
+    let mut run = Run::new(config, once)?;
+    while let Err(error) = run.work() {
+        if !error.passes() || run.signals.stop_asked() || !run.has_patience() {
+            return Err(error);
+        }
+        if !run.wait(&error) {
+            break;
+        }
+    }
+    let summary = run.summary;
     log::info!(event = "agent.stopped", done = summary.done, quarantined = summary.quarantined, failed = summary.failed;
         "Stopped.");
     Ok(summary)
+}
+
+/// The process, whatever parts are at work.
+struct Run<'c> {
+    config: &'c Config,
+    once: bool,
+    signals: Signals,
+    answer: Arc<Answer>,
+    summary: RunSummary,
+    /// Whether parts have been at work.
+    begun: bool,
+    /// Since when none can be.
+    unable: Option<Instant>,
+    waits: Waits,
+    /// When the operator was told of a pause last, and whether that is the one which lasts.
+    told_at: Option<Instant>,
+    told: bool,
+}
+
+impl<'c> Run<'c> {
+    fn new(config: &'c Config, once: bool) -> Result<Self, AgentError> {
+        let (signals, answer, summary) = (Signals::install()?, Answer::new(config), RunSummary::default());
+        let (begun, unable, waits, told_at, told) = (false, None, Waits::new(), None, false);
+        Ok(Self { config, once, signals, answer, summary, begun, unable, waits, told_at, told })
+    }
+
+    /// Builds all parts, and works until it is time to stop.
+    fn work(&mut self) -> Result<(), AgentError> {
+        let built = parts::build(self.config, self.once, self.begun, &self.answer);
+        let since = Instant::now();
+        let worked = built.and_then(|(parts, dispatcher)| {
+            self.begun = true;
+            self.resumed();
+            dispatcher.run(&self.signals, &parts, self.once, &mut self.summary)
+        });
+        self.answer.rests();
+        if since.elapsed() > pause::LONGEST {
+            self.waits = Waits::new();
+        }
+        worked
+    }
+
+    fn resumed(&mut self) {
+        self.answer.live.pause(None);
+        if std::mem::take(&mut self.told) {
+            let paused_s = self.unable.map(|since| since.elapsed().as_secs_f64());
+            log::info!(event = "agent.resumed", paused_s = paused_s; "It is over; going on.");
+        }
+        if !self.once {
+            self.unable = None;
+        }
+    }
+
+    fn has_patience(&mut self) -> bool {
+        let since = self.unable.get_or_insert_with(Instant::now);
+        (self.begun && !self.once) || since.elapsed() < PATIENCE
+    }
+
+    /// What is at fault, where, and what to do.
+    fn reason(&self, error: &AgentError) -> String {
+        match error {
+            AgentError::Ledger(error) => {
+                let ledger = self.config.ledger.sqlite_path();
+                format!("{}: {error}; check free space, quota and mount there", Shown(&ledger))
+            }
+            AgentError::Outbox(error) => format!("{error}; {}", error.hint()),
+            error => error.to_string(),
+        }
+    }
+
+    /// Waits before the next try; false if the agent is to stop instead.
+    fn wait(&mut self, error: &AgentError) -> bool {
+        let why = self.reason(error);
+        let lasts = self.unable.is_some_and(|since| since.elapsed() >= pause::ANEW);
+        if self.told_at.is_none_or(|told| told.elapsed() >= pause::REMIND) || (!self.told && lasts) {
+            (self.told_at, self.told) = (Some(Instant::now()), true);
+            log::warn!(event = "agent.paused", error:% = why; "Nothing can be recorded; waiting until that is over.");
+        }
+        Supervisor::says(&format!("paused: {why}"));
+        self.answer.live.pause(Some(why));
+        let (until, mut supervisor) = (Instant::now() + self.waits.next(), Supervisor::new());
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            let request = self.signals.requests().recv_timeout(left.min(supervisor.longest_sleep()));
+            if matches!(request, Ok(Request::Stop)) {
+                return false;
+            }
+            supervisor.alive();
+        }
+        true
+    }
 }

@@ -1,30 +1,31 @@
 //! Builds everything the agent is made of, in an order in which each part finds what it needs.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use jiff::Timestamp;
 
 use super::AgentError;
+use super::answer::Answer;
 use super::dispatcher::Dispatcher;
 use super::intake_loop::IntakeLoop;
 use super::profiler::Profiler;
 use crate::config::{After, Config};
 use crate::convert::Options;
+use crate::convert::output::OutputError;
 use crate::intake::{Writer, writer_present};
 use crate::jobs::attempt::Workshop;
+use crate::jobs::fault::{Undisposed, is_ours};
 use crate::jobs::mark;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
 use crate::jobs::retry::Backoff;
 use crate::jobs::staging::Staging;
 use crate::jobs::unfinished::Unfinished;
-use crate::ledger::{Ledger, SqliteLedger, State};
-use crate::telemetry::listener;
-use crate::telemetry::status::{Files, Live, Status};
+use crate::ledger::{Ledger, SqliteLedger};
 
 /// What lives beside the dispatcher.
 pub(super) struct Parts {
@@ -39,30 +40,43 @@ pub(super) struct Parts {
 /// Jobs that the channel to the workers holds for each of them: enough that none waits for the dispatcher.
 const QUEUED_FOR_EACH: usize = 32;
 
-/// Checks the folders, opens the ledger, finishes what an earlier run left, and starts threads and listeners. A run
-/// that ends by itself (`once`) gives no source time to be finished.
-pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), AgentError> {
+/// Checks the folders, opens the ledger, finishes what an earlier run left (or `again` this one, which could not use its
+/// ledger for a while), and starts threads and listeners. A run that ends by itself (`once`) gives no source time to be
+/// finished.
+pub(super) fn build(
+    config: &Config,
+    once: bool,
+    again: bool,
+    answer: &Arc<Answer>,
+) -> Result<(Parts, Dispatcher), AgentError> {
     prepare_folders(config)?;
     let ledger_path = config.ledger.sqlite_path();
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
     let outbox = hold_outbox(&config.output.path)?;
     hold_to_ledger(&config.output.path, ledger.as_ref(), &ledger_path)?;
     let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger)));
-    let recovered = workshop.recover()?;
+    let recovered = if again {
+        workshop.ledger.try_out()?;
+        workshop.take_up()?
+    } else {
+        workshop.recover()?
+    };
     log::info!(
         event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
         disposed = recovered.disposed, removed = recovered.removed; "Looked at what an earlier run left."
     );
-    let live = Arc::new(Live::default());
+    let live = Arc::clone(&answer.live);
     let intake = IntakeLoop::new(config, ledger.as_ref(), Arc::clone(&live))?;
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
-    let (queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
+    let (mut queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
+    queue.suspect(recovered.suspects);
     let (report, reports) = crossbeam_channel::unbounded();
     let profiler = Profiler::start(config)?;
     let pool = Pool::start(workers, &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;
-    serve_status(config, &ledger_path, &ledger, &live, &pool)?;
+    answer.works(&ledger, pool.busy_counter());
+    answer.serve(config, &ledger_path)?;
     Ok((Parts { pool, reports, _outbox: outbox }, Dispatcher::new(workshop, ledger, intake, queue, live, profiler)))
 }
 
@@ -105,11 +119,14 @@ fn hold_to_ledger(outbox: &Path, ledger: &dyn Ledger, path: &Path) -> Result<(),
 }
 
 fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
-    fs::create_dir_all(path).map_err(|e| AgentError::Folder {
-        key,
-        path: path.into(),
-        what: format!("cannot be made or used: {e}; make it and let this user write to it"),
-    })
+    let unusable = |e: io::Error| {
+        if is_ours(&e) {
+            return OutputError::io("create", path)(e).into();
+        }
+        let what = format!("cannot be made or used: {e}; make it and let this user write to it");
+        AgentError::Folder { key, path: path.into(), what }
+    };
+    fs::create_dir_all(path).map_err(unusable)
 }
 
 fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
@@ -127,60 +144,8 @@ fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
             longest: Duration::from_secs(config.retry.backoff_max_secs),
         },
         unfinished: Unfinished::new(Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs })),
+        undisposed: Undisposed::default(),
         ledger,
         has_writer: |file| writer_present(file) == Writer::Present,
     }
-}
-
-/// Answers `h5inbox status`, and monitors over HTTP. A port that is taken is no reason not to convert.
-fn serve_status(
-    config: &Config,
-    ledger_path: &Path,
-    ledger: &Arc<dyn Ledger>,
-    live: &Arc<Live>,
-    pool: &Pool,
-) -> Result<(), AgentError> {
-    let (ledger, live, busy) = (Arc::clone(ledger), Arc::clone(live), pool.busy_counter());
-    let fixed = Status {
-        running: true,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: Some(std::process::id()),
-        since: Some(format!("{:.3}", Timestamp::now())),
-        inbox: crate::source::Shown(&config.inbox.path).to_string(),
-        outbox: crate::source::Shown(&config.output.path).to_string(),
-        workers: pool.size() as u64,
-        ..Status::default()
-    };
-    let answer: listener::Answer = Arc::new(move || {
-        let mut status = with_totals(fixed.clone(), ledger.as_ref());
-        status.busy_workers = busy.load(std::sync::atomic::Ordering::Relaxed) as u64;
-        status.backlog = live.backlog(status.busy_workers);
-        status.watch = live.watch();
-        serde_json::to_string(&status).unwrap_or_default()
-    });
-    listener::serve_socket(&listener::socket_of(ledger_path), Arc::clone(&answer))?;
-    let address = &config.status.listen;
-    if !address.is_empty()
-        && let Err(error) = listener::serve_http(address, answer)
-    {
-        log::warn!(event = "agent.listen", error:% = error;
-            "Cannot listen on {address}; set `status.listen` to a free port, or to \"\" to turn it off.");
-    }
-    Ok(())
-}
-
-/// `status` with the numbers that the ledger knows; without them if it cannot be asked.
-pub(crate) fn with_totals(mut status: Status, ledger: &dyn Ledger) -> Status {
-    let Ok(totals) = ledger.totals() else { return status };
-    status.files = Files {
-        done: totals.count(State::Done),
-        failed: totals.count(State::Failed),
-        quarantined: totals.count(State::Quarantined),
-        duplicate: totals.count(State::Duplicate),
-    };
-    (status.rows, status.bytes_in, status.bytes_out) = (totals.rows, totals.bytes_in, totals.bytes_out);
-    status.bad_records = totals.bad_records;
-    status.last_success_at = totals.last_success_at.map(|time| format!("{time:.3}"));
-    status.oldest_waiting_s = totals.oldest_waiting.map(|time| Timestamp::now().duration_since(time).as_secs_f64());
-    status
 }

@@ -1,6 +1,8 @@
 //! Signals as messages: stop, look again, say how things stand.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::Receiver;
@@ -24,6 +26,7 @@ pub enum Request {
 #[derive(Debug)]
 pub struct Signals {
     requests: Receiver<Request>,
+    stop_asked: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -35,8 +38,9 @@ impl Signals {
         ignore(SIGXFSZ)?;
         let mut signals = Iterator::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
         let (sender, requests) = crossbeam_channel::unbounded();
+        let stop_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop_asked);
         let listen = move || {
-            let mut stopping = false;
             for signal in signals.forever() {
                 let request = match signal {
                     SIGUSR1 => Request::Report,
@@ -45,17 +49,22 @@ impl Signals {
                         log::warn!(event = "agent.reload"; "This version does not reload its configuration; restart it.");
                         continue;
                     }
-                    _ if stopping => std::process::exit(128 + signal),
+                    _ if asked.swap(true, Ordering::Relaxed) => std::process::exit(128 + signal),
                     _ => Request::Stop,
                 };
-                stopping |= request == Request::Stop;
                 if sender.send(request).is_err() {
                     return;
                 }
             }
         };
         thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
-        Ok(Self { requests })
+        Ok(Self { requests, stop_asked })
+    }
+
+    /// Whether a stop has been asked for.
+    #[must_use]
+    pub fn stop_asked(&self) -> bool {
+        self.stop_asked.load(Ordering::Relaxed)
     }
 
     /// Where requests arrive.
@@ -66,5 +75,5 @@ impl Signals {
 }
 
 fn ignore(signal: i32) -> io::Result<()> {
-    signal_hook::flag::register(signal, std::sync::Arc::default()).map(drop)
+    signal_hook::flag::register(signal, Arc::default()).map(drop)
 }

@@ -23,6 +23,11 @@ impl Supervisor {
         notify(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
+    /// How things stand, for `systemctl status`.
+    pub(super) fn says(status: &str) {
+        notify(&[NotifyState::Status(status)]);
+    }
+
     /// The agent finishes what is in hand; that may take so long.
     pub(super) fn stopping(patience: Duration) {
         let micros = u32::try_from(patience.as_micros()).unwrap_or(u32::MAX);

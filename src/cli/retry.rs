@@ -148,7 +148,9 @@ impl Desk<'_> {
         }
         let to = self.inbox.join(&wanted.source);
         match &wanted.resting {
-            Some(resting) if resting.symlink_metadata().is_ok() => put_back(resting, &to).map(|()| true),
+            Some(resting) if resting.symlink_metadata().is_ok() => {
+                put_back(resting, self.inbox, &wanted.source).map(|()| true)
+            }
             _ if to.symlink_metadata().is_ok() => Ok(!wanted.jobs.is_empty()),
             _ => Err(self.nowhere()),
         }

@@ -38,13 +38,13 @@ impl Run {
 
 fn code_of(error: &AgentError) -> ExitCode {
     match error {
-        AgentError::Folder { .. }
-        | AgentError::Globs(_)
-        | AgentError::Outbox(_)
-        // No restart heals these either.
-        | AgentError::OtherLedger { .. }
-        | AgentError::Ledger(LedgerError::Damaged(_)) => ExitCode::Configuration,
+        AgentError::Ledger(LedgerError::Damaged(_)) => ExitCode::Configuration,
         AgentError::Ledger(_) => ExitCode::Ledger,
+        // Starting again may help.
+        error if error.passes() => ExitCode::Internal,
+        AgentError::Folder { .. } | AgentError::Globs(_) | AgentError::Outbox(_) | AgentError::OtherLedger { .. } => {
+            ExitCode::Configuration
+        }
         AgentError::Lister | AgentError::System(_) => ExitCode::Internal,
     }
 }

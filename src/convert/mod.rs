@@ -108,7 +108,10 @@ pub fn to_open_file(
 ) -> Result<(Summary, File), ConvertError> {
     let beside = target.output.parent().unwrap_or(Path::new("."));
     let deadline = Deadline::in_secs(options.convert_secs);
-    let read = read(source, identity, target.bad_records, beside, options, deadline)?;
+    let read = read(source, identity, target.bad_records, beside, options, deadline).map_err(|error| match error {
+        ConvertError::Spill(why) => OutputError::io("put columns aside in", beside)(why).into(),
+        other => other,
+    })?;
     let frame = &read.frame;
     let (rows, columns) = (frame.rows as u64, frame.columns.len() as u64);
     let provenance = Provenance {

@@ -21,10 +21,11 @@ use std::fs::{self, File};
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::fault::{Fault, Undisposed};
 use super::retry::{Backoff, Trouble, plain};
 use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
@@ -34,7 +35,7 @@ use crate::convert::output::publish::{STAGING, staging};
 use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
-use crate::source::{Shown, open_beneath};
+use crate::source::{OpenError, Shown, open_beneath};
 
 /// Everything an attempt needs, shared by all workers.
 pub struct Workshop {
@@ -58,6 +59,8 @@ pub struct Workshop {
     pub backoff: Backoff,
     /// Which sources end too early, and since when.
     pub unfinished: Unfinished,
+    /// Why sources that are decided cannot leave the inbox.
+    pub undisposed: Undisposed,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
     /// Whether some process is known to have the file open for writing.
@@ -77,6 +80,8 @@ pub enum Outcome {
     Failed(Box<Job>),
     /// The source ends too early; it is to be tried again at its `run_at`, unless it has changed by then.
     Deferred(Box<Job>),
+    /// Our own side is at fault: the job is where it was before the attempt, and goes on when that is over.
+    Blocked(Box<Job>, Fault),
     /// The source changed, or somebody has opened it to write; it has to settle again.
     Changed,
     /// The source is not there any more.
@@ -107,7 +112,16 @@ pub(super) struct Made {
     pub(super) ended: Instant,
 }
 
+/// How long the end of a conversion may be waited for in vain, beside twice its time: it is looked for between batches.
+const LATE: Duration = Duration::from_secs(5);
+
 impl Workshop {
+    /// After so long an attempt will never end.
+    #[must_use]
+    pub fn overdue(&self) -> Duration {
+        Duration::from_secs(self.options.convert_secs).saturating_mul(2).saturating_add(LATE)
+    }
+
     /// Counts an attempt on each of these jobs, and answers its number; where the output is decided, no new one begins.
     pub(super) fn begin(&self, jobs: &[Job]) -> Vec<Result<u32, LedgerError>> {
         let decided = |job: &Job| job.state == State::Publishing;
@@ -164,6 +178,7 @@ impl Workshop {
             }
             Trouble::Unfinished(failure) => self.defer(job, &failure, attempt),
             Trouble::Transient(failure) => self.fail(job, &failure, attempt),
+            Trouble::Ours(fault) => self.blocked(job, fault),
             Trouble::Permanent(failure) => self.quarantine(job, &failure, attempt),
         }
     }
@@ -235,6 +250,7 @@ impl Workshop {
     fn still_the_same(&self, job: &Job) -> Result<(), Trouble> {
         match open_beneath(&self.inbox, &job.path) {
             Ok((file, now)) if now == job.identity && !(self.has_writer)(&file) => Ok(()),
+            Err(error @ OpenError::Io(_)) => Err(error.into()),
             _ => Err(Trouble::Changed),
         }
     }

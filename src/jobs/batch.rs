@@ -5,17 +5,21 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::attempt::{Outcome, Workshop};
 use super::pool::{Report, panic_message};
-use super::retry::unwritten;
+use crate::convert::output::OutputError;
 use crate::convert::output::publish::sync_folder;
 use crate::convert::profile::{Left, Stage, together};
-use crate::ledger::{Each, Failure, Job, LedgerError};
+use crate::ledger::{Each, Job, LedgerError};
 use crate::source::Shown;
 
 /// How an attempt ended: an error means that the ledger cannot be used, or knows better.
 pub(super) type End = Result<Outcome, LedgerError>;
+
+/// How it went to sync the folders of a job, which others may share.
+pub(super) type Synced = Result<(), Arc<OutputError>>;
 
 /// Jobs on their way, each with `what` the next step needs, and the reports of those whose attempts have ended.
 pub(super) struct Batch<'w, T> {
@@ -76,15 +80,13 @@ impl<'w, T> Batch<'w, T> {
 
     /// Makes the names in all folders durable that `folders` tells of: each folder once, however many jobs have names in
     /// it. For each job: what failed, if something did.
-    pub(super) fn sync_folders<F>(self, folders: impl Fn(&Job, &T) -> F) -> Batch<'w, (T, Result<(), Failure>)>
+    pub(super) fn sync_folders<F>(self, folders: impl Fn(&Job, &T) -> F) -> Batch<'w, (T, Synced)>
     where
         F: IntoIterator<Item = PathBuf>,
     {
         self.all(Stage::Fsync, |going| {
-            let mut synced: BTreeMap<PathBuf, Result<(), Failure>> = BTreeMap::new();
-            let sync = |folder: &PathBuf| {
-                sync_folder(folder).map_err(|error| unwritten("publish_error", &error, error.hint()))
-            };
+            let mut synced: BTreeMap<PathBuf, Synced> = BTreeMap::new();
+            let sync = |folder: &PathBuf| sync_folder(folder).map_err(Arc::new);
             let mut sync_once = |folder| synced.entry(folder).or_insert_with_key(sync).clone();
             let one = |going: &Going<T>| folders(&going.job, &going.what).into_iter().try_for_each(&mut sync_once);
             going.iter().map(one).collect()

@@ -6,17 +6,21 @@
 
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Seek};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, statat, unlinkat};
 
 use super::attempt::{Outcome, Workshop};
 use super::batch::{Batch, Going};
 use super::naming::numbered;
 use crate::config::After;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{rename_to_new, sync_folder};
+use crate::convert::output::publish::{Name, rename_in, sync_folder};
 use crate::convert::profile::{self, Stage};
 use crate::ledger::{Disposition, Job, JobId, LedgerError};
-use crate::source::{Identity, OpenError, Shown, open_beneath};
+use crate::source::{Identity, OpenError, Shown, open_beneath, open_folder_of, open_in};
 
 /// What happened to the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +89,15 @@ impl Workshop {
         };
         let batch = batch.sync_folders(now).sync_folders(before);
         let batch = batch.each(|job, ((what, now), before)| {
-            let what = what.map_err(|error| error.to_string());
-            let synced = now.and(before).map_err(|failure| failure.message);
-            Ok(log_disposed(job, &what.and_then(|what| synced.map(|()| what))))
+            let what = what.map_err(Arc::new).and_then(|what| now.and(before).map(|()| what));
+            let fault = what.as_ref().err().and_then(|error| self.fault_behind(error));
+            Ok(if let Some(fault) = fault {
+                // Told once for all of them, when the agent pauses.
+                self.undisposed.note(fault);
+                false
+            } else {
+                log_disposed(job, &what)
+            })
         });
         let batch = batch.record(|going| {
             let ids: Vec<JobId> = going.iter().filter(|going| going.what).map(|going| going.job.id).collect();
@@ -110,7 +120,7 @@ fn only(batch: Batch<'_, ()>) -> Result<(), LedgerError> {
 }
 
 /// Says what became of a source, and whether the ledger is to know.
-fn log_disposed(job: &Job, what: &Result<Disposed, String>) -> bool {
+fn log_disposed(job: &Job, what: &Result<Disposed, Arc<OutputError>>) -> bool {
     let path = Shown(&job.path);
     match what {
         Ok(Disposed::AsPlanned) => {}
@@ -135,22 +145,23 @@ impl Leaving<'_> {
     /// Moves the source to the same place in `folder`, the folders yet to be synced; if the name is taken there, to
     /// `NAME~2.json`, `NAME~3.json` and so on.
     pub(super) fn move_to(&self, folder: &Path) -> Result<Disposed, OutputError> {
-        let source = self.source();
-        if let Some(not) = self.hindrance(open_beneath(self.inbox, self.path), &source)? {
+        let Some(here) = self.enter()? else { return Ok(Disposed::NotThere) };
+        let (source, name) = (self.source(), self.name());
+        if let Some(not) = self.hindrance(open_in(here.as_fd(), name), &source)? {
             return Ok(not);
         }
         let target = folder.join(self.path);
         let parent = target.parent().unwrap_or(folder);
         fs::create_dir_all(parent).map_err(OutputError::io("create", parent))?;
-        let moved = match rename_to_free_name(&source, &target) {
-            Err(error) if is(&error, io::ErrorKind::CrossesDevices) => return self.copy_to(&target),
+        let moved = match rename_to_free_name((here.as_fd(), name), &target) {
+            Err(error) if is(&error, io::ErrorKind::CrossesDevices) => return self.copy_to(here.as_fd(), &target),
             Err(error) if is(&error, io::ErrorKind::NotFound) => return Ok(Disposed::NotThere),
+            Err(OutputError::Io { source, .. }) => return Err(OutputError::io("move a source to", target)(source)),
             moved => moved?,
         };
-        if let Some(not) =
-            self.hindrance(open_beneath(parent, Path::new(moved.file_name().unwrap_or_default())), &moved)?
-        {
-            rename_to_new(&moved, &source)?;
+        let moved_name = Path::new(moved.file_name().unwrap_or_default());
+        if let Some(not) = self.hindrance(open_beneath(parent, moved_name), &moved)? {
+            rename_in((CWD, &moved), (here.as_fd(), name))?;
             return Ok(not);
         }
         Ok(Disposed::Moved(moved))
@@ -158,48 +169,52 @@ impl Leaving<'_> {
 
     /// Deletes the source, its folder yet to be synced.
     pub(super) fn delete(&self) -> Result<Disposed, OutputError> {
-        let aside = match self.take_aside()? {
-            Ok(aside) => aside,
-            Err(not) => return Ok(not),
-        };
-        fs::remove_file(&aside).map_err(OutputError::io("remove", &aside))?;
+        let Some(here) = self.enter()? else { return Ok(Disposed::NotThere) };
+        self.delete_in(here.as_fd())
+    }
+
+    fn delete_in(&self, here: BorrowedFd<'_>) -> Result<Disposed, OutputError> {
+        if let Some(not) = self.take_aside(here)? {
+            return Ok(not);
+        }
+        let removed = unlinkat(here, self.aside(), AtFlags::empty());
+        removed.map_err(|e| OutputError::io("remove", self.source())(e.into()))?;
         Ok(Disposed::Deleted)
     }
 
     /// Gives the source a name that no producer knows, hidden and in the same folder, so that nothing can take its
-    /// place between a last look and its end. After a crash it may have that name already.
-    fn take_aside(&self) -> Result<Result<PathBuf, Disposed>, OutputError> {
-        let (source, name) = (self.source(), self.aside());
-        let aside = self.inbox.join(&name);
-        if fs::symlink_metadata(&aside).is_err() {
-            if let Some(not) = self.hindrance(open_beneath(self.inbox, self.path), &source)? {
-                return Ok(Err(not));
+    /// place between a last look and its end. After a crash it may have that name already. Answers why not, if so.
+    fn take_aside(&self, here: BorrowedFd<'_>) -> Result<Option<Disposed>, OutputError> {
+        let (source, name, aside) = (self.source(), self.name(), self.aside());
+        if statat(here, &aside, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+            if let Some(not) = self.hindrance(open_in(here, name), &source)? {
+                return Ok(Some(not));
             }
-            match rename_to_new(&source, &aside) {
-                Err(error) if is(&error, io::ErrorKind::NotFound) => return Ok(Err(Disposed::NotThere)),
+            match rename_in((here, name), (here, &aside)) {
+                Err(error) if is(&error, io::ErrorKind::NotFound) => return Ok(Some(Disposed::NotThere)),
+                Err(OutputError::Io { source: e, .. }) => return Err(OutputError::io("rename", source)(e)),
                 taken => taken?,
             }
         }
-        match self.hindrance(open_beneath(self.inbox, &name), &aside)? {
-            None => Ok(Ok(aside)),
-            Some(not) => match rename_to_new(&aside, &source) {
+        match self.hindrance(open_in(here, &aside), &source)? {
+            None => Ok(None),
+            Some(not) => match rename_in((here, &aside), (here, name)) {
                 // The producer has put a newer one there, which would have replaced this one.
-                Err(OutputError::Exists(_)) => Ok(Ok(aside)),
-                back => back.map(|()| Err(not)),
+                Err(OutputError::Exists(_)) => Ok(None),
+                back => back.map(|()| Some(not)),
             },
         }
     }
 
     /// Between mounts a source is copied, synced and compared before the original goes.
-    fn copy_to(&self, target: &Path) -> Result<Disposed, OutputError> {
-        let source = self.source();
-        let Ok((original, identity)) = open_beneath(self.inbox, self.path) else { return Ok(Disposed::NotThere) };
+    fn copy_to(&self, here: BorrowedFd<'_>, target: &Path) -> Result<Disposed, OutputError> {
+        let Ok((original, identity)) = open_in(here, self.name()) else { return Ok(Disposed::NotThere) };
         if !same_version(&identity, self.identity) {
             return Ok(Disposed::NotThere);
         }
         let unfinished = target.with_file_name(format!(".h5inbox-{}.tmp", self.job));
-        let copied = copy_verified(original, &unfinished).map_err(OutputError::io("copy", &source));
-        let moved = match copied.and_then(|()| rename_to_free_name(&unfinished, target)) {
+        let copied = copy_verified(original, &unfinished).map_err(OutputError::io("copy a source to", &unfinished));
+        let moved = match copied.and_then(|()| rename_to_free_name((CWD, &unfinished), target)) {
             Ok(moved) => moved,
             Err(error) => {
                 // A part of it would only fill a disk that may be full already.
@@ -208,18 +223,17 @@ impl Leaving<'_> {
             }
         };
         sync_folder(moved.parent().unwrap_or(target))?;
-        match self.delete()? {
-            Disposed::Deleted => Ok(Disposed::Moved(moved)),
-            not => {
-                fs::remove_file(&moved).map_err(OutputError::io("remove", &moved))?;
-                Ok(not)
-            }
+        match self.delete_in(here) {
+            Ok(Disposed::Deleted) => Ok(Disposed::Moved(moved)),
+            // The source is still there: a copy each time that this is tried would fill the disk.
+            not => fs::remove_file(&moved).map_err(OutputError::io("remove", &moved)).and(not),
         }
     }
 
     /// Keeps the source after all: a deletion that a crash cut short gives it back.
     fn stay(&self) -> Result<Disposed, OutputError> {
-        match rename_to_new(&self.inbox.join(self.aside()), &self.source()) {
+        let Some(here) = self.enter()? else { return Ok(Disposed::Kept) };
+        match rename_in((here.as_fd(), &self.aside()), (here.as_fd(), self.name())) {
             Err(OutputError::Io { source, .. }) if source.kind() != io::ErrorKind::NotFound => {
                 Err(OutputError::io("rename", self.source())(source))
             }
@@ -227,13 +241,28 @@ impl Leaving<'_> {
         }
     }
 
+    /// The folder where the source is. All that follows happens in it, even if somebody exchanges it for a link meanwhile.
+    /// `None`: there is no such folder.
+    fn enter(&self) -> Result<Option<OwnedFd>, OutputError> {
+        match open_folder_of(self.inbox, self.path) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(OpenError::Gone | OpenError::Link | OpenError::NotAFile(_)) => Ok(None),
+            Err(OpenError::Io(e)) => Err(OutputError::io("open the folder of", self.source())(e)),
+        }
+    }
+
     fn source(&self) -> PathBuf {
         self.inbox.join(self.path)
     }
 
-    /// Relative to the inbox.
+    /// The source's name in its folder.
+    fn name(&self) -> &Path {
+        Path::new(self.path.file_name().unwrap_or_default())
+    }
+
+    /// The name in the same folder that no producer knows.
     fn aside(&self) -> PathBuf {
-        self.path.with_file_name(format!(".h5inbox-{}", self.job))
+        format!(".h5inbox-{}", self.job).into()
     }
 
     /// Why what was `opened` must not be touched, if so.
@@ -261,11 +290,11 @@ fn is(error: &OutputError, kind: io::ErrorKind) -> bool {
     matches!(error, OutputError::Io { source, .. } if source.kind() == kind)
 }
 
-fn rename_to_free_name(source: &Path, target: &Path) -> Result<PathBuf, OutputError> {
+fn rename_to_free_name(source: Name<'_>, target: &Path) -> Result<PathBuf, OutputError> {
     let mut number = 1;
     loop {
         let name = numbered(target, number);
-        match rename_to_new(source, &name) {
+        match rename_in(source, (CWD, &name)) {
             Ok(()) => return Ok(name),
             Err(OutputError::Exists(_)) => number += 1,
             Err(e) => return Err(e),
@@ -371,14 +400,16 @@ mod tests {
         let Folders { inbox, archive, .. } = &folders();
         fs::create_dir(archive).unwrap();
         let identity = source(inbox, "content");
-        let copied = leaving(inbox, &identity).copy_to(&archive.join("a.json")).unwrap();
+        let here = open_folder_of(inbox, Path::new("a.json")).unwrap();
+        let copied = leaving(inbox, &identity).copy_to(here.as_fd(), &archive.join("a.json")).unwrap();
         assert_eq!(copied, Disposed::Moved(archive.join("a.json")));
         let metadata = fs::metadata(archive.join("a.json")).unwrap();
         assert_eq!(fs::read_to_string(archive.join("a.json")).unwrap(), "content");
         assert_eq!(Identity::of(&metadata).mtime_ns, identity.mtime_ns);
         assert_eq!((names(inbox).len(), names(archive).len()), (0, 1));
         let other = Identity { size: 99, ..source(inbox, "newer") };
-        assert_eq!(leaving(inbox, &other).copy_to(&archive.join("a.json")).unwrap(), Disposed::NotThere);
+        let copied = leaving(inbox, &other).copy_to(here.as_fd(), &archive.join("a.json")).unwrap();
+        assert_eq!(copied, Disposed::NotThere);
         assert_eq!((names(inbox).len(), names(archive).len()), (1, 1));
     }
 }

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::convert::output::publish::STAGING;
 use crate::ledger::JobId;
@@ -26,25 +28,40 @@ const NOTHING: JobId = JobId(0);
 pub(super) struct InHand {
     path: PathBuf,
     file: Option<File>,
+    /// For each worker what it has in hand, and since when.
+    since: Mutex<Vec<Option<(JobId, PathBuf, Instant)>>>,
 }
 
 impl InHand {
     /// Nothing is in hand yet.
     pub(super) fn start(outbox: &Path, workers: usize) -> Self {
         let path = outbox.join(STAGING).join(NAME);
-        let in_hand = Self { file: File::create(&path).ok(), path };
+        let in_hand = Self { file: File::create(&path).ok(), path, since: Mutex::new(vec![None; workers]) };
         (0..workers).for_each(|worker| in_hand.note(worker, NOTHING));
         in_hand
     }
 
-    /// `worker` begins with `job`.
-    pub(super) fn take(&self, worker: usize, job: JobId) {
+    /// `worker` begins with `job`, whose source is `source`.
+    pub(super) fn take(&self, worker: usize, job: JobId, source: &Path) {
         self.note(worker, job);
+        self.since()[worker] = Some((job, source.to_path_buf(), Instant::now()));
     }
 
     /// `worker` has ended with its job.
     pub(super) fn lay_down(&self, worker: usize) {
         self.note(worker, NOTHING);
+        self.since()[worker] = None;
+    }
+
+    /// What some worker has had in hand for longer than `limit`.
+    pub(super) fn overdue(&self, limit: Duration) -> Option<(JobId, PathBuf)> {
+        let since = self.since();
+        let overdue = since.iter().flatten().find(|(_, _, since)| since.elapsed() > limit);
+        overdue.map(|(job, source, _)| (*job, source.clone()))
+    }
+
+    fn since(&self) -> MutexGuard<'_, Vec<Option<(JobId, PathBuf, Instant)>>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// No worker will take a job any more.
@@ -84,15 +101,18 @@ mod tests {
         let folder = outbox.path().join(STAGING);
         fs::create_dir(&folder).unwrap();
         let in_hand = InHand::start(outbox.path(), 3);
-        in_hand.take(0, JobId(7));
-        in_hand.take(2, JobId(8));
+        let source = Path::new("a.json");
+        in_hand.take(0, JobId(7), source);
+        in_hand.take(2, JobId(8), source);
         in_hand.lay_down(0);
-        in_hand.take(1, JobId(i64::MAX));
+        in_hand.take(1, JobId(i64::MAX), source);
+        assert_eq!(in_hand.overdue(Duration::from_secs(3600)), None);
+        assert_eq!(in_hand.overdue(Duration::ZERO), Some((JobId(i64::MAX), source.to_path_buf())));
         let known = |jobs: &[i64]| Some(jobs.iter().map(|job| JobId(*job)).collect());
         assert_eq!(left(outbox.path()), known(&[0, 8, i64::MAX]));
         // It cannot be written: nobody knows.
         let read_only = InHand { file: File::open(folder.join(NAME)).ok(), ..in_hand };
-        read_only.take(0, JobId(9));
+        read_only.take(0, JobId(9), source);
         assert_eq!(left(outbox.path()), None);
     }
 }

@@ -15,8 +15,9 @@ pub mod naming;
 mod publishing;
 pub mod staging;
 
-// What becomes of the source.
+// What becomes of the source, and what keeps us from working.
 mod disposition;
+pub mod fault;
 pub mod quarantine;
 pub mod retry;
 pub mod unfinished;

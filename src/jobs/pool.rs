@@ -7,9 +7,11 @@
 //! waits, and no small file is to stand behind them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -17,7 +19,7 @@ use super::attempt::{Attempted, Made, Outcome, Workshop};
 use super::batch::Going;
 use super::in_hand::InHand;
 use crate::convert::profile::Profile;
-use crate::ledger::{Job, LedgerError};
+use crate::ledger::{Job, JobId, LedgerError};
 
 /// Jobs that a worker takes and has the ledger count at a time, as long as they are small together: none that another
 /// worker could do waits long.
@@ -99,6 +101,12 @@ impl Pool {
         self.busy.load(Ordering::Relaxed)
     }
 
+    /// A job, and its source, that a worker has had in hand for longer than `limit`.
+    #[must_use]
+    pub fn overdue(&self, limit: Duration) -> Option<(JobId, PathBuf)> {
+        self.in_hand.overdue(limit)
+    }
+
     /// The counter behind [`Pool::busy`].
     #[must_use]
     pub fn busy_counter(&self) -> Arc<AtomicUsize> {
@@ -133,7 +141,7 @@ impl Desk {
             let begun = self.workshop.begin(&handful);
             let went_on = handful.into_iter().zip(begun).all(|(job, begun)| match begun {
                 Ok(attempt) => {
-                    self.in_hand.take(number, job.id);
+                    self.in_hand.take(number, job.id, &job.path);
                     let attempted = catch_unwind(AssertUnwindSafe(|| self.workshop.attempt(&job, attempt)));
                     self.in_hand.lay_down(number);
                     self.hand_on(job, attempted, hand_over)

@@ -124,7 +124,7 @@ impl Workshop {
             // The temporary file is gone: it was renamed, even if somebody has taken the output away since.
             Ok(false) => self.finish(batch.each(|job, decided| self.find_named(job, decided))),
             // What cannot be looked at is no witness.
-            Err(error) => return self.hindered(job, &plain("publish_error", &error)),
+            Err(error) => return self.hindered(job, &OutputError::io("look at", self.temporary(job))(error)),
         };
         reports.into_iter().next().map_or(Ok(Outcome::Gone), |report| report.outcome)
     }
@@ -141,8 +141,7 @@ impl Workshop {
 
     /// The output has got its name, by an attempt that did not come to make it durable, perhaps.
     fn find_named(&self, job: &Job, decided: Decided) -> Result<Decided, End> {
-        let hindered = |error: OutputError| self.hindered(job, &unwritten("publish_error", &error, error.hint()));
-        let published = self.publish_bad_records(job).map_err(hindered)?;
+        let published = self.publish_bad_records(job).map_err(|error| self.hindered(job, &error))?;
         let first =
             || Some(bad_records_of(&self.quarantine, &job.path)).filter(|name| name.parent().is_some_and(Path::is_dir));
         Ok(Decided { bad_records: published.or_else(first), ..decided })
@@ -161,21 +160,27 @@ impl Workshop {
                 let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
                 self.give_up(job, temporary, &plain("name_too_long", &message), attempt)
             }
-            error => self.hindered(job, &unwritten("publish_error", error, error.hint())),
+            error => self.hindered(job, error),
         }
     }
 
     /// A decided output cannot be published now: it will be later.
-    fn hindered(&self, job: &Job, failure: &Failure) -> End {
-        self.fail(&self.decided(job), failure, job.attempts + 1)
+    fn hindered(&self, job: &Job, error: &OutputError) -> End {
+        let job = &self.decided(job);
+        match self.fault_behind(error) {
+            Some(fault) => self.blocked(job, fault),
+            None => self.fail(job, &unwritten("publish_error", error, error.hint()), job.attempts + 1),
+        }
     }
 
     /// The output is given up, because it can never have its name.
     fn give_up(&self, job: &Job, temporary: &Path, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
         // The ledger first: a job that says publishing without its temporary file would count as done.
-        let outcome = self.quarantine(job, failure, attempt)?;
-        let _ = fs::remove_file(temporary);
-        let _ = fs::remove_file(self.temporary_bad_records(job));
+        let outcome = self.quarantine(&self.decided(job), failure, attempt)?;
+        if outcome == Outcome::Quarantined {
+            let _ = fs::remove_file(temporary);
+            let _ = fs::remove_file(self.temporary_bad_records(job));
+        }
         Ok(outcome)
     }
 
@@ -217,7 +222,7 @@ impl Workshop {
         };
         let batch = batch.sync_folders(folders).each(|job, (decided, synced)| match synced {
             Ok(()) => Ok((decided.since.elapsed().as_secs_f64(), decided)),
-            Err(failure) => Err(self.hindered(job, &failure)),
+            Err(error) => Err(self.hindered(job, &error)),
         });
         let disposition = self.planned();
         let batch = batch.record(|going| {
@@ -249,8 +254,13 @@ fn sync_outputs(going: &[Going<Made>]) -> Vec<Result<(), OutputError>> {
     }
     thread::scope(|scope| {
         let sync_all = |going: &[Going<Made>]| going.iter().map(sync).collect::<Vec<_>>();
-        let threads: Vec<_> = going.chunks(share).map(|going| scope.spawn(move || sync_all(going))).collect();
-        let results = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+        let spawn = |going| thread::Builder::new().spawn_scoped(scope, move || sync_all(going)).map_err(|_| going);
+        let threads: Vec<_> = going.chunks(share).map(spawn).collect();
+        let results = threads.into_iter().map(|thread| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)),
+            // The system has no thread for it: one after the other, then.
+            Err(going) => sync_all(going),
+        });
         results.flatten().collect()
     })
 }

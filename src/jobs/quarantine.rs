@@ -4,17 +4,20 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
 
 use super::attempt::{Outcome, Workshop};
 use super::disposition::Disposed;
 use super::naming::{numbered, with_ending};
 use crate::config::After;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::rename_to_new;
+use crate::convert::output::publish::rename_in;
 use crate::ledger::{Failure, Job, JobId, LedgerError};
-use crate::source::{Quoted, Shown};
+use crate::source::{OpenError, Quoted, Shown, make_folder_of};
 
 /// Ending of a report's name, behind the whole name of the source.
 const ENDING: &str = ".reason.txt";
@@ -30,8 +33,27 @@ impl Workshop {
     pub(super) fn quarantine(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
         if self.after == After::Keep {
             // Before the record: after it, nobody would come back to write the report.
-            self.report_kept(job, failure);
+            match self.report_kept(job, failure).map_err(|error| (self.fault_behind(&error), error)) {
+                Err((Some(fault), _)) => return self.blocked(job, fault),
+                Err((None, error)) => log_unwritten(job, &error),
+                Ok(()) => {}
+            }
         }
+        self.quarantine_reported(job, failure, attempt)
+    }
+
+    /// As [`Workshop::quarantine`], whatever keeps the report from being written: a source that has brought the agent down
+    /// must not be taken again.
+    pub(super) fn quarantine_now(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
+        if self.after == After::Keep
+            && let Err(error) = self.report_kept(job, failure)
+        {
+            log_unwritten(job, &error);
+        }
+        self.quarantine_reported(job, failure, attempt)
+    }
+
+    fn quarantine_reported(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
         self.record(|ledger| ledger.quarantined(job.id, failure, self.planned()))?;
         log::warn!(
             event = "file.quarantined", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
@@ -60,12 +82,10 @@ impl Workshop {
         }
     }
 
-    fn report_kept(&self, job: &Job, failure: &Failure) {
+    fn report_kept(&self, job: &Job, failure: &Failure) -> Result<(), OutputError> {
         let report = report_of(&self.quarantine.join(&job.path));
-        if let Err(error) = write_report(&report, job, failure, &self.inbox.join(&job.path)) {
-            log::error!(event = "file.report", job = job.id.0, path:% = Shown(&job.path), error:% = error;
-                "The report could not be written; `h5inbox history` has it.");
-        }
+        write_report(&report, job, failure, &self.inbox.join(&job.path))
+            .map_err(OutputError::io("write the report", report))
     }
 
     fn move_aside(&self, job: &Job, failure: &Failure) -> Result<Disposed, OutputError> {
@@ -81,6 +101,11 @@ impl Workshop {
         }
         Ok(what)
     }
+}
+
+fn log_unwritten(job: &Job, error: &OutputError) {
+    log::error!(event = "file.report", job = job.id.0, path:% = Shown(&job.path), error:% = error;
+        "The report could not be written; `h5inbox history` has it.");
 }
 
 /// Where the source of job `id`, which came in as `source`, rests in the quarantine; none if no report there is of it.
@@ -138,16 +163,20 @@ pub(super) fn came_as(within: &Path, shown: &str) -> Option<PathBuf> {
     if is(within) { Some(within.into()) } else { unnumbered().filter(|path| is(path)) }
 }
 
-/// Moves the file at `resting` in the quarantine to `to` in the inbox, and removes its report.
-pub fn put_back(resting: &Path, to: &Path) -> io::Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    match rename_to_new(resting, to) {
+/// Moves the file at `resting` in the quarantine to its place in `inbox`, following no link there, and removes its report.
+pub fn put_back(resting: &Path, inbox: &Path, source: &Path) -> io::Result<()> {
+    let to = inbox.join(source);
+    let folder = make_folder_of(inbox, source).map_err(|error| match error {
+        OpenError::Io(error) => error,
+        // A link is opened as what it is, and that is no folder.
+        _ => io::Error::other(format!("on the way to {} is something that is not a folder; move it away", Shown(&to))),
+    })?;
+    let name = Path::new(source.file_name().unwrap_or_default());
+    match rename_in((CWD, resting), (folder.as_fd(), name)) {
         Ok(()) => remove_report(&report_of(resting)),
         Err(OutputError::Io { source, .. }) => Err(source),
         Err(_) => {
-            let what = format!("{} is there already; the one in the quarantine stays", Shown(to));
+            let what = format!("{} is there already; the one in the quarantine stays", Shown(&to));
             Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
         }
     }
@@ -163,10 +192,19 @@ fn write_report(report: &Path, job: &Job, failure: &Failure, resting: &Path) -> 
     let folder = report.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!(".{}.reason.tmp", job.id));
-    let mut file = File::create(&unfinished)?;
-    file.write_all(text(job, failure, resting).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, report)
+    let text = text(job, failure, resting);
+    let written = write_synced(&unfinished, text.as_bytes()).and_then(|()| fs::rename(&unfinished, report));
+    if written.is_err() {
+        // A part of it would only fill a disk that may be full already.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 fn remove_report(report: &Path) -> io::Result<()> {

@@ -16,8 +16,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use crate::config::Order;
 use crate::ledger::{Job, JobId};
 
-/// A job's place among those that wait; ties are broken by the job's number.
-type Rank = (i128, OsString, JobId);
+/// A job's place among those that wait: what was blocked comes behind what was not; ties are broken by the job's number.
+type Rank = (u32, i128, OsString, JobId);
 
 /// Jobs that wait for a worker, for their time, or for an older version of their path.
 pub struct Queue {
@@ -26,6 +26,11 @@ pub struct Queue {
     later: BTreeMap<(Duration, JobId), Job>,
     behind: HashMap<PathBuf, Vec<Job>>,
     in_hand: HashSet<PathBuf>,
+    /// How often attempts were in vain through no fault of the source.
+    blocked: HashMap<JobId, u32>,
+    /// Jobs that may have brought the agent down: one of them is in hand at a time.
+    suspects: HashSet<JobId>,
+    suspect_in_hand: Option<JobId>,
     /// Every job that is here, and the time it was to start at.
     known: HashMap<JobId, Duration>,
     sender: Option<Sender<Job>>,
@@ -44,11 +49,20 @@ impl Queue {
             later: BTreeMap::new(),
             behind: HashMap::new(),
             in_hand: HashSet::new(),
+            blocked: HashMap::new(),
+            suspects: HashSet::new(),
+            suspect_in_hand: None,
             known: HashMap::new(),
             sender: Some(sender),
             receiver: receiver.clone(),
         };
         (queue, receiver)
+    }
+
+    /// Any of these jobs may have brought the agent down. The next time, at most one of them is in hand, so that none is to
+    /// blame twice for what another has done.
+    pub fn suspect(&mut self, jobs: impl IntoIterator<Item = JobId>) {
+        self.suspects.extend(jobs);
     }
 
     /// Adds `job`, to start after `wait`. If it is here already and waits for a later time, that time is moved up:
@@ -72,24 +86,65 @@ impl Queue {
             let job = entry.remove();
             self.enter(job);
         }
-        let Some(sender) = self.sender.clone() else { return };
+        while self.hand_over().is_some() {}
+    }
+
+    /// Hands over the first job, if the channel has room for it, and answers which.
+    pub fn hand_over(&mut self) -> Option<JobId> {
+        let mut later = Vec::new();
+        let handed = self.hand_over_but(&mut later);
+        self.ready.extend(later);
+        handed
+    }
+
+    /// Collects in `later` what must not be in hand together with what is.
+    fn hand_over_but(&mut self, later: &mut Vec<(Rank, Job)>) -> Option<JobId> {
+        let sender = self.sender.clone()?;
         while let Some((rank, job)) = self.ready.pop_first() {
+            let is_suspect = self.suspects.contains(&job.id);
+            if is_suspect && self.suspect_in_hand.is_some() {
+                later.push((rank, job));
+                continue;
+            }
             if self.in_hand.contains(&job.path) {
                 self.enter(job);
                 continue;
             }
-            let path = job.path.clone();
+            let (path, id) = (job.path.clone(), job.id);
             if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = sender.try_send(job) {
                 self.ready.insert(rank, job);
-                return;
+                return None;
             }
             self.in_hand.insert(path);
+            self.suspect_in_hand = self.suspect_in_hand.or(is_suspect.then_some(id));
+            return Some(id);
+        }
+        None
+    }
+
+    /// The attempt on `job` was in vain, and would be with any other; it waits as before. The others come first, lest one that
+    /// needs more room than there ever is keeps them.
+    pub fn blocked(&mut self, job: Job, now: Duration) {
+        let times = self.blocked.get(&job.id).copied().unwrap_or_default();
+        self.finished(&job);
+        self.blocked.insert(job.id, times.saturating_add(1));
+        self.add(job, Duration::ZERO, now);
+    }
+
+    /// Takes back what no worker has begun.
+    pub fn recall(&mut self) {
+        for job in self.receiver.clone().try_iter() {
+            self.in_hand.remove(&job.path);
+            self.suspect_in_hand.take_if(|suspect| *suspect == job.id);
+            self.enter(job);
         }
     }
 
     /// The attempt on `job` has ended; it may be added again.
     pub fn finished(&mut self, job: &Job) {
         self.known.remove(&job.id);
+        self.blocked.remove(&job.id);
+        self.suspect_in_hand.take_if(|suspect| *suspect == job.id);
         self.in_hand.remove(&job.path);
         if let Some(behind) = self.behind.remove(&job.path) {
             behind.into_iter().for_each(|next| self.enter(next));
@@ -150,7 +205,7 @@ impl Queue {
             Order::Name => 0,
         };
         let name = if self.order == Order::Name { job.path.clone().into_os_string() } else { OsString::new() };
-        (number, name, job.id)
+        (self.blocked.get(&job.id).copied().unwrap_or_default(), number, name, job.id)
     }
 }
 
@@ -240,6 +295,35 @@ mod tests {
         assert_eq!(queue.in_hand(), 1);
         queue.finished(&begun);
         assert!(queue.in_hand() == 0 && taken.recv().is_err());
+    }
+
+    #[test]
+    fn what_was_blocked_comes_behind_the_others_and_what_nobody_has_begun_comes_back() {
+        let (mut queue, taken) = Queue::new(Order::Name, 5);
+        ["a", "b", "c"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), NONE, NONE));
+        queue.feed(NONE);
+        let first = taken.recv().unwrap();
+        queue.recall();
+        queue.blocked(first, NONE);
+        assert_eq!((queue.in_hand(), queue.waiting()), (0, 3));
+        assert_eq!(queue.hand_over(), Some(JobId(2)));
+        let second = taken.recv().unwrap();
+        queue.blocked(second, NONE);
+        assert_eq!([(); 4].map(|()| queue.hand_over()), [Some(JobId(3)), Some(JobId(1)), Some(JobId(2)), None]);
+    }
+
+    #[test]
+    fn of_jobs_that_may_have_brought_the_agent_down_one_is_in_hand_at_a_time() {
+        let (mut queue, taken) = Queue::new(Order::Name, 9);
+        ["a", "b", "c", "d"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), NONE, NONE));
+        queue.suspect([JobId(1), JobId(2), JobId(4)]);
+        for expected in [&[1, 3][..], &[2], &[4], &[]] {
+            queue.feed(NONE);
+            let handed: Vec<Job> = taken.try_iter().collect();
+            assert_eq!(handed.iter().map(|job| job.id.0).collect::<Vec<_>>(), expected);
+            handed.iter().for_each(|job| queue.finished(job));
+        }
+        assert!(queue.is_idle());
     }
 
     #[test]

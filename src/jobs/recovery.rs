@@ -5,7 +5,7 @@
 //!
 //! | the ledger says | on disk | then |
 //! |---|---|---|
-//! | running | a worker had it in hand | it is tried again, or set aside after the agent came down too many times |
+//! | running | a worker had it in hand | it is tried again, at most one of these at a time, or set aside after the agent came down too many times |
 //! | running | no worker had it in hand | it is tried again |
 //! | publishing | temporary file | it gets its name, as if nothing had happened |
 //! | publishing | no temporary file | it has its name: the job is done, even if the output was taken away since |
@@ -22,11 +22,11 @@ use super::mark;
 use super::retry::plain;
 use super::staging::is_agents;
 use crate::convert::output::publish::STAGING;
-use crate::ledger::{Disposition, Failure, Job, LedgerError, State};
+use crate::ledger::{Disposition, Failure, Job, JobId, LedgerError, State};
 use crate::source::Shown;
 
 /// What recovery found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Attempts that had been cut off.
     pub cut_off: usize,
@@ -36,13 +36,29 @@ pub struct Recovered {
     pub disposed: usize,
     /// Temporary files that belonged to nothing.
     pub removed: usize,
+    /// Jobs that are tried again and may have brought the agent down.
+    pub suspects: Vec<JobId>,
 }
 
 impl Workshop {
     /// Finishes what an earlier run left. Does nothing the second time.
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
+        let in_hand = in_hand::left(&self.outbox);
+        self.finish_unfinished(|job| in_hand.as_ref().is_none_or(|in_hand| in_hand.contains(&job.id)))
+    }
+
+    /// Finishes what this same process left when it could not use the ledger: nothing has brought it down.
+    pub fn take_up(&self) -> Result<Recovered, LedgerError> {
+        self.ledger.unfinished()?.iter().filter(|job| job.state == State::Running).try_for_each(|job| {
+            self.remove_made(job);
+            self.ledger.postponed(job.id)
+        })?;
+        self.finish_unfinished(|_| false)
+    }
+
+    fn finish_unfinished(&self, is_to_blame: impl Fn(&Job) -> bool) -> Result<Recovered, LedgerError> {
         let mut found = Recovered::default();
-        let (unfinished, in_hand) = (self.ledger.unfinished()?, in_hand::left(&self.outbox));
+        let unfinished = self.ledger.unfinished()?;
         let mark = OsString::from(mark::NAME);
         let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).chain([mark]).collect();
         let publishing = unfinished.iter().filter(|job| job.state == State::Publishing);
@@ -52,12 +68,15 @@ impl Workshop {
             match job.state {
                 State::Running => {
                     found.cut_off += 1;
-                    self.recover_cut_off(job, in_hand.as_ref().is_none_or(|in_hand| in_hand.contains(&job.id)))?;
+                    let suspect = self.recover_cut_off(job, is_to_blame(job))?;
+                    found.suspects.extend(suspect.then_some(job.id));
                 }
                 State::Publishing => {
                     found.published += 1;
                     self.resume_publishing(job)?;
                 }
+                // What would go no better is tried again later.
+                _ if self.undisposed.is_noted() => {}
                 _ => {
                     found.disposed += 1;
                     self.dispose_pending(job)?;
@@ -69,32 +88,34 @@ impl Workshop {
         Ok(found)
     }
 
-    /// Tries once more to dispose of the sources for which that failed.
+    /// Tries once more to dispose of the sources for which that failed, up to a fault of ours: see [`Workshop::undisposed`].
     pub fn dispose_all_pending(&self) -> Result<(), LedgerError> {
         let unfinished = self.ledger.unfinished()?;
         let pending = unfinished.iter().filter(|job| !matches!(job.state, State::Running | State::Publishing));
-        pending.filter(|job| job.disposition == Disposition::Pending).try_for_each(|job| self.dispose_pending(job))
+        let mut pending = pending.filter(|job| job.disposition == Disposition::Pending);
+        pending.try_for_each(|job| if self.undisposed.is_noted() { Ok(()) } else { self.dispose_pending(job) })
     }
 
-    fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<(), LedgerError> {
+    /// Answers whether the source is tried again though it may be what has brought the agent down.
+    fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<bool, LedgerError> {
         self.remove_made(job);
         if !to_blame {
             log::info!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
                 "An earlier run stopped while this source waited in line; it is tried again.");
-            return self.ledger.release(job.id);
+            return self.ledger.release(job.id).map(|()| false);
         }
         // Attempts that failed are not counted: a full disk and one kill behind it are no fault of the source.
         let (crashes, _) = self.ledger.crashed(job.id)?;
         if crashes < self.max_attempts {
             log::warn!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
                 "An earlier run stopped while it had this source in hand; it is tried again.");
-            return self.ledger.release(job.id);
+            return self.ledger.release(job.id).map(|()| true);
         }
         let message = format!(
             "the agent stopped {crashes} times while it had this source in hand; look at the source and the log, then \
              retry it"
         );
-        self.quarantine(job, &plain("crash_loop", &message), job.attempts).map(drop)
+        self.quarantine_now(job, &plain("crash_loop", &message), job.attempts).map(|_| false)
     }
 
     fn dispose_pending(&self, job: &Job) -> Result<(), LedgerError> {
@@ -156,6 +177,7 @@ mod tests {
             max_attempts: 2,
             backoff: Backoff { first: second, longest: second },
             unfinished: crate::jobs::unfinished::Unfinished::new(std::time::Duration::ZERO),
+            undisposed: crate::jobs::fault::Undisposed::default(),
             ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
             has_writer: |_| false,
         }
@@ -220,7 +242,7 @@ mod tests {
         for _ in 0..5 {
             let in_hand = InHand::start(&workshop.outbox, 2);
             let number = workshop.begin(std::slice::from_ref(&job)).remove(0).unwrap();
-            in_hand.take(1, job.id);
+            in_hand.take(1, job.id, &job.path);
             let Attempted::Made(made, _) = workshop.attempt(&job, number).unwrap() else { panic!("no output") };
             in_hand.lay_down(1);
             assert!(made.temporary.exists());
@@ -230,7 +252,7 @@ mod tests {
         }
         for (time, then) in [("the first time", State::Ready), ("the second", State::Quarantined)] {
             workshop.ledger.begin(job.id).unwrap();
-            InHand::start(&workshop.outbox, 2).take(0, job.id);
+            InHand::start(&workshop.outbox, 2).take(0, job.id, &job.path);
             workshop.recover().unwrap();
             assert_eq!(state(&workshop), then, "{time}");
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fault::Fault;
 use crate::convert::{ConvertError, Defect, output};
 use crate::ledger::Failure;
 use crate::source::OpenError;
@@ -11,8 +12,10 @@ use crate::source::OpenError;
 pub enum Trouble {
     /// The source is at fault: a person has to look at it.
     Permanent(Failure),
-    /// The world around us is at fault: the same source is tried again, for as long as it takes.
+    /// Something about this file passes: it is tried again, for as long as it takes.
     Transient(Failure),
+    /// Our own side is at fault, and would be with any other source.
+    Ours(Fault),
     /// The source ends too early: perhaps it is not finished yet, and has a while to become so.
     Unfinished(Failure),
     /// The source changed while it was read, or is another version than the job's: it settles again.
@@ -50,8 +53,10 @@ impl From<ConvertError> for Trouble {
             ConvertError::Defect(defect) if defect.truncated => Self::Unfinished(failure_of(&defect)),
             ConvertError::Defect(defect) => Self::Permanent(failure_of(&defect)),
             ConvertError::Changed => Self::Changed,
-            ConvertError::Read(_) => Self::Transient(plain("read_error", &error)),
-            ConvertError::Output(ref why) => Self::Transient(unwritten("output_error", &error, why.hint())),
+            ConvertError::Read(ref why) => unless_ours(Fault::at_source(why), || plain("read_error", &error)),
+            ConvertError::Output(ref why) => {
+                unless_ours(Fault::in_staging(why), || unwritten("output_error", &error, why.hint()))
+            }
             ConvertError::Spill(ref why) => Self::Transient(unwritten("output_error", &error, output::hint(why))),
         }
     }
@@ -61,9 +66,13 @@ impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Gone | OpenError::Link | OpenError::NotAFile(_) => Self::Gone,
-            OpenError::Io(_) => Self::Transient(plain("open_error", &error)),
+            OpenError::Io(ref why) => unless_ours(Fault::at_source(why), || plain("open_error", &error)),
         }
     }
+}
+
+fn unless_ours(fault: Option<Fault>, failure: impl FnOnce() -> Failure) -> Trouble {
+    fault.map_or_else(|| Trouble::Transient(failure()), Trouble::Ours)
 }
 
 /// A failure with nothing but a code and a sentence.
@@ -93,13 +102,15 @@ mod tests {
     #[test]
     fn what_the_system_refuses_to_write_is_no_fault_of_the_source() {
         use rustix::io::Errno;
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::IO, Errno::MFILE, Errno::ACCESS, Errno::FBIG] {
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::IO, Errno::MFILE, Errno::FBIG, Errno::ISDIR] {
             let written = output::OutputError::io("write", "/out/a.tmp")(errno.into());
-            for error in [ConvertError::Output(written), ConvertError::Spill(errno.into())] {
-                let Trouble::Transient(failure) = Trouble::from(error) else { panic!("{errno} is transient") };
-                assert!(failure.message.contains(&std::io::Error::from(errno).to_string()), "{}", failure.message);
-                assert!(failure.message.ends_with(output::hint(&errno.into())), "{}", failure.message);
-            }
+            let said = match Trouble::from(ConvertError::Output(written)) {
+                Trouble::Ours(fault) if !matches!(errno, Errno::FBIG | Errno::ISDIR) => fault.to_string(),
+                Trouble::Transient(failure) if matches!(errno, Errno::FBIG | Errno::ISDIR) => failure.message,
+                other => panic!("{errno}: {other:?}"),
+            };
+            assert!(said.contains(&std::io::Error::from(errno).to_string()), "{said}");
+            assert!(said.ends_with(output::hint(&errno.into())), "{said}");
         }
     }
 

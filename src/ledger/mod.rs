@@ -120,6 +120,9 @@ pub trait Ledger: Send + Sync {
     /// The running attempt was given up for no fault of the source: ready again, its attempts stay counted.
     fn release(&self, id: JobId) -> Result<(), LedgerError>;
 
+    /// The running attempt met a fault that is none of the source: ready, as if the attempt had not begun.
+    fn postponed(&self, id: JobId) -> Result<(), LedgerError>;
+
     /// The source vanished, or was replaced, before it was read: nothing is left to do.
     fn gone(&self, id: JobId) -> Result<(), LedgerError>;
 
@@ -130,6 +133,9 @@ pub trait Ledger: Send + Sync {
 
     /// What [`Ledger::requeue`] put back, in any process, since this was asked last. A job may be in hand already.
     fn requeued(&self) -> Result<Vec<Job>, LedgerError>;
+
+    /// Durable, and changes nothing: an error tells that nothing can be recorded now.
+    fn try_out(&self) -> Result<(), LedgerError>;
 
     /// What recovery looks at when the agent starts: running, publishing, or a disposition pending. Oldest first.
     fn unfinished(&self) -> Result<Vec<Job>, LedgerError>;

@@ -1,6 +1,7 @@
 //! The state of an agent as a plain value: what `status --json` prints, what the listener serves.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +102,8 @@ pub struct Live {
     pub unwatched: AtomicU64,
     /// 1 as long as events are watched, 0 when the inbox is only listed.
     pub native: AtomicU64,
+    /// Why the agent has paused.
+    paused: Mutex<Option<String>>,
 }
 
 impl Live {
@@ -116,6 +119,17 @@ impl Live {
             running,
             retrying: load(&self.retrying),
         }
+    }
+
+    /// The agent has paused, and why; or not any more.
+    pub fn pause(&self, why: Option<String>) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why the agent has paused, if it has.
+    #[must_use]
+    pub fn paused(&self) -> Option<String> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The watch now.

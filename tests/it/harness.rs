@@ -51,7 +51,12 @@ pub(crate) struct Site {
 impl Site {
     /// Folders with a configuration: a short settle time, no listener, and `more` at its end.
     pub(crate) fn new(more: &str) -> Self {
-        let root = tempfile::tempdir().unwrap();
+        Self::within(&std::env::temp_dir(), more)
+    }
+
+    /// As [`Site::new`], on the file system of `folder`.
+    pub(crate) fn within(folder: &Path, more: &str) -> Self {
+        let root = tempfile::tempdir_in(folder).unwrap();
         let site = Self { root, child: None };
         for folder in ["inbox", "outbox"] {
             fs::create_dir(site.path(folder)).unwrap();
@@ -154,6 +159,11 @@ impl Site {
     /// Whether the agent has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    /// The exit code of an agent that has ended by itself.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        self.child.take().unwrap().wait().unwrap().code()
     }
 
     pub(crate) fn verb(&self, verb: &str, more: &[&str]) -> Output {

@@ -6,10 +6,12 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with, unlinkat};
+use rustix::io::{Errno, retry_on_intr};
 
 use super::super::profile::{self, Stage};
 use super::OutputError;
@@ -37,22 +39,30 @@ pub fn staging(outbox: &Path) -> Result<PathBuf, OutputError> {
     }
 }
 
+/// A name, and the open folder in which it is looked up.
+pub type Name<'a> = (BorrowedFd<'a>, &'a Path);
+
 /// Renames `from` to `to`, which must be free: [`OutputError::Exists`] if it is not.
 pub fn rename_to_new(from: &Path, to: &Path) -> Result<(), OutputError> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+    rename_in((CWD, from), (CWD, to))
+}
+
+/// As [`rename_to_new`], for names that are looked up in open folders.
+pub fn rename_in(from: Name<'_>, to: Name<'_>) -> Result<(), OutputError> {
+    match retry_on_intr(|| renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE)) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::EXIST) => Err(OutputError::Exists(to.into())),
+        Err(Errno::EXIST) => Err(OutputError::Exists(to.1.into())),
         // Some network file systems know no such rename: a second name cannot replace anything either.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => link_and_unlink(from, to),
-        Err(e) => Err(OutputError::io("rename", from)(e.into())),
+        Err(Errno::INVAL | Errno::NOSYS) => link_and_unlink(from, to),
+        Err(e) => Err(OutputError::io("rename", from.1)(e.into())),
     }
 }
 
-fn link_and_unlink(from: &Path, to: &Path) -> Result<(), OutputError> {
-    match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from).map_err(OutputError::io("remove", from)),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(OutputError::Exists(to.into())),
-        Err(e) => Err(OutputError::io("link", from)(e)),
+fn link_and_unlink(from: Name<'_>, to: Name<'_>) -> Result<(), OutputError> {
+    match linkat(from.0, from.1, to.0, to.1, AtFlags::empty()) {
+        Ok(()) => unlinkat(from.0, from.1, AtFlags::empty()).map_err(|e| OutputError::io("remove", from.1)(e.into())),
+        Err(Errno::EXIST) => Err(OutputError::Exists(to.1.into())),
+        Err(e) => Err(OutputError::io("link", from.1)(e.into())),
     }
 }
 
@@ -99,7 +109,7 @@ mod tests {
         fs::write(&from, "new").unwrap();
         fs::write(&to, "old").unwrap();
         assert!(matches!(rename_to_new(&from, &to), Err(OutputError::Exists(path)) if path == to));
-        assert!(matches!(link_and_unlink(&from, &to), Err(OutputError::Exists(_))));
+        assert!(matches!(link_and_unlink((CWD, &from), (CWD, &to)), Err(OutputError::Exists(_))));
         assert_eq!(fs::read_to_string(&to).unwrap(), "old");
         rename_over(&from, &to).unwrap();
         assert_eq!(fs::read_to_string(&to).unwrap(), "new");

@@ -175,6 +175,10 @@ impl Ledger for SqliteLedger {
         self.lazily(move |c| steps::release(c, id))
     }
 
+    fn postponed(&self, id: JobId) -> Result<(), LedgerError> {
+        self.lazily(move |c| steps::postponed(c, id))
+    }
+
     fn gone(&self, id: JobId) -> Result<(), LedgerError> {
         self.lazily(move |c| steps::gone(c, id))
     }
@@ -187,6 +191,10 @@ impl Ledger for SqliteLedger {
     fn requeued(&self) -> Result<Vec<Job>, LedgerError> {
         // Asked every few seconds, and nearly always in vain: a read costs no transaction.
         if self.read(queries::any_requeued)? { self.lazily(arrival::take_requeued) } else { Ok(Vec::new()) }
+    }
+
+    fn try_out(&self) -> Result<(), LedgerError> {
+        self.durably(steps::try_out)
     }
 
     fn unfinished(&self) -> Result<Vec<Job>, LedgerError> {

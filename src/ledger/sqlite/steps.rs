@@ -143,6 +143,18 @@ pub(super) fn release(c: &Connection, id: JobId) -> Result<(), LedgerError> {
     step(c, id, "be released", sql, params![id, Time(Timestamp::now())])
 }
 
+pub(super) fn postponed(c: &Connection, id: JobId) -> Result<(), LedgerError> {
+    let sql = "UPDATE job SET state = 'ready', attempts = attempts - 1, changed_at = ?2
+        WHERE id = ?1 AND state = 'running'";
+    step(c, id, "be postponed", sql, params![id, Time(Timestamp::now())])
+}
+
+/// Writes what is there already.
+pub(super) fn try_out(c: &Connection) -> Result<(), LedgerError> {
+    let version: u32 = c.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(c.pragma_update(None, "user_version", version)?)
+}
+
 pub(super) fn gone(c: &Connection, id: JobId) -> Result<(), LedgerError> {
     let sql = "UPDATE job SET state = 'gone', finished_at = ?2, changed_at = ?2, requeued = 0
         WHERE id = ?1 AND state IN ('ready', 'running', 'failed')";

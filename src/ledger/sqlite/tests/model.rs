@@ -22,6 +22,7 @@ enum Step {
     Deferred(i64),
     Quarantined(i64, Disposition),
     Release(i64),
+    Postponed(i64),
     Gone(i64),
     Crashed(i64),
     Requeue(Vec<i64>),
@@ -108,6 +109,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => id.clone().prop_map(Step::Deferred),
         2 => (id.clone(), disposition).prop_map(|(id, d)| Step::Quarantined(id, d)),
         1 => id.clone().prop_map(Step::Release),
+        1 => id.clone().prop_map(Step::Postponed),
         2 => id.clone().prop_map(Step::Gone),
         1 => prop::collection::vec(id.clone(), 0..8).prop_map(Step::Requeue),
         1 => id.prop_map(Step::Crashed),
@@ -199,6 +201,10 @@ fn end_without_output(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
         Step::Release(id) => {
             let allowed = model.step(id, &[Running], |row| row.state = Ready);
             agree(ledger.release(JobId(id)), allowed);
+        }
+        Step::Postponed(id) => {
+            let allowed = model.step(id, &[Running], |row| (row.state, row.attempts) = (Ready, row.attempts - 1));
+            agree(ledger.postponed(JobId(id)), allowed);
         }
         Step::Gone(id) => {
             let allowed = model.step(id, &[Ready, Running, Failed], |row| (row.state, row.requeued) = (Gone, false));

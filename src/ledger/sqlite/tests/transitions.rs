@@ -97,6 +97,10 @@ fn failures_come_back_and_the_poisonous_are_set_aside() {
     assert_eq!(ledger.begin(id).unwrap(), 2);
     ledger.release(id).unwrap();
     assert_eq!(ledger.begin(id).unwrap(), 3);
+    ledger.postponed(id).unwrap();
+    assert_eq!(state_of(ledger, "a.json"), State::Ready);
+    assert_eq!(ledger.begin(id).unwrap(), 3);
+    ledger.try_out().unwrap();
     ledger.quarantined(id, &failure(), Disposition::Pending).unwrap();
     let record = ledger.find(Path::new("a.json")).unwrap().unwrap();
     assert_eq!((record.error_code.as_deref(), record.line, record.byte), (Some("syntax"), Some(3), Some(40)));
@@ -135,6 +139,7 @@ fn steps_out_of_order_change_nothing() {
     refused(ledger.duplicate(id, [0; 32], None, Disposition::None));
     refused(ledger.failed(id, &failure(), Timestamp::now()));
     refused(ledger.release(id));
+    refused(ledger.postponed(id));
     assert_eq!(history(ledger, &HistoryFilter::default()), before);
     let unknown = ledger.gone(JobId(99)).unwrap_err();
     assert_eq!(unknown.to_string(), "job 99 cannot be gone: it is not in the ledger");
