@@ -40,10 +40,6 @@ pub(crate) struct Survey {
 
 impl Survey {
     /// What is known of `text`.
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "a lazy operator is a branch, and nothing is looked at together then"
-    )]
     pub(crate) fn of(text: &[u8]) -> Self {
         let (mut clean, mut feeds) = (true, 0);
         // Without a branch in the inner loop, and with a sum that fits a byte, many bytes are looked at in one step.
