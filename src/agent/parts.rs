@@ -1,6 +1,5 @@
 //! Builds everything the agent is made of, in an order in which each part finds what it needs.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,8 @@ use super::intake_loop::IntakeLoop;
 use super::profiler::Profiler;
 use crate::config::{After, Config};
 use crate::convert::Options;
+use crate::convert::output::OutputError;
+use crate::convert::output::publish::make_folders;
 use crate::intake::{Writer, writer_present};
 use crate::jobs::attempt::Workshop;
 use crate::jobs::pool::{Pool, Report};
@@ -88,10 +89,14 @@ fn hold_outbox(path: &Path) -> Result<Staging, AgentError> {
 }
 
 fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
-    fs::create_dir_all(path).map_err(|e| AgentError::Folder {
+    let refused = |e: &dyn std::fmt::Display| AgentError::Folder {
         key,
         path: path.into(),
         what: format!("cannot be made or used: {e}; make it and let this user write to it"),
+    };
+    make_folders(path).map_err(|error| match &error {
+        OutputError::Io { source, .. } => refused(source),
+        other => refused(other),
     })
 }
 
