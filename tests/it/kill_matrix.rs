@@ -360,6 +360,37 @@ fn killed_during_recovery_too_the_run_after_comes_to_the_same_end() {
     assert!(killed > 20, "recovery was hardly ever disturbed");
 }
 
+/// Where a file system knows no rename that replaces nothing, a file gets its new name by a link, and then loses the old.
+#[test]
+fn killed_between_the_two_names_of_a_file_where_renames_are_not_to_be_had_it_is_still_there_once() {
+    let names = ["outbox/.h5inbox/1.tmp", "inbox/f0.json", "archive/.h5inbox-1", "inbox/.h5inbox-1"];
+    let ways: Vec<_> = ["archive", "delete"].into_iter().flat_map(|after| names.map(|name| (after, name))).collect();
+    let killed = AtomicUsize::new(0);
+    each(&ways, |(after, name)| {
+        let site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 1000"));
+        let no_rename = "renameat2:error=EINVAL".to_owned();
+        // A staging file is removed before it is made; of a large source, by the thread that publishes its output, too.
+        let (when, copies) = if name.ends_with(".tmp") { (2, 30_000) } else { (1, 1) };
+        site.drop_in("f0.json", GOOD.repeat(copies).as_bytes());
+        let mut traced = injected(&["renameat2", "unlink"], &[no_rename.clone(), format!("unlink:signal=KILL:when={when}")]);
+        for file in [name, &"outbox/f0.h5", &"archive/f0.json"] {
+            traced.arg("-P").arg(site.path(file));
+        }
+        traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+        killed.fetch_add(usize::from(site.once_by(traced).status.code().is_none()), Ordering::Relaxed);
+        let mut traced = injected(&["renameat2"], &[no_rename]);
+        traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+        let again = site.once_by(traced);
+        assert!(again.status.success(), "{after} {name}: {}", said(&again));
+        let archived = if *after == "archive" { vec!["f0.json"] } else { vec![] };
+        let left = |folder: &str| below(&site.path(folder)).len();
+        assert_eq!((site.names("outbox"), site.names("archive")), (vec!["f0.h5".to_owned()], archived.iter().map(ToString::to_string).collect()), "{after} {name}");
+        assert_eq!((left("outbox"), left("inbox"), left("archive")), (1, 0, archived.len()), "{after} {name}");
+    });
+    let killed = killed.into_inner();
+    assert_eq!(killed, 6, "kills");
+}
+
 /// The agent, which takes so long to give names to the source of its first job that others can come in between.
 fn slow_to_rename(site: &Site, hidden: &Path) -> Command {
     let mut traced = injected(&["renameat2"], &["renameat2:delay_enter=1500000".to_owned()]);

@@ -128,7 +128,8 @@ fn produce(site: &Site, round: u64, mut dice: Dice, over: &AtomicBool) -> Vec<(S
             fs::rename(&beside, inbox.join(&name))?;
             File::open(&inbox)?.sync_all()
         };
-        if written().is_err() {
+        // Of what was synced while the power was cut nobody knows.
+        if written().is_err() || over.load(Ordering::Relaxed) {
             break;
         }
         durable.push((name, content));
@@ -139,7 +140,7 @@ fn produce(site: &Site, round: u64, mut dice: Dice, over: &AtomicBool) -> Vec<(S
 
 /// Records of a number of shapes and lengths, up to some hundred kilobytes.
 fn content(dice: &mut Dice) -> Vec<u8> {
-    let rows = [1, 3, 50, 4000][usize::try_from(dice.roll(4)).unwrap()];
+    let rows = [1, 3, 50, 1000][usize::try_from(dice.roll(4)).unwrap()];
     let text = |row| format!("{{\"row\": {row}, \"x\": {}.5, \"s\": \"s{}\"}}\n", dice.roll(1 << 40), dice.roll(99));
     (0..rows).map(text).collect::<String>().into_bytes()
 }
@@ -190,8 +191,8 @@ fn one_cut(disk: &Disk, site: &mut Site, round: u64, dice: &mut Dice) -> Vec<(St
         dice.rest(900);
         // Nothing runs any more without power: after the cut, file systems tell what is not so.
         site.signal(Signal::STOP);
-        disk.cut_power();
         over.store(true, Ordering::Relaxed);
+        disk.cut_power();
         producer.join().unwrap()
     });
     site.kill();

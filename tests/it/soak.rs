@@ -46,9 +46,8 @@ const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 impl Soak {
     fn set_up(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        let after = ["keep", "archive", "delete"][usize::try_from(dice.roll(3)).unwrap()];
-        let elsewhere = (dice.roll(2) == 0).then(|| tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap());
+        let after = ["archive", "keep", "delete"][usize::try_from(seed % 3).unwrap()];
+        let elsewhere = (seed / 3 % 2 == 0).then(|| tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap());
         let archive = elsewhere.as_ref().map_or(String::new(), |folder| format!("source.archive = \"{}/archive\"\n", folder.path().display()));
         let site = Site::new(&format!(
             "source.after = \"{after}\"\n{archive}inbox.recursive = true\ninbox.scan_interval_secs = 5\n\
@@ -340,8 +339,10 @@ fn kill_at_random(after: &str, elsewhere: bool, kills: u64, dice: &mut Dice) {
         dice.rest(400);
         site.kill();
     }
+    let cut_off = site.log().matches("file.cut_off").count();
     let end = site.once();
     assert!(end.status.success(), "{}", said(&end));
+    eprintln!("{kills} kills, {} sources, {cut_off} attempts cut off, {after}, archive elsewhere: {elsewhere}", sources.len());
     let archive = if elsewhere { folder.path().to_owned() } else { site.path("archive") };
     each_is_there_once(&site, &sources, after, &archive);
 }
