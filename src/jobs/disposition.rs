@@ -305,8 +305,7 @@ impl Leaving<'_> {
 /// Under its producer's name a source is the version that was converted if nothing at all has changed since, the change
 /// time included: a file can be written to again and be given its old length and time. The device is left out, because
 /// it may have another number since the machine has started again.
-const THEIRS: fn(&Identity, &Identity) -> bool =
-    |now, then| same_version(now, then) && now.ctime_ns == then.ctime_ns;
+const THEIRS: fn(&Identity, &Identity) -> bool = |now, then| same_version(now, then) && now.ctime_ns == then.ctime_ns;
 
 /// Under our own name: giving it that has changed the change time.
 const OURS: fn(&Identity, &Identity) -> bool = same_version;

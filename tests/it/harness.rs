@@ -42,6 +42,11 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// A folder on another file system than temporary files are on, if there is one.
+pub(crate) fn another_file_system() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Folders and configuration of one agent, and the agent while it runs.
 pub(crate) struct Site {
     root: TempDir,

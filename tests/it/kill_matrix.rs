@@ -12,165 +12,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tempfile::TempDir;
 
-use super::harness::{Site, said, wait_until};
+use super::harness::{Site, another_file_system, said, wait_until};
+use super::kill_scenes::{GOOD, NEWER, SCENES, Scene};
 use super::snapshot::{Snapshot, below};
 use super::traced::{Step, injected, killed_at, recorded, steps};
 
 /// Runs at a time: each waits most of its time for a quiet inbox.
 const AT_A_TIME: usize = 4;
-
-/// What happens before the agent is killed, and how it is set up.
-struct Scene {
-    name: &'static str,
-    config: &'static str,
-    /// Whether archive and quarantine are on another file system.
-    elsewhere: bool,
-    /// Processed in peace, in this order.
-    before: &'static [(&'static str, &'static str)],
-    /// Processed under fire.
-    sources: &'static [(&'static str, &'static str)],
-    /// What the end must be: the files, and the ledger's states. The rest is compared with an undisturbed run.
-    files: &'static [&'static str],
-    states: &'static [&'static str],
-}
-
-const GOOD: &str = "{\"a\": 1, \"b\": \"x\"}\n{\"a\": 2, \"b\": \"y\"}\n";
-const NEWER: &str = "{\"a\": 3, \"b\": \"z\"}\n";
-const BAD: &str = "{\"a\": 1}\nbad\n";
-const BAD_BEFORE: &str = "{\"a\": 2}\nother\n";
-const WORSE: &str = "worse\n";
-
-const KEEP: &str = "source.after = \"keep\"";
-const ARCHIVE: &str = "source.after = \"archive\"";
-const DELETE: &str = "source.after = \"delete\"";
-
-const SCENES: &[Scene] = &[
-    Scene {
-        name: "kept",
-        config: KEEP,
-        elsewhere: false,
-        before: &[],
-        sources: &[("f0.json", GOOD)],
-        files: &["inbox/f0.json", "outbox/f0.h5"],
-        states: &["done"],
-    },
-    Scene {
-        name: "archived",
-        config: ARCHIVE,
-        elsewhere: false,
-        before: &[("f0.json", NEWER)],
-        sources: &[("f0.json", GOOD)],
-        files: &["archive/f0.json", "archive/f0~2.json", "outbox/f0.h5", "outbox/f0~2.h5"],
-        states: &["done", "done"],
-    },
-    Scene {
-        name: "archived on another mount, in folders that are made",
-        config: "source.after = \"archive\"\ninbox.recursive = true",
-        elsewhere: true,
-        before: &[],
-        sources: &[("sub/f0.json", GOOD)],
-        files: &["archive/sub/f0.json", "outbox/sub/f0.h5"],
-        states: &["done"],
-    },
-    Scene {
-        name: "deleted",
-        config: DELETE,
-        elsewhere: false,
-        before: &[],
-        sources: &[("f0.json", GOOD)],
-        files: &["outbox/f0.h5"],
-        states: &["done"],
-    },
-    Scene {
-        name: "replaced",
-        config: "source.after = \"delete\"\noutput.on_existing = \"replace\"",
-        elsewhere: false,
-        before: &[("f0.json", NEWER)],
-        sources: &[("f0.json", GOOD)],
-        files: &["outbox/f0.h5"],
-        states: &["done", "done"],
-    },
-    Scene {
-        name: "a duplicate",
-        config: ARCHIVE,
-        elsewhere: true,
-        before: &[("f0.json", GOOD)],
-        sources: &[("f0.json", GOOD)],
-        files: &["archive/f0.json", "archive/f0~2.json", "outbox/f0.h5"],
-        states: &["done", "duplicate"],
-    },
-    Scene {
-        name: "a duplicate that is deleted",
-        config: DELETE,
-        elsewhere: false,
-        before: &[("f0.json", GOOD)],
-        sources: &[("f0.json", GOOD)],
-        files: &["outbox/f0.h5"],
-        states: &["done", "duplicate"],
-    },
-    Scene {
-        name: "quarantined, where it stays",
-        config: KEEP,
-        elsewhere: false,
-        before: &[],
-        sources: &[("f0.json", BAD)],
-        files: &["inbox/f0.json", "quarantine/f0.json.reason.txt"],
-        states: &["quarantined"],
-    },
-    Scene {
-        name: "quarantined, beside an earlier version",
-        config: DELETE,
-        elsewhere: false,
-        before: &[("f0.json", BAD)],
-        sources: &[("f0.json", WORSE)],
-        files: &[
-            "quarantine/f0.json",
-            "quarantine/f0.json.reason.txt",
-            "quarantine/f0~2.json",
-            "quarantine/f0~2.json.reason.txt",
-        ],
-        states: &["quarantined", "quarantined"],
-    },
-    Scene {
-        name: "quarantined on another mount, beside an earlier version",
-        config: ARCHIVE,
-        elsewhere: true,
-        before: &[("f0.json", BAD)],
-        sources: &[("f0.json", WORSE)],
-        files: &[
-            "quarantine/f0.json",
-            "quarantine/f0.json.reason.txt",
-            "quarantine/f0~2.json",
-            "quarantine/f0~2.json.reason.txt",
-        ],
-        states: &["quarantined", "quarantined"],
-    },
-    Scene {
-        name: "an output that is refused its name",
-        config: "source.after = \"delete\"\noutput.on_existing = \"refuse\"",
-        elsewhere: false,
-        before: &[("f0.json", NEWER)],
-        sources: &[("f0.json", GOOD)],
-        files: &["outbox/f0.h5", "quarantine/f0.json", "quarantine/f0.json.reason.txt"],
-        states: &["done", "quarantined"],
-    },
-    Scene {
-        name: "bad records on another mount",
-        config: "source.after = \"archive\"\nrecords.on_bad_record = \"skip\"",
-        elsewhere: true,
-        before: &[("f0.json", BAD_BEFORE)],
-        sources: &[("f0.json", BAD)],
-        files: &[
-            "archive/f0.json",
-            "archive/f0~2.json",
-            "outbox/f0.h5",
-            "outbox/f0~2.h5",
-            "quarantine/f0.bad.ndjson",
-            "quarantine/f0.bad~2.ndjson",
-        ],
-        states: &["done", "done"],
-    },
-];
 
 /// A moment to die at: a thread's `nth` such call on this path, which is told by its folder, because each run has its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,11 +38,11 @@ struct Stage {
 impl Stage {
     fn set(scene: &Scene) -> Self {
         let elsewhere = scene.elsewhere.then(another_file_system);
-        let mut config = format!("{}\nretry.max_attempts = 1000\n", scene.config);
-        if let Some(elsewhere) = &elsewhere {
-            let at = elsewhere.path().display();
-            config += &format!("source.archive = \"{at}/archive\"\nsource.quarantine = \"{at}/quarantine\"\n");
-        }
+        let folders = elsewhere.as_ref().map(|there| {
+            let at = there.path().display();
+            format!("source.archive = \"{at}/archive\"\nsource.quarantine = \"{at}/quarantine\"\n")
+        });
+        let config = format!("{}\nretry.max_attempts = 1000\n{}", scene.config, folders.unwrap_or_default());
         let stage = Self { site: Site::new(&config), elsewhere };
         for (name, content) in scene.before {
             stage.site.drop_in(name, content.as_bytes());
@@ -225,7 +73,9 @@ impl Stage {
         let moments = steps(&log, &roots).into_iter().map(|step| moment(&step, &folders));
         let mut moments: Vec<Moment> = moments.filter(|moment| moment.counts(thorough)).collect();
         // A row of equal calls is one moment.
-        moments.dedup_by(|now, before| (&now.call, now.folder, &now.below) == (&before.call, before.folder, &before.below));
+        moments.dedup_by(|now, before| {
+            (&now.call, now.folder, &now.below) == (&before.call, before.folder, &before.below)
+        });
         moments
     }
 
@@ -261,14 +111,10 @@ impl Moment {
 }
 
 fn moment(step: &Step, folders: &[(&'static str, PathBuf)]) -> Moment {
-    let inside = |(name, folder): &(&'static str, PathBuf)| Some((*name, step.path().strip_prefix(folder).ok()?.to_owned()));
+    let inside =
+        |(name, folder): &(&'static str, PathBuf)| Some((*name, step.path().strip_prefix(folder).ok()?.to_owned()));
     let (folder, below) = folders.iter().find_map(inside).unwrap();
     Moment { call: step.call.clone(), folder, below, nth: step.nth }
-}
-
-/// A folder on another file system than temporary files are on, if there is one.
-fn another_file_system() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// The end of a run of `scene` that nobody disturbs, which must be as it says, and the moments of that run.
@@ -288,8 +134,10 @@ fn each<'a, T: Sync>(all: &'a [T], work: impl Fn(&'a T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME.min(all.len()) {
-            scope.spawn(|| while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                work(one);
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(one);
+                }
             });
         }
     });
@@ -370,9 +218,10 @@ fn killed_between_the_two_names_of_a_file_where_renames_are_not_to_be_had_it_is_
         let site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 1000"));
         let no_rename = "renameat2:error=EINVAL".to_owned();
         // A staging file is removed before it is made; of a large source, by the thread that publishes its output, too.
-        let (when, copies) = if name.ends_with(".tmp") { (2, 30_000) } else { (1, 1) };
+        let (when, copies) = if name.ends_with("1.tmp") { (2, 30_000) } else { (1, 1) };
         site.drop_in("f0.json", GOOD.repeat(copies).as_bytes());
-        let mut traced = injected(&["renameat2", "unlink"], &[no_rename.clone(), format!("unlink:signal=KILL:when={when}")]);
+        let mut traced =
+            injected(&["renameat2", "unlink"], &[no_rename.clone(), format!("unlink:signal=KILL:when={when}")]);
         for file in [name, &"outbox/f0.h5", &"archive/f0.json"] {
             traced.arg("-P").arg(site.path(file));
         }
@@ -384,7 +233,11 @@ fn killed_between_the_two_names_of_a_file_where_renames_are_not_to_be_had_it_is_
         assert!(again.status.success(), "{after} {name}: {}", said(&again));
         let archived = if *after == "archive" { vec!["f0.json"] } else { vec![] };
         let left = |folder: &str| below(&site.path(folder)).len();
-        assert_eq!((site.names("outbox"), site.names("archive")), (vec!["f0.h5".to_owned()], archived.iter().map(ToString::to_string).collect()), "{after} {name}");
+        assert_eq!(
+            (site.names("outbox"), site.names("archive")),
+            (vec!["f0.h5".to_owned()], archived.iter().map(ToString::to_string).collect()),
+            "{after} {name}"
+        );
         assert_eq!((left("outbox"), left("inbox"), left("archive")), (1, 0, archived.len()), "{after} {name}");
     });
     let killed = killed.into_inner();
@@ -408,7 +261,12 @@ fn done(site: &Site) -> usize {
 #[test]
 fn a_version_that_comes_just_before_the_old_one_is_disposed_of_is_converted_even_if_the_agent_is_killed() {
     // The folder where the source has the hidden name at which it is looked at once more.
-    let ways = [("archive", "archive", false), ("archive", "archive", true), ("delete", "inbox", false), ("delete", "inbox", true)];
+    let ways = [
+        ("archive", "archive", false),
+        ("archive", "archive", true),
+        ("delete", "inbox", false),
+        ("delete", "inbox", true),
+    ];
     each(&ways, |(after, folder, killed)| {
         let mut site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 1000"));
         let hidden = site.path(folder).join(".h5inbox-1");

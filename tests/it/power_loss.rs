@@ -176,7 +176,13 @@ fn play(game: &Game, rounds: u64, seed: u64) -> bool {
     let end = site.once();
     assert!(end.status.success(), "{}", said(&end));
     reconcile(&site, &truth, game);
-    eprintln!("{} durable sources through {rounds} power cuts: {} {} {:?}", truth.durable.len(), game.disk.0[0], game.disk.1, game.apart);
+    eprintln!(
+        "{} durable sources through {rounds} power cuts: {} {} {:?}",
+        truth.durable.len(),
+        game.disk.0[0],
+        game.disk.1,
+        game.apart
+    );
     true
 }
 
@@ -223,7 +229,10 @@ fn reconcile(site: &Site, truth: &Truth, game: &Game) {
     for (name, content) in &truth.durable {
         assert_eq!(site.states(name), ["done"], "{name}");
         let stem = name.trim_end_matches(".json");
-        let outputs = site.names("outbox").into_iter().filter(|output| output.starts_with(&format!("{stem}.")) || output.starts_with(&format!("{stem}~")));
+        let outputs = site
+            .names("outbox")
+            .into_iter()
+            .filter(|output| output.starts_with(&format!("{stem}.")) || output.starts_with(&format!("{stem}~")));
         assert_eq!(outputs.count(), 1, "outputs of {name}");
         let found = |folder| fs::read(site.path(folder).join(name)).ok();
         let (inbox, archive) = match game.after {
@@ -233,8 +242,10 @@ fn reconcile(site: &Site, truth: &Truth, game: &Game) {
         };
         assert_eq!((found("inbox").as_ref(), found("archive").as_ref()), (inbox, archive), "{name}");
     }
-    let hidden = |folder: &str| below(&site.path(folder)).into_iter().filter(|path| path.to_string_lossy().contains(".h5inbox"));
-    let left: Vec<PathBuf> = ["inbox", "outbox", "archive", "quarantine"].iter().flat_map(|folder| hidden(folder)).collect();
+    let hidden =
+        |folder: &str| below(&site.path(folder)).into_iter().filter(|path| path.to_string_lossy().contains(".h5inbox"));
+    let left: Vec<PathBuf> =
+        ["inbox", "outbox", "archive", "quarantine"].iter().flat_map(|folder| hidden(folder)).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 

@@ -16,8 +16,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::dice::{Dice, Over, number, rounds, seed};
-use super::harness::{Site, h5inbox, said, wait_until};
+use super::dice::{Dice, Over, number, seed};
+use super::harness::{Site, another_file_system, h5inbox, said, wait_until};
 use super::random_producers::{Producer, Told, files, hash, latest};
 use super::snapshot::below;
 
@@ -47,13 +47,16 @@ const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 impl Soak {
     fn set_up(seed: u64) -> Self {
         let after = ["archive", "keep", "delete"][usize::try_from(seed % 3).unwrap()];
-        let elsewhere = (seed / 3 % 2 == 0).then(|| tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap());
-        let archive = elsewhere.as_ref().map_or(String::new(), |folder| format!("source.archive = \"{}/archive\"\n", folder.path().display()));
+        let elsewhere = (seed / 3).is_multiple_of(2).then(another_file_system);
+        let archive = elsewhere
+            .as_ref()
+            .map_or(String::new(), |folder| format!("source.archive = \"{}/archive\"\n", folder.path().display()));
         let site = Site::new(&format!(
             "source.after = \"{after}\"\n{archive}inbox.recursive = true\ninbox.scan_interval_secs = 5\n\
              retry.max_attempts = 1000\nretry.backoff_max_secs = 2"
         ));
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(site.path("outbox")).status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(site.path("outbox")).status();
         let small_disk = mounted.is_ok_and(|status| status.success());
         if !small_disk {
             eprintln!("without full disks: this user may not mount a file system");
@@ -170,7 +173,8 @@ impl Soak {
     fn settle(&self, told: &Told) {
         wait_until("everything that is there is dealt with", || {
             let history = self.site.history();
-            let ended = |job: &Value| !matches!(job["state"].as_str(), Some("ready" | "running" | "publishing" | "failed"));
+            let ended =
+                |job: &Value| !matches!(job["state"].as_str(), Some("ready" | "running" | "publishing" | "failed"));
             let settled = history.iter().all(|job| ended(job) && job["disposition"] != "pending");
             settled && self.all_taken(&history, told)
         });
@@ -222,7 +226,8 @@ impl Soak {
     }
 
     fn nothing_is_missing(&self, history: &[Value], told: &Told) {
-        let done: HashSet<&str> = history.iter().filter(|job| job["state"] == "done").filter_map(|job| job["source_hash"].as_str()).collect();
+        let done: HashSet<&str> =
+            history.iter().filter(|job| job["state"] == "done").filter_map(|job| job["source_hash"].as_str()).collect();
         for (name, hashes) in &told.last {
             assert!(hashes.iter().any(|hash| done.contains(hash.as_str())), "{name}: {hashes:?} was not converted");
         }
@@ -234,7 +239,8 @@ impl Soak {
             assert!(self.site.path(place).join(name).exists(), "{name} is not in the {place}");
         }
         if self.after == "archive" {
-            let archived: HashSet<String> = below(&self.archive()).iter().map(|path| hash(&fs::read(path).unwrap())).collect();
+            let archived: HashSet<String> =
+                below(&self.archive()).iter().map(|path| hash(&fs::read(path).unwrap())).collect();
             let last = told.last.values().flatten().filter(|hash| done.contains(hash.as_str()));
             last.for_each(|hash| assert!(archived.contains(hash), "a source is not in the archive"));
             let finished = history.iter().filter(|job| job["state"] == "done" || job["state"] == "duplicate");
@@ -245,17 +251,22 @@ impl Soak {
     fn nothing_is_left_over(&self) {
         let folders = ["inbox", "outbox", "quarantine"].map(|name| self.site.path(name));
         let all = folders.iter().chain([&self.archive()]).flat_map(|folder| below(folder)).collect::<Vec<_>>();
-        let hidden = |path: &&PathBuf| path.file_name().unwrap().as_encoded_bytes().starts_with(b".") || path.extension().is_some_and(|ending| ending == "tmp");
+        let hidden = |path: &&PathBuf| {
+            path.file_name().unwrap().as_encoded_bytes().starts_with(b".")
+                || path.extension().is_some_and(|ending| ending == "tmp")
+        };
         let left: Vec<&PathBuf> = all.iter().filter(hidden).filter(|path| !path.ends_with("ignored.tmp")).collect();
         assert!(left.is_empty(), "{left:?}");
     }
 
     fn status_agrees(&self, history: &[Value], told: &Told) {
-        let (status, count) = (self.site.status(), |state: &str| history.iter().filter(|job| job["state"] == state).count() as u64);
+        let (status, count) =
+            (self.site.status(), |state: &str| history.iter().filter(|job| job["state"] == state).count() as u64);
         for state in ["done", "quarantined", "duplicate", "failed"] {
             assert_eq!(status["files"][state], count(state), "{state}: {status}");
         }
-        let rows: u64 = history.iter().filter(|job| job["state"] == "done").filter_map(|job| job["rows"].as_u64()).sum();
+        let rows: u64 =
+            history.iter().filter(|job| job["state"] == "done").filter_map(|job| job["rows"].as_u64()).sum();
         assert_eq!((&status["rows"], count("quarantined")), (&rows.into(), told.bad.len() as u64));
         for waits in ["settling", "ready", "running", "retrying"] {
             assert_eq!(status["backlog"][waits], 0, "{status}");
@@ -280,7 +291,8 @@ impl Drop for Soak {
 
 /// Outputs in `outbox` that can be seen there.
 fn outputs(outbox: &Path) -> Vec<PathBuf> {
-    let is_hidden = |path: &PathBuf| path.strip_prefix(outbox).unwrap().as_os_str().as_encoded_bytes().starts_with(b".");
+    let is_hidden =
+        |path: &PathBuf| path.strip_prefix(outbox).unwrap().as_os_str().as_encoded_bytes().starts_with(b".");
     below(outbox).into_iter().filter(|path| !is_hidden(path)).collect()
 }
 
@@ -305,7 +317,8 @@ fn after_all_that_can_happen_at_once_each_source_has_one_equal_output_or_one_rep
     soak.start();
     let begun = Instant::now();
     let over = AtomicBool::new(false);
-    let (mut told, mut taken) = soak.load(1, &over, |soak| soak.disturb(&mut Dice::new(seed), || begun.elapsed() > length * 2 / 3));
+    let (mut told, mut taken) =
+        soak.load(1, &over, |soak| soak.disturb(&mut Dice::new(seed), || begun.elapsed() > length * 2 / 3));
     soak.settle(&told);
     let before = soak.size();
     // In the last third nobody disturbs it, so that it lives long enough to grow.
@@ -320,64 +333,4 @@ fn after_all_that_can_happen_at_once_each_source_has_one_equal_output_or_one_rep
     eprintln!("{jobs} jobs; kB and open files {before:?}, at the end {after:?}");
     assert!(after.1 <= before.1 + 4, "it holds more and more files open: {:?}", soak.site.open_files());
     assert!(after.0 < before.0 * 2 + 32_768, "it grows: from {} to {} kB", before.0, after.0);
-}
-
-/// Each time at another moment, from its first instruction on; a few sources come with each start.
-fn kill_at_random(after: &str, elsewhere: bool, kills: u64, dice: &mut Dice) {
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    let archive = if elsewhere { format!("source.archive = \"{}\"\n", folder.path().display()) } else { String::new() };
-    let mut site = Site::new(&format!("source.after = \"{after}\"\n{archive}retry.max_attempts = 1000"));
-    let mut sources = BTreeMap::new();
-    for kill in 0..kills {
-        for number in 0..dice.roll(6) {
-            let name = format!("k{kill}-{number}.json");
-            let content = format!("{{\"kill\": {kill}, \"number\": {number}}}\n").repeat(usize::try_from(dice.roll(300)).unwrap() + 1);
-            site.drop_in(&name, content.as_bytes());
-            sources.insert(name, content.into_bytes());
-        }
-        site.spawn(h5inbox());
-        dice.rest(400);
-        site.kill();
-    }
-    let cut_off = site.log().matches("file.cut_off").count();
-    let end = site.once();
-    assert!(end.status.success(), "{}", said(&end));
-    eprintln!("{kills} kills, {} sources, {cut_off} attempts cut off, {after}, archive elsewhere: {elsewhere}", sources.len());
-    let archive = if elsewhere { folder.path().to_owned() } else { site.path("archive") };
-    each_is_there_once(&site, &sources, after, &archive);
-}
-
-fn each_is_there_once(site: &Site, sources: &BTreeMap<String, Vec<u8>>, after: &str, archive: &Path) {
-    let truth = tempfile::tempdir().unwrap();
-    sources.iter().for_each(|(name, content)| fs::write(truth.path().join(name), content).unwrap());
-    let converted = h5inbox().arg("convert").arg(truth.path()).arg("--outdir").arg(truth.path()).output().unwrap();
-    assert!(converted.status.success(), "{}", said(&converted));
-    let outputs: Vec<String> = sources.keys().map(|name| name.replace(".json", ".h5")).collect();
-    let of = |folder: &Path| -> Vec<String> {
-        below(folder).iter().map(|path| path.strip_prefix(folder).unwrap().display().to_string()).collect()
-    };
-    let sorted = |mut names: Vec<String>| {
-        names.sort();
-        names
-    };
-    assert_eq!(sorted(of(&site.path("outbox"))), sorted(outputs.clone()));
-    for output in outputs {
-        assert_eq!(fs::read(site.path("outbox").join(&output)).unwrap(), fs::read(truth.path().join(&output)).unwrap(), "{output}");
-    }
-    let names = || sorted(sources.keys().cloned().collect());
-    let (inbox, archived) = (if after == "keep" { names() } else { vec![] }, if after == "archive" { names() } else { vec![] });
-    assert_eq!((sorted(of(&site.path("inbox"))), sorted(of(archive))), (inbox, archived));
-    assert!(site.history().iter().all(|job| job["state"] == "done" || job["state"] == "gone"));
-}
-
-#[test]
-fn random_kills_under_load_lose_nothing_and_do_nothing_twice() {
-    let (kills, seed) = (rounds(60), seed());
-    let modes = [("keep", false), ("archive", false), ("delete", false), ("archive", true)];
-    std::thread::scope(|scope| {
-        for (number, (after, elsewhere)) in modes.into_iter().enumerate() {
-            let mut dice = Dice::new(seed.wrapping_add(number as u64));
-            scope.spawn(move || kill_at_random(after, elsewhere, kills / 4, &mut dice));
-        }
-    });
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::harness::{Site, said};
+use super::harness::{Site, another_file_system, said};
 use super::traced::{Step, recorded, steps};
 
 /// What a power cut would take, and which call did it.
@@ -53,8 +53,13 @@ impl Unsynced {
 
     /// What would be gone that is below one of `folders`. Removals there may come again: recovery repeats them.
     fn below(&self, folders: &[PathBuf]) -> Vec<&String> {
-        let is_below = |path: &Path| folders.iter().any(|folder| path.starts_with(folder)) && path.file_name().is_some_and(|name| name != "in-hand");
-        let kept = |(path, told): &(&PathBuf, &String)| is_below(path) && !told.starts_with("unlink") && !told.starts_with("rmdir");
+        let is_below = |path: &Path| {
+            folders.iter().any(|folder| path.starts_with(folder))
+                && path.file_name().is_some_and(|name| name != "in-hand")
+        };
+        let kept = |(path, told): &(&PathBuf, &String)| {
+            is_below(path) && !told.starts_with("unlink") && !told.starts_with("rmdir")
+        };
         self.names.iter().chain(&self.contents).filter(kept).map(|(_, told)| told).collect()
     }
 }
@@ -73,16 +78,18 @@ fn is_point_of_no_return(step: &Step, inbox: &Path) -> bool {
 
 /// Follows a run with one source: the calls for others would come in between.
 fn assert_in_order(config: &str, elsewhere: bool, name: &str, content: &str) {
-    let there = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let there = another_file_system();
     let at = there.path().display();
     let apart = format!("source.archive = \"{at}/archive\"\nsource.quarantine = \"{at}/quarantine\"\n");
-    let site = Site::new(&format!("{config}\ninbox.recursive = true\n{}", if elsewhere { apart } else { String::new() }));
+    let site =
+        Site::new(&format!("{config}\ninbox.recursive = true\n{}", if elsewhere { apart } else { String::new() }));
     // All folders are made by the agent.
     fs::remove_dir(site.path("outbox")).unwrap();
     site.drop_in(name, content.as_bytes());
     let log = site.path("calls");
     let run = site.once_by(recorded(&log));
-    let own = ["outbox", "archive", "quarantine"].map(|name| if elsewhere && name != "outbox" { there.path().join(name) } else { site.path(name) });
+    let own = ["outbox", "archive", "quarantine"]
+        .map(|name| if elsewhere && name != "outbox" { there.path().join(name) } else { site.path(name) });
     let inbox = site.path("inbox");
     let mut unsynced = Unsynced::default();
     let mut returns = 0;
