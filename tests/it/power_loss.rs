@@ -11,7 +11,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -193,8 +192,9 @@ fn one_cut(disk: &Disk, site: &mut Site, round: u64, dice: &mut Dice) -> Vec<(St
     let durable = std::thread::scope(|scope| {
         let _end = Over(&over);
         let producer = scope.spawn(|| produce(site, round, more, &over));
-        std::thread::sleep(Duration::from_millis(150));
-        dice.rest(900);
+        // Half of the time while it starts and recovers, or soon after.
+        let most = if dice.roll(2) == 0 { 200 } else { 1000 };
+        dice.rest(most);
         // Nothing runs any more without power: after the cut, file systems tell what is not so.
         site.signal(Signal::STOP);
         over.store(true, Ordering::Relaxed);
