@@ -41,8 +41,10 @@ struct Soak {
     seed: u64,
 }
 
-/// Stands between a program and its clock.
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+/// What stands between a program and its clock, where Debian puts it.
+fn faketime() -> PathBuf {
+    PathBuf::from(format!("/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH))
+}
 
 impl Soak {
     fn set_up(seed: u64) -> Self {
@@ -61,7 +63,7 @@ impl Soak {
         if !small_disk {
             eprintln!("without full disks: this user may not mount a file system");
         }
-        let clock = Path::new(FAKETIME).exists().then(|| site.path("clock"));
+        let clock = faketime().exists().then(|| site.path("clock"));
         if clock.is_none() {
             eprintln!("without steps of the clock: there is no libfaketime");
         }
@@ -80,7 +82,10 @@ impl Soak {
     fn agent(&self) -> Command {
         let mut agent = h5inbox();
         if let Some(clock) = &self.clock {
-            agent.env("LD_PRELOAD", FAKETIME).env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_CACHE_DURATION", "1");
+            agent
+                .env("LD_PRELOAD", faketime())
+                .env("FAKETIME_TIMESTAMP_FILE", clock)
+                .env("FAKETIME_CACHE_DURATION", "1");
             agent.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
         }
         agent
