@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback fuzz kinds bench bench-stages clean distclean
+.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback fuzz soak kinds bench bench-stages clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -93,6 +93,16 @@ FUZZ_TARGETS ?= splitter parser numbers pickles file
 fuzz: ## Look for inputs that break a promise, a minute for each target: FUZZ_SECS=… FUZZ_TARGETS=… SEED=…
 	@.ci/setup fuzz
 	@$(WITH_TOOLS) .ci/fuzz "$(BUILD)" "$(FUZZ_SECS)" "$(SEED)" $(FUZZ_TARGETS)
+
+# `make test` plays the same games for seconds: make soak SOAK_SECS=3600 SEED=7 KILLS=10000 CUTS=200
+SOAK_SECS ?= 600
+KILLS ?= 1000
+CUTS ?= 25
+soak: tools ## Nothing lost, torn or done twice, for longer than `make test` looks: SOAK_SECS=… SEED=… KILLS=… CUTS=…
+	$(WITH_TOOLS) H5INBOX_THOROUGH=1 cargo test --locked --test it kill_matrix:: -- --nocapture
+	$(WITH_TOOLS) H5INBOX_SEED=$(SEED) H5INBOX_ROUNDS=$(CUTS) cargo test --locked --test it power_loss:: -- --nocapture
+	$(WITH_TOOLS) H5INBOX_SEED=$(SEED) H5INBOX_ROUNDS=$(KILLS) cargo test --locked --test it random_kills -- --nocapture
+	$(WITH_TOOLS) H5INBOX_SEED=$(SEED) SOAK_SECS=$(SOAK_SECS) cargo test --locked --test it after_all_that_can_happen -- --nocapture
 
 # SHAPES="stock wide" and PARTS="shapes memory" measure less (see benches/run.py); data are kept under $(BUILD)/bench.
 # A quick look that all of it still works: make bench SCALE=0.01 ROUNDS=1

@@ -1,7 +1,5 @@
 //! Builds everything the agent is made of, in an order in which each part finds what it needs.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +14,7 @@ use super::profiler::Profiler;
 use crate::config::{After, Config};
 use crate::convert::Options;
 use crate::convert::output::OutputError;
+use crate::convert::output::publish::make_folders;
 use crate::intake::{Writer, writer_present};
 use crate::jobs::attempt::Workshop;
 use crate::jobs::fault::{Undisposed, is_ours};
@@ -119,14 +118,13 @@ fn hold_to_ledger(outbox: &Path, ledger: &dyn Ledger, path: &Path) -> Result<(),
 }
 
 fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
-    let unusable = |e: io::Error| {
-        if is_ours(&e) {
-            return OutputError::io("create", path)(e).into();
+    make_folders(path).map_err(|error| match error {
+        OutputError::Io { source, .. } if !is_ours(&source) => {
+            let what = format!("cannot be made or used: {source}; make it and let this user write to it");
+            AgentError::Folder { key, path: path.into(), what }
         }
-        let what = format!("cannot be made or used: {e}; make it and let this user write to it");
-        AgentError::Folder { key, path: path.into(), what }
-    };
-    fs::create_dir_all(path).map_err(unusable)
+        passing => passing.into(),
+    })
 }
 
 fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {

@@ -3,7 +3,7 @@
 //! ```text
 //! 0  the ledger counts the attempt                      survives the death of the process
 //! 1  the output is written under a temporary name       OUTBOX/.h5inbox/JOB.tmp
-//!    and synced
+//!    and synced, and that name, too
 //! 2  the ledger notes what will be published            from here the output is decided
 //! 3  the temporary name becomes the final one           its absence is the witness
 //! 4  the outbox is synced                               the output is durable
@@ -31,7 +31,7 @@ use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
 use crate::convert::output::provenance::Origin;
-use crate::convert::output::publish::{STAGING, staging};
+use crate::convert::output::publish::{STAGING, lasting_staging};
 use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
@@ -234,7 +234,7 @@ impl Workshop {
 
     /// Writes the output of `job`, and returns it if it has to be synced.
     fn convert(&self, job: &Job, source: &File) -> Result<(Summary, Option<File>), ConvertError> {
-        staging(&self.outbox)?;
+        lasting_staging(&self.outbox)?;
         let output = self.temporary(job);
         remove_stale(&output)?;
         let bad_records = self.collect_bad_records(job)?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::attempt::Workshop;
 use crate::config::OnBadRecord;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{STAGING, rename_to_new, staging, versioned};
+use crate::convert::output::publish::{STAGING, lasting_staging, make_folders, rename_to_new, versioned};
 use crate::ledger::Job;
 use crate::source::output_stem;
 
@@ -23,7 +23,7 @@ impl Workshop {
         if self.options.records.on_bad_record != OnBadRecord::Skip {
             return Ok(None);
         }
-        staging(&self.quarantine)?;
+        lasting_staging(&self.quarantine)?;
         Ok(Some(self.temporary_bad_records(job)))
     }
 
@@ -40,7 +40,7 @@ impl Workshop {
         }
         let first = bad_records_of(&self.quarantine, &job.path);
         let folder = first.parent().unwrap_or(&self.quarantine);
-        fs::create_dir_all(folder).map_err(OutputError::io("create", folder))?;
+        make_folders(folder)?;
         let mut number = 1;
         loop {
             let name = versioned(&first, number);

@@ -17,7 +17,7 @@ use super::batch::{Batch, Going};
 use super::naming::numbered;
 use crate::config::After;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{Name, rename_in, sync_folder};
+use crate::convert::output::publish::{Name, make_folders, rename_in, rename_to_new, sync_folder};
 use crate::convert::profile::{self, Stage};
 use crate::ledger::{Disposition, Job, JobId, LedgerError};
 use crate::source::{Identity, OpenError, Shown, open_beneath, open_folder_of, open_in};
@@ -69,6 +69,9 @@ impl Workshop {
             Ok(match self.after {
                 After::Keep if job.disposition != Disposition::Pending => Ok(Disposed::AsPlanned),
                 // The configuration has changed since it was decided.
+                After::Keep | After::Delete if self.leaving(job).is_on_its_way(&self.archive) => {
+                    self.leaving(job).move_to(&self.archive)
+                }
                 After::Keep => self.leaving(job).stay(),
                 After::Archive => self.leaving(job).move_to(&self.archive),
                 After::Delete => self.leaving(job).delete(),
@@ -142,29 +145,62 @@ fn folder_of(path: &Path) -> Option<PathBuf> {
 }
 
 impl Leaving<'_> {
-    /// Moves the source to the same place in `folder`, the folders yet to be synced; if the name is taken there, to
+    /// Moves the source to the same place in `folder`, that folder yet to be synced; if the name is taken there, to
     /// `NAME~2.json`, `NAME~3.json` and so on.
+    ///
+    /// In between it has a name there that no producer knows, hidden, and the last look is at that: after a crash this
+    /// name tells that the source is on its way, and whether it is the right one.
     pub(super) fn move_to(&self, folder: &Path) -> Result<Disposed, OutputError> {
-        let Some(here) = self.enter()? else { return Ok(Disposed::NotThere) };
-        let (source, name) = (self.source(), self.name());
-        if let Some(not) = self.hindrance(open_in(here.as_fd(), name), &source)? {
-            return Ok(not);
+        let (here, target, held) = (self.enter()?, folder.join(self.path), self.held(folder));
+        let here = here.as_ref().map(AsFd::as_fd);
+        if is_there(&self.copied(folder)) {
+            return self.finish_copy(here, folder, &target);
         }
-        let target = folder.join(self.path);
-        let parent = target.parent().unwrap_or(folder);
-        fs::create_dir_all(parent).map_err(OutputError::io("create", parent))?;
-        let moved = match rename_to_free_name((here.as_fd(), name), &target) {
-            Err(error) if is(&error, io::ErrorKind::CrossesDevices) => return self.copy_to(here.as_fd(), &target),
-            Err(error) if is(&error, io::ErrorKind::NotFound) => return Ok(Disposed::NotThere),
-            Err(OutputError::Io { source, .. }) => return Err(OutputError::io("move a source to", target)(source)),
-            moved => moved?,
-        };
-        let moved_name = Path::new(moved.file_name().unwrap_or_default());
-        if let Some(not) = self.hindrance(open_beneath(parent, moved_name), &moved)? {
-            rename_in((CWD, &moved), (here.as_fd(), name))?;
-            return Ok(not);
+        if !is_there(&held) {
+            let Some(here) = here else { return Ok(Disposed::NotThere) };
+            if let Some(end) = self.move_away(here, folder, &target, &held)? {
+                return Ok(end);
+            }
         }
-        Ok(Disposed::Moved(moved))
+        let opened = open_beneath(held.parent().unwrap_or(folder), Path::new(held.file_name().unwrap_or_default()));
+        if let Some(not) = self.hindrance(opened, &held, OURS)? {
+            match here.map(|here| rename_in((CWD, &held), (here, self.name()))) {
+                // The producer has put a newer one there, which would have replaced this one, or removed the folder.
+                None | Some(Err(OutputError::Exists(_))) => {}
+                Some(back) => return back.map(|()| not),
+            }
+        }
+        rename_to_free_name((CWD, &held), &target).map(Disposed::Moved)
+    }
+
+    /// Moves the source to its hidden name; how its way ends if that is not the way.
+    fn move_away(
+        &self,
+        here: BorrowedFd<'_>,
+        folder: &Path,
+        target: &Path,
+        held: &Path,
+    ) -> Result<Option<Disposed>, OutputError> {
+        let name = self.name_now(here);
+        if name == self.name()
+            && let Some(not) = self.hindrance(open_in(here, &name), &self.source(), THEIRS)?
+        {
+            // What a crash left of a copy.
+            let _ = fs::remove_file(self.copying(folder));
+            return Ok(Some(not));
+        }
+        make_folders(target.parent().unwrap_or(folder))?;
+        match rename_in((here, &name), (CWD, held)) {
+            Err(error) if is(&error, io::ErrorKind::CrossesDevices) => self.copy_to(here, folder, target).map(Some),
+            Err(error) if is(&error, io::ErrorKind::NotFound) => Ok(Some(Disposed::NotThere)),
+            Err(OutputError::Io { source, .. }) => Err(OutputError::io("move a source to", target)(source)),
+            moved => moved.map(|()| None),
+        }
+    }
+
+    /// Whether a move to `folder` has begun and a crash cut it short.
+    pub(super) fn is_on_its_way(&self, folder: &Path) -> bool {
+        is_there(&self.held(folder)) || is_there(&self.copied(folder))
     }
 
     /// Deletes the source, its folder yet to be synced.
@@ -186,8 +222,8 @@ impl Leaving<'_> {
     /// place between a last look and its end. After a crash it may have that name already. Answers why not, if so.
     fn take_aside(&self, here: BorrowedFd<'_>) -> Result<Option<Disposed>, OutputError> {
         let (source, name, aside) = (self.source(), self.name(), self.aside());
-        if statat(here, &aside, AtFlags::SYMLINK_NOFOLLOW).is_err() {
-            if let Some(not) = self.hindrance(open_in(here, name), &source)? {
+        if !is_there_in(here, &aside) {
+            if let Some(not) = self.hindrance(open_in(here, name), &source, THEIRS)? {
                 return Ok(Some(not));
             }
             match rename_in((here, name), (here, &aside)) {
@@ -196,7 +232,7 @@ impl Leaving<'_> {
                 taken => taken?,
             }
         }
-        match self.hindrance(open_in(here, &aside), &source)? {
+        match self.hindrance(open_in(here, &aside), &source, OURS)? {
             None => Ok(None),
             Some(not) => match rename_in((here, &aside), (here, name)) {
                 // The producer has put a newer one there, which would have replaced this one.
@@ -206,28 +242,34 @@ impl Leaving<'_> {
         }
     }
 
-    /// Between mounts a source is copied, synced and compared before the original goes.
-    fn copy_to(&self, here: BorrowedFd<'_>, target: &Path) -> Result<Disposed, OutputError> {
-        let Ok((original, identity)) = open_in(here, self.name()) else { return Ok(Disposed::NotThere) };
+    /// Between mounts a source is copied, synced and compared, and the copy is there for good under a hidden name of its
+    /// own, before the original goes.
+    fn copy_to(&self, here: BorrowedFd<'_>, folder: &Path, target: &Path) -> Result<Disposed, OutputError> {
+        let Ok((original, identity)) = open_in(here, &self.name_now(here)) else { return Ok(Disposed::NotThere) };
         if !same_version(&identity, self.identity) {
             return Ok(Disposed::NotThere);
         }
-        let unfinished = target.with_file_name(format!(".h5inbox-{}.tmp", self.job));
-        let copied = copy_verified(original, &unfinished).map_err(OutputError::io("copy a source to", &unfinished));
-        let moved = match copied.and_then(|()| rename_to_free_name((CWD, &unfinished), target)) {
-            Ok(moved) => moved,
-            Err(error) => {
-                // A part of it would only fill a disk that may be full already.
-                let _ = fs::remove_file(&unfinished);
-                return Err(error);
-            }
-        };
-        sync_folder(moved.parent().unwrap_or(target))?;
-        match self.delete_in(here) {
-            Ok(Disposed::Deleted) => Ok(Disposed::Moved(moved)),
-            // The source is still there: a copy each time that this is tried would fill the disk.
-            not => fs::remove_file(&moved).map_err(OutputError::io("remove", &moved)).and(not),
+        let (copying, copied) = (self.copying(folder), self.copied(folder));
+        let made = copy_verified(original, &copying).map_err(OutputError::io("copy a source to", &copying));
+        if let Err(error) = made.and_then(|()| rename_to_new(&copying, &copied)) {
+            // A part of it would only fill a disk that may be full already.
+            let _ = fs::remove_file(&copying);
+            return Err(error);
         }
+        sync_folder(copied.parent().unwrap_or(folder))?;
+        self.finish_copy(Some(here), folder, target)
+    }
+
+    /// The copy is there: the original goes, and the copy gets its name. If the original cannot go now, the copy waits.
+    fn finish_copy(&self, here: Option<BorrowedFd<'_>>, folder: &Path, target: &Path) -> Result<Disposed, OutputError> {
+        let copied = self.copied(folder);
+        let deleted = here.map_or(Ok(Disposed::NotThere), |here| self.delete_in(here))?;
+        if deleted == Disposed::Busy {
+            // It will be another version, which is converted and copied then.
+            fs::remove_file(&copied).map_err(OutputError::io("remove", &copied))?;
+            return Ok(Disposed::Busy);
+        }
+        rename_to_free_name((CWD, &copied), target).map(Disposed::Moved)
     }
 
     /// Keeps the source after all: a deletion that a crash cut short gives it back.
@@ -265,14 +307,36 @@ impl Leaving<'_> {
         format!(".h5inbox-{}", self.job).into()
     }
 
+    /// The one of these two that it has: a deletion that a crash cut short has hidden it already.
+    fn name_now(&self, here: BorrowedFd<'_>) -> PathBuf {
+        let aside = self.aside();
+        if is_there_in(here, &aside) { aside } else { self.name().into() }
+    }
+
+    /// The hidden name in `folder` of a source that was renamed.
+    fn held(&self, folder: &Path) -> PathBuf {
+        folder.join(self.path).with_file_name(self.aside())
+    }
+
+    /// The hidden name in `folder` of a copy that is whole.
+    fn copied(&self, folder: &Path) -> PathBuf {
+        folder.join(self.path).with_file_name(format!(".h5inbox-{}.copy", self.job))
+    }
+
+    /// The hidden name in `folder` of a copy that is being made.
+    fn copying(&self, folder: &Path) -> PathBuf {
+        folder.join(self.path).with_file_name(format!(".h5inbox-{}.tmp", self.job))
+    }
+
     /// Why what was `opened` must not be touched, if so.
     fn hindrance(
         &self,
         opened: Result<(File, Identity), OpenError>,
         shown: &Path,
+        is_same: fn(&Identity, &Identity) -> bool,
     ) -> Result<Option<Disposed>, OutputError> {
         match opened {
-            Ok((_, now)) if !same_version(&now, self.identity) => Ok(Some(Disposed::NotThere)),
+            Ok((_, now)) if !is_same(&now, self.identity) => Ok(Some(Disposed::NotThere)),
             Ok((file, _)) => Ok((self.has_writer)(&file).then_some(Disposed::Busy)),
             Err(OpenError::Gone | OpenError::Link | OpenError::NotAFile(_)) => Ok(Some(Disposed::NotThere)),
             Err(OpenError::Io(e)) => Err(OutputError::io("open", shown)(e)),
@@ -280,10 +344,24 @@ impl Leaving<'_> {
     }
 }
 
-/// The change time is left out, because moving a file, or another name for it, changes that and not the content; the
-/// device too, because it may have another number since the machine has started again.
+/// Under its producer's name a source is the version that was converted if nothing at all has changed since, the change
+/// time included: a file can be written to again and be given its old length and time. The device is left out, because
+/// it may have another number since the machine has started again.
+const THEIRS: fn(&Identity, &Identity) -> bool = |now, then| same_version(now, then) && now.ctime_ns == then.ctime_ns;
+
+/// Under our own name: giving it that has changed the change time.
+const OURS: fn(&Identity, &Identity) -> bool = same_version;
+
 fn same_version(now: &Identity, then: &Identity) -> bool {
     (now.inode, now.size, now.mtime_ns) == (then.inode, then.size, then.mtime_ns)
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn is_there_in(folder: BorrowedFd<'_>, name: &Path) -> bool {
+    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
 
 fn is(error: &OutputError, kind: io::ErrorKind) -> bool {
@@ -401,15 +479,66 @@ mod tests {
         fs::create_dir(archive).unwrap();
         let identity = source(inbox, "content");
         let here = open_folder_of(inbox, Path::new("a.json")).unwrap();
-        let copied = leaving(inbox, &identity).copy_to(here.as_fd(), &archive.join("a.json")).unwrap();
+        let (here, target) = (here.as_fd(), archive.join("a.json"));
+        let copied = leaving(inbox, &identity).copy_to(here, archive, &target).unwrap();
         assert_eq!(copied, Disposed::Moved(archive.join("a.json")));
         let metadata = fs::metadata(archive.join("a.json")).unwrap();
         assert_eq!(fs::read_to_string(archive.join("a.json")).unwrap(), "content");
         assert_eq!(Identity::of(&metadata).mtime_ns, identity.mtime_ns);
         assert_eq!((names(inbox).len(), names(archive).len()), (0, 1));
         let other = Identity { size: 99, ..source(inbox, "newer") };
-        let copied = leaving(inbox, &other).copy_to(here.as_fd(), &archive.join("a.json")).unwrap();
-        assert_eq!(copied, Disposed::NotThere);
+        assert_eq!(leaving(inbox, &other).copy_to(here, archive, &target).unwrap(), Disposed::NotThere);
         assert_eq!((names(inbox).len(), names(archive).len()), (1, 1));
+    }
+
+    #[test]
+    fn a_copy_that_was_whole_before_a_kill_is_not_made_again_and_a_part_of_one_is_removed() {
+        let Folders { inbox, archive, .. } = &folders();
+        fs::create_dir(archive).unwrap();
+        let identity = source(inbox, "content");
+        fs::write(archive.join(".h5inbox-7.copy"), "content").unwrap();
+        assert_eq!(leaving(inbox, &identity).move_to(archive).unwrap(), Disposed::Moved(archive.join("a.json")));
+        assert_eq!((names(inbox), names(archive)), (vec![], vec!["a.json".to_owned()]));
+        fs::write(archive.join(".h5inbox-7.tmp"), "cont").unwrap();
+        assert_eq!(leaving(inbox, &identity).move_to(archive).unwrap(), Disposed::NotThere);
+        assert_eq!(names(archive), ["a.json"]);
+    }
+
+    #[test]
+    fn a_wrong_version_that_was_moved_before_a_kill_comes_back() {
+        let Folders { inbox, archive, .. } = &folders();
+        fs::create_dir(archive).unwrap();
+        let identity = source(inbox, "done");
+        fs::remove_file(inbox.join("a.json")).unwrap();
+        source(inbox, "came at the last moment");
+        fs::rename(inbox.join("a.json"), archive.join(".h5inbox-7")).unwrap();
+        assert!(leaving(inbox, &identity).is_on_its_way(archive));
+        assert_eq!(leaving(inbox, &identity).move_to(archive).unwrap(), Disposed::NotThere);
+        assert_eq!((names(inbox), names(archive)), (vec!["a.json".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn a_source_that_was_written_over_and_has_its_old_length_and_time_again_is_another_version() {
+        let Folders { inbox, archive, .. } = &folders();
+        let path = inbox.join("a.json");
+        let identity = source(inbox, "old");
+        let then = fs::metadata(&path).unwrap().modified().unwrap();
+        // The clock of the file system ticks every few milliseconds.
+        while open_beneath(inbox, Path::new("a.json")).unwrap().1.ctime_ns == identity.ctime_ns {
+            fs::write(&path, "new").unwrap();
+            File::options().append(true).open(&path).unwrap().set_modified(then).unwrap();
+        }
+        assert_eq!(leaving(inbox, &identity).move_to(archive).unwrap(), Disposed::NotThere);
+        assert_eq!(leaving(inbox, &identity).delete().unwrap(), Disposed::NotThere);
+        assert_eq!(names(inbox), ["a.json"]);
+    }
+
+    #[test]
+    fn a_deletion_cut_short_is_a_move_if_the_configuration_is_another_now() {
+        let Folders { inbox, archive, .. } = &folders();
+        let identity = source(inbox, "done");
+        fs::rename(inbox.join("a.json"), inbox.join(".h5inbox-7")).unwrap();
+        assert_eq!(leaving(inbox, &identity).move_to(archive).unwrap(), Disposed::Moved(archive.join("a.json")));
+        assert_eq!((names(inbox), names(archive)), (vec![], vec!["a.json".to_owned()]));
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! outputs are synced                    all at once, so that they share the flushes of the disk
+//! the folders of these are synced       each once
 //! the ledger notes what is published    one commit
 //! temporary names become final ones
 //! the folders of these are synced       each once
@@ -35,7 +36,7 @@ use super::pool::Report;
 use super::retry::{Trouble, plain, unwritten};
 use crate::config::OnExisting;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{rename_over, rename_to_new, sync_file, versioned};
+use crate::convert::output::publish::{make_folders, rename_over, rename_to_new, sync_file, versioned};
 use crate::convert::profile::{self, Stage};
 use crate::convert::{ConvertError, Warning};
 use crate::ledger::{Failure, Job, LedgerError, Publication, Published};
@@ -65,9 +66,18 @@ impl Workshop {
     /// Publishes what conversions made, and finishes their jobs.
     pub(super) fn publish(&self, made: Vec<Going<Made>>) -> Vec<Report> {
         let batch = Batch::new(self, made).all(Stage::Fsync, sync_outputs);
-        let batch = batch.each(|job, (made, synced)| match synced {
-            Ok(()) => Ok((self.publication(job, &made), made)),
-            Err(error) => Err(self.conclude(job, Trouble::from(ConvertError::from(error)), made.attempt)),
+        // A temporary name that a power cut takes away would tell that the output has its final one.
+        let batch = batch.sync_folders(|job, (made, _)| self.staging_folders(job, made));
+        let batch = batch.each(|job, ((made, synced), named)| {
+            let synced = synced.map_err(|error| Trouble::from(ConvertError::from(error)));
+            let named = named.map_err(|error| match self.fault_behind(&error) {
+                Some(fault) => Trouble::Ours(fault),
+                None => Trouble::Transient(unwritten("output_error", &error, error.hint())),
+            });
+            match synced.and(named) {
+                Ok(()) => Ok((self.publication(job, &made), made)),
+                Err(trouble) => Err(self.conclude(job, trouble, made.attempt)),
+            }
         });
         let batch = batch.record(|going| {
             let decide = |going: &Going<(Publication, Made)>| (going.job.id, going.what.0.clone());
@@ -81,6 +91,14 @@ impl Workshop {
             Ok(Decided { temporary, name, bad_records: None, attempt, made, since })
         });
         self.publish_decided(batch)
+    }
+
+    /// The folders of the temporary names, where these are to last.
+    fn staging_folders(&self, job: &Job, made: &Made) -> impl Iterator<Item = PathBuf> + use<> {
+        let bad_records = (made.summary.bad_records > 0).then(|| self.temporary_bad_records(job));
+        let durable = self.options.durable;
+        let names = [Some(made.temporary.clone()), bad_records].map(|name| name.filter(|_| durable));
+        names.into_iter().flatten().filter_map(|name| Some(name.parent()?.to_path_buf()))
     }
 
     /// What the ledger notes of an output before it gets its name.
@@ -194,8 +212,8 @@ impl Workshop {
         let mut name = output;
         loop {
             let folder = name.parent().unwrap_or(&self.outbox);
-            if let Err(e) = fs::create_dir_all(folder) {
-                return Ok(Err(OutputError::io("create", folder)(e)));
+            if let Err(error) = make_folders(folder) {
+                return Ok(Err(error));
             }
             let renamed = match self.on_existing {
                 OnExisting::Replace => rename_over(temporary, &name),

@@ -15,9 +15,9 @@ use super::disposition::Disposed;
 use super::naming::{numbered, with_ending};
 use crate::config::After;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::rename_in;
+use crate::convert::output::publish::{make_folders, rename_in, sync_folder};
 use crate::ledger::{Failure, Job, JobId, LedgerError};
-use crate::source::{OpenError, Quoted, Shown, make_folder_of};
+use crate::source::{Identity, OpenError, Quoted, Shown, make_folder_of};
 
 /// Ending of a report's name, behind the whole name of the source.
 const ENDING: &str = ".reason.txt";
@@ -68,7 +68,7 @@ impl Workshop {
 
     /// Moves a quarantined source out of the inbox, and writes its report.
     pub(super) fn set_aside(&self, job: &Job, failure: &Failure) -> Result<(), LedgerError> {
-        if self.after == After::Keep {
+        if self.after == After::Keep && !self.leaving(job).is_on_its_way(&self.quarantine) {
             return self.dispose(job);
         }
         self.note_one_disposed(job, self.move_aside(job, failure))
@@ -85,21 +85,31 @@ impl Workshop {
     fn report_kept(&self, job: &Job, failure: &Failure) -> Result<(), OutputError> {
         let report = report_of(&self.quarantine.join(&job.path));
         write_report(&report, job, failure, &self.inbox.join(&job.path))
-            .map_err(OutputError::io("write the report", report))
     }
 
     fn move_aside(&self, job: &Job, failure: &Failure) -> Result<Disposed, OutputError> {
         let what = self.leaving(job).move_to(&self.quarantine)?;
         let resting = match &what {
-            Disposed::Moved(path) => path.clone(),
+            Disposed::Moved(path) => Some(path.clone()),
             // Perhaps moved by an earlier run that did not come to write the report.
-            _ => self.quarantine.join(&job.path),
+            Disposed::NotThere => self.unreported(job),
+            _ => None,
         };
-        let report = report_of(&resting);
-        if fs::symlink_metadata(&resting).is_ok() && (what != Disposed::NotThere || !report.exists()) {
-            write_report(&report, job, failure, &resting).map_err(OutputError::io("write the report", report))?;
+        if let Some(resting) = resting {
+            write_report(&report_of(&resting), job, failure, &resting)?;
         }
         Ok(what)
+    }
+
+    /// The source of `job` in the quarantine, if it has no report. A copy has another inode, and the same time.
+    fn unreported(&self, job: &Job) -> Option<PathBuf> {
+        let first = self.quarantine.join(&job.path);
+        let is_it = |path: &PathBuf| {
+            let now = fs::symlink_metadata(path).map(|metadata| Identity::of(&metadata));
+            now.is_ok_and(|now| (now.size, now.mtime_ns) == (job.identity.size, job.identity.mtime_ns))
+        };
+        let mut names = (1..NAMES).map(|number| numbered(&first, number));
+        names.find(|name| is_it(name) && fs::symlink_metadata(report_of(name)).is_err())
     }
 }
 
@@ -188,9 +198,9 @@ fn report_of(resting: &Path) -> PathBuf {
 }
 
 /// Writes the report of `job`, replacing an older one in one step. `resting` is where the source is.
-fn write_report(report: &Path, job: &Job, failure: &Failure, resting: &Path) -> io::Result<()> {
+fn write_report(report: &Path, job: &Job, failure: &Failure, resting: &Path) -> Result<(), OutputError> {
     let folder = report.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)?;
+    make_folders(folder)?;
     let unfinished = folder.join(format!(".{}.reason.tmp", job.id));
     let text = text(job, failure, resting);
     let written = write_synced(&unfinished, text.as_bytes()).and_then(|()| fs::rename(&unfinished, report));
@@ -198,7 +208,8 @@ fn write_report(report: &Path, job: &Job, failure: &Failure, resting: &Path) -> 
         // A part of it would only fill a disk that may be full already.
         let _ = fs::remove_file(&unfinished);
     }
-    written
+    written.map_err(OutputError::io("write the report", report))?;
+    sync_folder(folder)
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {

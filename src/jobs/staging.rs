@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{STAGING, staging};
+use crate::convert::output::publish::{STAGING, staging, sync_folder};
 
 /// What the temporary names of `h5inbox convert` begin with. An agent's begin with the number of a job.
 const CONVERT: &str = "convert-";
@@ -54,6 +54,8 @@ impl Staging {
     /// As [`Staging::share`], and holds `outbox` as its only agent; none if another agent does.
     pub fn for_agent(outbox: &Path) -> Result<Option<Self>, OutputError> {
         let held = Self::share(outbox)?;
+        // Its name is to last as the names in it are.
+        sync_folder(outbox)?;
         let open = File::open(outbox).map_err(OutputError::io("open", outbox))?;
         match open.try_lock() {
             Err(TryLockError::WouldBlock) => Ok(None),

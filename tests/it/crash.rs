@@ -1,10 +1,10 @@
 //! Killed at any moment, the agent loses nothing, tears nothing, and does nothing twice.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use super::harness::{Site, h5inbox, wait_until};
+use super::traced::{injected, killed_at};
 
 const AFTER: [&str; 3] = ["keep", "archive", "delete"];
 
@@ -49,25 +49,13 @@ fn killed_again_and_again_under_load_each_source_has_one_output() {
     }
 }
 
-/// The program, killed at a thread's n-th call of a kind; if files are named, at a call on one of these.
-fn killed_at(call: &str, when: usize, on: &[PathBuf]) -> Command {
-    let mut traced = Command::new("strace");
-    let inject = format!("inject={call}:signal=KILL:when={when}");
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
-    for file in on {
-        traced.arg("-P").arg(file);
-    }
-    traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
-    traced
-}
-
 /// Kills at the n-th call of a kind, as the kernel sees it, then starts again. The calls are those of the attempt:
 /// syncing the output, giving it its name, syncing folders, moving or deleting the source, and the ledger's own.
 #[test]
 fn killed_at_each_step_of_an_attempt_it_is_finished_by_the_next_run() {
     assert!(Command::new("strace").arg("-V").output().is_ok(), "strace is missing; `make test` installs it");
     for after in AFTER {
-        for call in ["fsync", "renameat2", "pwrite64", "unlink", "unlinkat"] {
+        for call in ["fsync", "renameat2", "pwrite64", "unlink", "unlinkat", "write"] {
             for when in 1..=3 {
                 let mut site = Site::new(&format!("source.after = \"{after}\"\nretry.max_attempts = 100"));
                 site.drop_in("f0.json", &records(0));
@@ -86,9 +74,8 @@ fn killed_at_each_step_of_an_attempt_it_is_finished_by_the_next_run() {
 
 /// The program on a disk that takes 20 ms for a sync, killed at a thread's n-th call of another kind.
 fn killed_on_a_slow_disk_at(call: &str, when: usize) -> Command {
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace=fsync,{call}")]);
-    traced.args(["-e", &format!("inject={call}:signal=KILL:when={when}"), "-e", "inject=fsync:delay_enter=20000"]);
+    let kill = format!("{call}:signal=KILL:when={when}");
+    let mut traced = injected(&["fsync", call], &[kill, "fsync:delay_enter=20000".to_owned()]);
     traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
     traced
 }

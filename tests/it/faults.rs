@@ -314,7 +314,7 @@ fn everything_on_one_disk_that_is_full_goes_on_when_it_is_not() {
     for config in [ARCHIVE, SKIP] {
         let folder = tempfile::tempdir().unwrap();
         let Some(disk) = Disk::mount(Wrong::Full, folder.path(), 20 << 20) else { return };
-        let mut site = Site::within(folder.path(), config);
+        let mut site = Site::within(folder.path(), &[], config);
         site.start();
         site.signal(Signal::STOP);
         (0..60).for_each(|number| drop_in(&site, &format!("f{number}.json"), &good(number)));

@@ -42,27 +42,43 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// A folder on another file system than temporary files are on, if there is one.
+pub(crate) fn another_file_system() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Folders and configuration of one agent, and the agent while it runs.
 pub(crate) struct Site {
     root: TempDir,
+    /// Where some of them are instead.
+    apart: Option<Apart>,
     child: Option<Child>,
+}
+
+/// What of a site is not on the file system of the rest.
+struct Apart {
+    root: TempDir,
+    names: &'static [&'static str],
 }
 
 impl Site {
     /// Folders with a configuration: a short settle time, no listener, and `more` at its end.
     pub(crate) fn new(more: &str) -> Self {
-        Self::within(&std::env::temp_dir(), more)
+        Self { root: tempfile::tempdir().unwrap(), apart: None, child: None }.furnished(more)
     }
 
-    /// As [`Site::new`], on the file system of `folder`.
-    pub(crate) fn within(folder: &Path, more: &str) -> Self {
-        let root = tempfile::tempdir_in(folder).unwrap();
-        let site = Self { root, child: None };
+    /// The same inside `folder`, but for what has these `names`, which is where temporary files are.
+    pub(crate) fn within(folder: &Path, names: &'static [&'static str], more: &str) -> Self {
+        let apart = Apart { root: tempfile::tempdir().unwrap(), names };
+        Self { root: TempDir::new_in(folder).unwrap(), apart: Some(apart), child: None }.furnished(more)
+    }
+
+    fn furnished(self, more: &str) -> Self {
         for folder in ["inbox", "outbox"] {
-            fs::create_dir(site.path(folder)).unwrap();
+            fs::create_dir(self.path(folder)).unwrap();
         }
-        site.configure(more);
-        site
+        self.configure(more);
+        self
     }
 
     /// Writes the configuration anew. `more` may set keys of any table as `table.key = value` lines.
@@ -72,8 +88,9 @@ impl Site {
         let grace = if more.contains("truncated_grace_secs") { "" } else { "inbox.truncated_grace_secs = 0" };
         let text = format!(
             "{more}\n{grace}\ninbox.path = \"{root}/inbox\"\ninbox.settle_ms = 100\noutput.path = \"{root}/outbox\"\n\
-             ledger.url = \"sqlite:{root}/state/ledger.sqlite\"\nstatus.listen = \"\"\nworkers = 2\n\
-             log.level = \"debug\"\nretry.backoff_secs = 1\n"
+             ledger.url = \"sqlite:{}\"\nstatus.listen = \"\"\nworkers = 2\n\
+             log.level = \"debug\"\nretry.backoff_secs = 1\n",
+            self.path("state/ledger.sqlite").display()
         );
         fs::write(self.config(), text).unwrap();
     }
@@ -85,7 +102,8 @@ impl Site {
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
-        self.root.path().join(relative)
+        let is_apart = |apart: &&Apart| apart.names.iter().any(|name| Path::new(relative).starts_with(name));
+        self.apart.as_ref().filter(is_apart).map_or(&self.root, |apart| &apart.root).path().join(relative)
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -107,7 +125,12 @@ impl Site {
 
     /// Runs the agent once, as cron would, and returns how it ended.
     pub(crate) fn once(&self) -> Output {
-        h5inbox().args(["run", "--once", "--config"]).arg(self.config()).output().unwrap()
+        self.once_by(h5inbox())
+    }
+
+    /// The same by `command`, which stands for the program.
+    pub(crate) fn once_by(&self, mut command: Command) -> Output {
+        command.args(["run", "--once", "--config"]).arg(self.config()).output().unwrap()
     }
 
     /// Lets any user work with the folders.

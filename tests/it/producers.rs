@@ -78,7 +78,8 @@ fn a_file_of_another_user_is_not_taken_before_it_is_closed() {
     site.open_to_everybody();
     let agent = site.as_somebody_else();
     site.spawn(agent);
-    wait_until("the agent answers", || site.status()["running"] == true);
+    // It counts as running before it watches.
+    wait_until("the agent watches", || site.log().contains("agent.ready"));
     let mut slow = File::create(site.path("inbox/slow.json")).unwrap();
     slow.write_all(HALF).unwrap();
     std::thread::sleep(LONG);

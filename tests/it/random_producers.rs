@@ -8,52 +8,67 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, FileTimes};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::dice::{Dice, seed};
 use super::harness::{Site, wait_until};
 
 const PRODUCERS: u64 = 4;
 const ACTIONS: usize = 30;
 const NAMES: u64 = 5;
 
-/// A small random number generator (xorshift): the same game for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % sides
-    }
-
-    fn rest(&mut self, most_ms: u64) {
-        std::thread::sleep(Duration::from_millis(self.roll(most_ms)));
-    }
-}
-
-/// One producer: its names, and the hashes of every complete content that each of them ever had.
-struct Producer {
+/// One producer, and what it has to tell.
+pub(super) struct Producer {
     inbox: PathBuf,
     outside: PathBuf,
     number: u64,
     dice: Dice,
     rows: u64,
-    complete: HashMap<String, HashSet<String>>,
+    /// Where each complete content is kept, by its hash; sources that cannot be converted come only then.
+    keeps: Option<PathBuf>,
+    told: Told,
+}
+
+/// What producers tell of their work.
+#[derive(Default)]
+pub(super) struct Told {
+    /// By name, the hashes of every complete content that it ever had.
+    pub(super) complete: HashMap<String, HashSet<String>>,
+    /// By name, the hashes that the last one may have; the agent may have taken away what was to be appended to.
+    pub(super) last: HashMap<String, Vec<String>>,
+    /// Names of sources that cannot be converted.
+    pub(super) bad: HashSet<String>,
+}
+
+impl Told {
+    pub(super) fn add(&mut self, other: Told) {
+        self.complete.extend(other.complete);
+        self.last.extend(other.last);
+        self.bad.extend(other.bad);
+    }
 }
 
 impl Producer {
-    /// Plays its part and tells what was complete.
-    fn play(mut self) -> HashMap<String, HashSet<String>> {
-        for _ in 0..ACTIONS {
+    pub(super) fn new(site: &Site, number: u64, seed: u64, keeps: Option<PathBuf>) -> Self {
+        let (inbox, outside) = (site.path("inbox"), site.path("").join(format!("beside{number}")));
+        let dice = Dice::new(seed.wrapping_mul(31).wrapping_add(number));
+        Self { inbox, outside, number, dice, rows: 0, keeps, told: Told::default() }
+    }
+
+    /// Plays its part until it is `over`, which is asked with the number of things done.
+    pub(super) fn play(mut self, over: impl Fn(usize) -> bool) -> Told {
+        for done in 0.. {
+            if over(done) {
+                break;
+            }
             let name = self.name();
             self.act(&name);
             self.dice.rest(250);
         }
-        self.complete
+        self.told
     }
 
     fn name(&mut self) -> String {
@@ -67,6 +82,9 @@ impl Producer {
     fn act(&mut self, name: &str) {
         let path = self.inbox.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if self.keeps.is_some() && self.dice.roll(12) == 0 {
+            return self.broken();
+        }
         match self.dice.roll(10) {
             0 | 1 => self.renamed(name, &path),
             2 => self.written(name, &path, 1, 1),
@@ -75,8 +93,19 @@ impl Producer {
             6 => self.linked(name, &path),
             7 => self.with_an_old_time(name, &path),
             8 => self.in_a_folder(),
-            _ => drop(fs::remove_file(&path)),
+            _ => {
+                let _ = fs::remove_file(&path);
+                self.told.last.remove(name);
+            }
         }
+    }
+
+    /// What no agent can convert.
+    fn broken(&mut self) {
+        let (content, name) = (self.content(), format!("p{}-bad{}.json", self.number, self.rows));
+        fs::write(&self.outside, [&content[..], b"bad\n"].concat()).unwrap();
+        self.told.bad.insert(name.clone());
+        fs::rename(&self.outside, self.inbox.join(name)).unwrap();
     }
 
     fn renamed(&mut self, name: &str, path: &Path) {
@@ -103,6 +132,8 @@ impl Producer {
             let more = self.content();
             let whole = [fs::read(path).unwrap_or_default(), more.clone()].concat();
             self.note(name, &whole);
+            let alone = self.complete(name, &more);
+            self.told.last.get_mut(name).unwrap().push(alone);
             File::options().append(true).create(true).open(path).unwrap().write_all(&more).unwrap();
             self.dice.rest(150);
         }
@@ -137,7 +168,8 @@ impl Producer {
         fs::rename(full, self.inbox.join(&first)).unwrap();
         self.dice.rest(200);
         if self.dice.roll(2) == 0 {
-            self.note(&format!("{second}/in.json"), &content);
+            // Where it is when its turn comes does not count.
+            self.complete(&format!("{second}/in.json"), &content);
             fs::rename(self.inbox.join(first), self.inbox.join(second)).unwrap();
         }
     }
@@ -153,11 +185,21 @@ impl Producer {
 
     /// Before it is so: the agent may be quicker than we are.
     fn note(&mut self, name: &str, content: &[u8]) {
-        self.complete.entry(name.to_owned()).or_default().insert(hash(content));
+        let hash = self.complete(name, content);
+        self.told.last.insert(name.to_owned(), vec![hash]);
+    }
+
+    fn complete(&mut self, name: &str, content: &[u8]) -> String {
+        let hash = hash(content);
+        if let Some(keeps) = &self.keeps {
+            fs::write(keeps.join(format!("{hash}.json")), content).unwrap();
+        }
+        self.told.complete.entry(name.to_owned()).or_default().insert(hash.clone());
+        hash
     }
 }
 
-fn hash(content: &[u8]) -> String {
+pub(super) fn hash(content: &[u8]) -> String {
     blake3::hash(content).to_hex().to_string()
 }
 
@@ -183,7 +225,7 @@ fn disturb(site: &mut Site, dice: &mut Dice, over: impl Fn() -> bool) {
 }
 
 /// Every file below `folder`, relative to it.
-fn files(folder: &Path, below: &str) -> Vec<String> {
+pub(super) fn files(folder: &Path, below: &str) -> Vec<String> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder.join(below)).unwrap().map(Result::unwrap) {
         let name = Path::new(below).join(entry.file_name()).to_str().unwrap().to_owned();
@@ -197,28 +239,25 @@ fn files(folder: &Path, below: &str) -> Vec<String> {
 }
 
 /// The newest job of each path that is not gone, and the hash that it was made from.
-fn latest(history: &[Value]) -> HashMap<&str, &str> {
+pub(super) fn latest(history: &[Value]) -> HashMap<&str, &str> {
     let finished = history.iter().rev().filter(|job| job["state"] == "done" || job["state"] == "duplicate");
     finished.map(|job| (job["path"].as_str().unwrap(), job["source_hash"].as_str().unwrap())).collect()
 }
 
 #[test]
 fn whatever_producers_do_each_file_has_its_output_and_none_is_less_than_whole() {
-    let seed: u64 = std::env::var("H5INBOX_SEED").map_or(20_261_124, |seed| seed.parse().unwrap());
-    eprintln!("H5INBOX_SEED={seed}");
+    let seed = seed();
     let mut site = Site::new("inbox.recursive = true\ninbox.scan_interval_secs = 5\nretry.max_attempts = 1000");
     site.start();
-    let (inbox, root) = (site.path("inbox"), site.path(""));
-    let producers: Vec<_> = (1..=PRODUCERS)
-        .map(|number| {
-            let (inbox, outside) = (inbox.clone(), root.join(format!("beside{number}")));
-            let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number);
-            let producer = Producer { inbox, outside, number, dice, rows: 0, complete: HashMap::new() };
-            std::thread::spawn(move || producer.play())
-        })
-        .collect();
-    disturb(&mut site, &mut Dice(seed | 1), || producers.iter().all(std::thread::JoinHandle::is_finished));
-    let complete: HashMap<_, _> = producers.into_iter().flat_map(|producer| producer.join().unwrap()).collect();
+    let inbox = site.path("inbox");
+    let play = |number| {
+        let producer = Producer::new(&site, number, seed, None);
+        std::thread::spawn(move || producer.play(|done| done == ACTIONS))
+    };
+    let producers: Vec<_> = (1..=PRODUCERS).map(play).collect();
+    disturb(&mut site, &mut Dice::new(seed), || producers.iter().all(std::thread::JoinHandle::is_finished));
+    let mut told = Told::default();
+    producers.into_iter().for_each(|producer| told.add(producer.join().unwrap()));
     wait_until("every file that is there has its output", || {
         let history = site.history();
         let latest = latest(&history);
@@ -227,7 +266,7 @@ fn whatever_producers_do_each_file_has_its_output_and_none_is_less_than_whole() 
         files(&inbox, "").iter().all(is_done)
     });
     site.stop();
-    reconcile(&site, &complete);
+    reconcile(&site, &told.complete);
 }
 
 fn reconcile(site: &Site, complete: &HashMap<String, HashSet<String>>) {

@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::super::profile::{self, Stage};
@@ -26,7 +26,7 @@ pub fn staging(outbox: &Path) -> Result<PathBuf, OutputError> {
     match made {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(folder),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(outbox).map_err(OutputError::io("create", outbox))?;
+            make_folders(outbox)?;
             DirBuilder::new()
                 .mode(0o700)
                 .recursive(true)
@@ -41,6 +41,34 @@ pub fn staging(outbox: &Path) -> Result<PathBuf, OutputError> {
 
 /// A name, and the open folder in which it is looked up.
 pub type Name<'a> = (BorrowedFd<'a>, &'a Path);
+
+/// As [`staging`]; a folder that is made here is there for good.
+pub fn lasting_staging(outbox: &Path) -> Result<PathBuf, OutputError> {
+    let folder = outbox.join(STAGING);
+    if !folder.is_dir() {
+        staging(outbox)?;
+        sync_folder(outbox)?;
+    }
+    Ok(folder)
+}
+
+/// Makes the folder at `path`, and those on the way to it, where they are missing, and makes the names of these durable:
+/// what is put into a folder is gone with it.
+pub fn make_folders(path: &Path) -> Result<(), OutputError> {
+    match fs::create_dir(path) {
+        Ok(()) => sync_folder(parent_of(path)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            make_folders(parent_of(path))?;
+            make_folders(path)
+        }
+        Err(_) if path.is_dir() => Ok(()),
+        Err(e) => Err(OutputError::io("create", path)(e)),
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
 
 /// Renames `from` to `to`, which must be free: [`OutputError::Exists`] if it is not.
 pub fn rename_to_new(from: &Path, to: &Path) -> Result<(), OutputError> {
@@ -59,11 +87,23 @@ pub fn rename_in(from: Name<'_>, to: Name<'_>) -> Result<(), OutputError> {
 }
 
 fn link_and_unlink(from: Name<'_>, to: Name<'_>) -> Result<(), OutputError> {
+    let remove = || unlinkat(from.0, from.1, AtFlags::empty()).map_err(|e| OutputError::io("remove", from.1)(e.into()));
     match linkat(from.0, from.1, to.0, to.1, AtFlags::empty()) {
-        Ok(()) => unlinkat(from.0, from.1, AtFlags::empty()).map_err(|e| OutputError::io("remove", from.1)(e.into())),
+        Ok(()) => remove(),
+        // An earlier run was killed between the two.
+        Err(Errno::EXIST) if are_one(from, to) => remove(),
         Err(Errno::EXIST) => Err(OutputError::Exists(to.1.into())),
         Err(e) => Err(OutputError::io("link", from.1)(e.into())),
     }
+}
+
+/// Whether these are two names of one file.
+fn are_one(one: Name<'_>, other: Name<'_>) -> bool {
+    let identity = |name: Name<'_>| {
+        let found = statat(name.0, name.1, AtFlags::SYMLINK_NOFOLLOW);
+        found.map(|found| (found.st_dev, found.st_ino))
+    };
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Renames `from` to `to`, replacing what is there.
@@ -113,6 +153,27 @@ mod tests {
         assert_eq!(fs::read_to_string(&to).unwrap(), "old");
         rename_over(&from, &to).unwrap();
         assert_eq!(fs::read_to_string(&to).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_link_that_was_made_before_a_kill_is_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&from, "new").unwrap();
+        fs::hard_link(&from, &to).unwrap();
+        link_and_unlink((CWD, &from), (CWD, &to)).unwrap();
+        assert!(!from.exists() && fs::read_to_string(&to).unwrap() == "new");
+    }
+
+    #[test]
+    fn folders_are_made_where_they_are_missing_and_a_file_in_the_way_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        make_folders(&deep).unwrap();
+        make_folders(&deep).unwrap();
+        assert!(deep.is_dir());
+        fs::write(deep.join("file"), "").unwrap();
+        assert!(make_folders(&deep.join("file")).is_err() && make_folders(&deep.join("file/below")).is_err());
     }
 
     #[test]
