@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use crate::config::Config;
 use crate::convert::output::OutputError;
 use crate::ledger::LedgerError;
+use crate::source::Shown;
 
 pub(crate) use parts::with_totals;
 pub use signals::Signals;
@@ -40,6 +41,20 @@ pub enum AgentError {
     /// The outbox cannot be used.
     #[error(transparent)]
     Outbox(#[from] OutputError),
+    /// The outbox was filled with another ledger.
+    #[error(
+        "the outbox {} was filled with another ledger than {}: that one was removed, exchanged or moved. Set `ledger.url` \
+         to where it is, put it back, or let `h5inbox ledger rebuild` make it anew from what the folders tell; for a \
+         ledger of its own choose another `output.path`",
+        Shown(outbox),
+        Shown(ledger)
+    )]
+    OtherLedger {
+        /// The outbox.
+        outbox: PathBuf,
+        /// The ledger of this agent.
+        ledger: PathBuf,
+    },
     /// The ledger cannot be used; without its memory no work may go on.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -17,6 +17,7 @@ use crate::convert::output::OutputError;
 use crate::convert::output::publish::make_folders;
 use crate::intake::{Writer, writer_present};
 use crate::jobs::attempt::Workshop;
+use crate::jobs::mark;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
 use crate::jobs::retry::Backoff;
@@ -46,6 +47,7 @@ pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), 
     let ledger_path = config.ledger.sqlite_path();
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
     let outbox = hold_outbox(&config.output.path)?;
+    hold_to_ledger(&config.output.path, ledger.as_ref(), &ledger_path)?;
     let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger)));
     let recovered = workshop.recover()?;
     log::info!(
@@ -86,6 +88,21 @@ fn hold_outbox(path: &Path) -> Result<Staging, AgentError> {
         path: path.into(),
         what: "is in use by another agent; give each agent an outbox of its own".to_owned(),
     })
+}
+
+/// Refuses an outbox that was filled with another ledger: that one is lost, or this is not the right one.
+fn hold_to_ledger(outbox: &Path, ledger: &dyn Ledger, path: &Path) -> Result<(), AgentError> {
+    let id = ledger.id()?;
+    match mark::read(outbox) {
+        Some(mark) if mark == id => return Ok(()),
+        Some(_) => return Err(AgentError::OtherLedger { outbox: outbox.into(), ledger: path.into() }),
+        None => {}
+    }
+    if let Err(error) = mark::write(outbox, &id) {
+        log::warn!(event = "agent.mark", error:% = error;
+            "The outbox could not be marked as this ledger's; it is tried again at the next start.");
+    }
+    Ok(())
 }
 
 fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {

@@ -5,6 +5,7 @@ mod convert;
 mod exit_code;
 mod generate;
 mod history;
+mod ledger;
 mod output;
 mod progress;
 mod records;
@@ -50,6 +51,8 @@ enum Verb {
     History(history::History),
     /// Put quarantined or failed sources back, so that they are tried again
     Retry(retry::Retry),
+    /// Care for the ledger: make a damaged or lost one anew
+    Ledger(ledger::LedgerVerb),
     /// Load and check a configuration, try its folders, print what is in effect
     #[command(visible_alias = "validate")]
     CheckConfig(check_config::CheckConfig),
@@ -112,6 +115,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Status(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
         Verb::Retry(verb) => verb.run(),
+        Verb::Ledger(verb) => verb.run(),
         Verb::CheckConfig(verb) => verb.run(),
         Verb::SampleData(verb) => sample_data(&verb),
         Verb::Completions(verb) => verb.run(&mut Cli::command()),

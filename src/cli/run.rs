@@ -5,6 +5,7 @@ use clap::Args;
 use super::{ConfigFile, ExitCode, output};
 use crate::agent::{self, AgentError};
 use crate::config::{Config, LevelName, LogFormat};
+use crate::ledger::LedgerError;
 use crate::telemetry::logging::{self, Style};
 
 /// Options of `h5inbox run`.
@@ -37,7 +38,12 @@ impl Run {
 
 fn code_of(error: &AgentError) -> ExitCode {
     match error {
-        AgentError::Folder { .. } | AgentError::Globs(_) | AgentError::Outbox(_) => ExitCode::Configuration,
+        AgentError::Folder { .. }
+        | AgentError::Globs(_)
+        | AgentError::Outbox(_)
+        // No restart heals these either.
+        | AgentError::OtherLedger { .. }
+        | AgentError::Ledger(LedgerError::Damaged(_)) => ExitCode::Configuration,
         AgentError::Ledger(_) => ExitCode::Ledger,
         AgentError::Lister | AgentError::System(_) => ExitCode::Internal,
     }

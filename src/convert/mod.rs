@@ -33,7 +33,7 @@ pub use frame::{ColumnSchema, Warning};
 pub use input::{Compression, Shape, Taken};
 pub use options::{Options, Schema, Summary};
 use output::OutputError;
-use output::hdf5::fixed::Provenance;
+use output::provenance::{Origin, Provenance};
 use output::publish::sync_file;
 use read::read;
 
@@ -79,6 +79,8 @@ pub struct Target<'p> {
     pub output: &'p Path,
     /// The file of bad records, made if there are any; an older one is overwritten.
     pub bad_records: Option<&'p Path>,
+    /// What the output says of where it came from.
+    pub origin: Origin<'p>,
 }
 
 /// Converts `source`, which is open at its start and was `identity` then, into the files of `target`. On error these may
@@ -108,12 +110,18 @@ pub fn to_open_file(
     let deadline = Deadline::in_secs(options.convert_secs);
     let read = read(source, identity, target.bad_records, beside, options, deadline)?;
     let frame = &read.frame;
-    let provenance = Provenance { bad_records: read.bad_records };
-    let (output, output_bytes) = output::hdf5::fixed::write(frame, &options.key, provenance, target.output, deadline)?;
+    let (rows, columns) = (frame.rows as u64, frame.columns.len() as u64);
+    let provenance = Provenance {
+        rows,
+        columns,
+        bad_records: read.bad_records,
+        ..Provenance::of(target.origin, identity.size, read.taken, read.hash)
+    };
+    let (output, output_bytes) = output::hdf5::fixed::write(frame, &options.key, &provenance, target.output, deadline)?;
     let summary = Summary {
         input: read.taken,
-        rows: frame.rows as u64,
-        columns: frame.columns.len() as u64,
+        rows,
+        columns,
         bad_records: read.bad_records,
         bad_file: read.bad_file,
         source_bytes: identity.size,

@@ -162,34 +162,54 @@ impl Attempt<'_> {
         bad: &mut BadRecords<'_>,
         pieces: &mut Pieces,
     ) -> Result<(), ConvertError> {
-        // The first batch tells whether the source is compressed.
+        let mut add = |parts: Vec<Result<Part, ConvertError>>| {
+            parts.into_iter().try_for_each(|part| pieces.add(bad.take_from(part?)?))
+        };
+        // The first batch tells whether the source is compressed, and its first record what all must be.
         let mut batches = some_batches(reader, 1);
         let packed = reader.taken().compression != Compression::None;
-        let large = self.identity.size >= if packed { PARALLEL_PACKED_BYTES } else { PARALLEL_BYTES };
-        while !batches.is_empty() {
-            // The first record decides what the others must be; until it is known, batches are taken one by one.
-            let most = if large && plan.kind.is_some() { batches_at_once(self.options.memory_bytes) } else { 1 };
-            let failed = batches.last().is_some_and(Result::is_err);
-            let parse = |batch: Result<Batch, ConvertError>| Ok(parse::batch(&batch?, plan)?);
-            let read = |reader| if failed { Vec::new() } else { some_batches(reader, most) };
-            let parsed: Vec<Result<Part, ConvertError>>;
-            (parsed, batches) = if large {
-                let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
-                let parse = |batch| here.during(|| parse(batch));
-                // What comes next is read, and unpacked, while this is parsed.
-                rayon::join(|| batches.into_par_iter().map(parse).collect(), || here.during(|| read(reader)))
-            } else {
-                (batches.into_iter().map(parse).collect(), read(reader))
-            };
-            for part in parsed {
-                let part = bad.take_from(part?)?;
-                if plan.kind.is_none() {
-                    (plan.kind, plan.plain) = (part.kind(), part.plain_keys());
-                }
-                pieces.add(part)?;
+        while plan.kind.is_none() && !batches.is_empty() {
+            let parts: Vec<_> = batches.into_iter().map(|batch| parsed(batch, plan)).collect();
+            if let Some(Ok(part)) = parts.first() {
+                (plan.kind, plan.plain) = (part.kind(), part.plain_keys());
             }
+            add(parts)?;
+            batches = some_batches(reader, 1);
+        }
+        let large = self.identity.size >= if packed { PARALLEL_PACKED_BYTES } else { PARALLEL_BYTES };
+        if large {
+            return self.parse_together(batches, reader, plan, add);
+        }
+        while !batches.is_empty() {
+            add(batches.into_iter().map(|batch| parsed(batch, plan)).collect())?;
+            batches = some_batches(reader, 1);
         }
         Ok(())
+    }
+
+    /// Parses `batches` and all that come behind them, many at a time. While some are parsed, those before them are added,
+    /// which may mean to put them aside, and those behind them are read, and unpacked.
+    fn parse_together(
+        &self,
+        mut batches: Vec<Result<Batch, ConvertError>>,
+        reader: &mut BatchReader<'_>,
+        plan: &ParsePlan,
+        mut add: impl FnMut(Vec<Result<Part, ConvertError>>) -> Result<(), ConvertError> + Send,
+    ) -> Result<(), ConvertError> {
+        let most = batches_at_once(self.options.memory_bytes);
+        let mut before = Vec::new();
+        while !batches.is_empty() {
+            let failed = batches.last().is_some_and(Result::is_err);
+            let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
+            let parse = |batch| here.during(|| parsed(batch, plan));
+            let around = || {
+                add(std::mem::take(&mut before))?;
+                Ok::<_, ConvertError>(if failed { Vec::new() } else { some_batches(reader, most) })
+            };
+            let (parts, behind) = rayon::join(|| batches.into_par_iter().map(parse).collect(), || here.during(around));
+            (before, batches) = (parts, behind?);
+        }
+        add(before)
     }
 
     /// A source that grew, shrank or was written to while it was read would give a mixture of two versions, or a defect
@@ -199,6 +219,10 @@ impl Attempt<'_> {
         let same = now.size == self.identity.size && now.mtime_ns == self.identity.mtime_ns;
         if same { Ok(()) } else { Err(ConvertError::Changed) }
     }
+}
+
+fn parsed(batch: Result<Batch, ConvertError>, plan: &ParsePlan) -> Result<Part, ConvertError> {
+    Ok(parse::batch(&batch?, plan)?)
 }
 
 /// How many batches are read and parsed together, if half of `memory` is for them.

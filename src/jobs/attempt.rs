@@ -29,6 +29,7 @@ use super::retry::{Backoff, Trouble, plain};
 use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
 use crate::convert::output::OutputError;
+use crate::convert::output::provenance::Origin;
 use crate::convert::output::publish::{STAGING, lasting_staging};
 use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
@@ -224,7 +225,8 @@ impl Workshop {
         let bad_records = self.collect_bad_records(job)?;
         // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
         let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
-        let target = Target { output: &output, bad_records: bad_records.as_deref() };
+        let origin = Origin { source: &job.path, job: Some(job.id.0) };
+        let target = Target { output: &output, bad_records: bad_records.as_deref(), origin };
         let (summary, file) = convert::to_open_file(source, job.identity, target, &options)?;
         Ok((summary, options.durable.then_some(file)))
     }
@@ -291,7 +293,8 @@ fn remove_stale(temporary: &Path) -> Result<(), OutputError> {
     }
 }
 
-fn hash_of(mut file: &File) -> io::Result<[u8; 32]> {
+/// BLAKE3 of a file from its start to its end.
+pub(super) fn hash_of(mut file: &File) -> io::Result<[u8; 32]> {
     let _hash = profile::span(Stage::Hash);
     let hash = blake3::Hasher::new().update_reader(file)?.finalize();
     file.rewind()?;

@@ -21,7 +21,9 @@ pub mod quarantine;
 pub mod retry;
 pub mod unfinished;
 
-// What an earlier run left.
+// What an earlier run left, and what it was known by.
+pub mod mark;
+pub mod rebuild;
 pub mod recovery;
 
 pub use attempt::{Outcome, Workshop};

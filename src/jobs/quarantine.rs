@@ -1,8 +1,10 @@
 //! Sources that cannot be converted: set aside, each with a report of what, where, and what to do next.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::attempt::{Outcome, Workshop};
@@ -105,6 +107,46 @@ pub fn reported_job(resting: &Path) -> Option<JobId> {
     let report = fs::read(report_of(resting)).ok()?;
     let mut lines = report.split(|byte| *byte == b'\n').rev().filter_map(|line| std::str::from_utf8(line).ok());
     lines.find_map(|line| line.strip_prefix(JOB))?.trim().parse().ok().map(JobId)
+}
+
+/// What a report says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Report {
+    /// The job.
+    pub(super) job: JobId,
+    /// The source as people see it, relative to the inbox.
+    pub(super) source: String,
+    /// Why it cannot be converted.
+    pub(super) failure: Failure,
+}
+
+/// The report beside `resting`, if there is one.
+pub(super) fn report(resting: &Path) -> Option<Report> {
+    let job = reported_job(resting)?;
+    let text = fs::read(report_of(resting)).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let said = |label: &str| text.lines().find_map(|line| line.strip_prefix(label)).map(|said| said.trim().to_owned());
+    let number = |label: &str| said(label)?.parse().ok();
+    let failure =
+        Failure { code: said("code:")?, message: said("error:")?, line: number("line:"), byte: number("byte:") };
+    Some(Report { job, source: said("source:")?, failure })
+}
+
+/// Where in the inbox a source came in that rests at `within` the quarantine and is `shown` to people like that.
+pub(super) fn came_as(within: &Path, shown: &str) -> Option<PathBuf> {
+    let is = |path: &Path| Shown(path).to_string() == shown;
+    // Another one had rested there already under its name.
+    let unnumbered = || {
+        let (stem, ending) = (within.file_stem()?.as_encoded_bytes(), within.extension());
+        let stem = &stem[..stem.iter().rposition(|byte| *byte == b'~')?];
+        let mut name = OsStr::from_bytes(stem).to_owned();
+        ending.into_iter().for_each(|ending| {
+            name.push(".");
+            name.push(ending);
+        });
+        Some(within.with_file_name(name))
+    };
+    if is(within) { Some(within.into()) } else { unnumbered().filter(|path| is(path)) }
 }
 
 /// Moves the file at `resting` in the quarantine to `to` in the inbox, and removes its report.

@@ -18,6 +18,7 @@ use std::path::Path;
 
 use super::attempt::Workshop;
 use super::in_hand;
+use super::mark;
 use super::retry::plain;
 use super::staging::is_agents;
 use crate::convert::output::publish::STAGING;
@@ -42,7 +43,8 @@ impl Workshop {
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
         let mut found = Recovered::default();
         let (unfinished, in_hand) = (self.ledger.unfinished()?, in_hand::left(&self.outbox));
-        let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).collect();
+        let mark = OsString::from(mark::NAME);
+        let kept: HashSet<OsString> = unfinished.iter().filter_map(publishing_name).chain([mark]).collect();
         let publishing = unfinished.iter().filter(|job| job.state == State::Publishing);
         let kept_bad =
             publishing.filter_map(|job| Some(self.temporary_bad_records(job).file_name()?.to_owned())).collect();

@@ -39,8 +39,8 @@ pub enum LedgerError {
     },
     /// The content contradicts itself.
     #[error(
-        "the ledger is damaged: {0}; stop the agent and restore the file from a backup, or try `sqlite3 LEDGER \
-         .recover | sqlite3 NEW`; do not just remove it, or every source still in the inbox is converted again"
+        "the ledger is damaged: {0}; `h5inbox ledger rebuild` makes it anew from what can be read of it, the outputs and \
+         the quarantine, and keeps the damaged file; do not just remove it"
     )]
     Damaged(String),
     /// The file holds something else.

@@ -19,6 +19,7 @@
 mod error;
 mod job;
 mod record;
+mod restored;
 mod sqlite;
 
 use std::ops::ControlFlow;
@@ -31,7 +32,8 @@ use crate::source::Identity;
 pub use error::LedgerError;
 pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, Published, State};
 pub use record::{HistoryFilter, Record, Totals};
-pub use sqlite::SqliteLedger;
+pub use restored::{End, Output, Restored};
+pub use sqlite::{Rebuild, SqliteLedger};
 
 /// How one step went for each of several jobs, in their order. It is committed once for all of them; a job that it does
 /// not suit is left out by itself. An error means that nothing was changed.
@@ -44,6 +46,13 @@ fn the_one(each: Each) -> Result<(), LedgerError> {
 /// The memory of one inbox. *Durable* steps have survived a power cut once they return; the others survive the death
 /// of the process, and a later durable step carries them along.
 pub trait Ledger: Send + Sync {
+    /// Which ledger this is: no two have the same.
+    fn id(&self) -> Result<String, LedgerError>;
+
+    /// Durable: jobs that were decided and that this ledger, which is made anew, does not know, or not as decided. Answers
+    /// how many there were.
+    fn restore(&self, jobs: &[Restored]) -> Result<u64, LedgerError>;
+
     /// Records sources that were found ready, all or none of them; any number of times for the same version. The
     /// answers are in the order of the arrivals. A version that had gone and is back is new.
     fn arrive(&self, arrivals: &[Arrival]) -> Result<Vec<Admission>, LedgerError>;

@@ -308,7 +308,10 @@ fn a_second_agent_on_the_same_outbox_is_refused_and_a_conversion_into_it_is_not(
     site.wait_for("done", 1);
     assert_eq!(site.names("outbox"), ["a.h5", "b.h5"]);
     site.stop();
-    assert!(other.once().status.success());
+    // What the first has not finished is known to its ledger alone.
+    let third = other.once();
+    assert_eq!(third.status.code(), Some(78));
+    assert!(super::harness::said(&third).contains("was filled with another ledger"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod house;
 mod kill_matrix;
 mod kill_scenes;
 mod limits;
+mod lost_ledger;
 mod many_keys;
 mod missed;
 mod places;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use h5inbox::config::{Config, Input, Nested, OnBadRecord, TypeHint};
+use h5inbox::convert::output::provenance::Origin;
 use h5inbox::convert::{self, ConvertError, Options, Summary, Target};
 use h5inbox::source::open_named;
 use proptest::prelude::*;
@@ -92,7 +93,9 @@ type Outcome = Result<(Summary, Vec<u8>, Vec<u8>), String>;
 fn outcome(source: &Path, options: &Options) -> Outcome {
     let (output, bad) = (source.with_extension("h5"), source.with_extension("bad"));
     let (file, identity) = open_named(source).unwrap();
-    let done = convert::to_file(&file, identity, Target { output: &output, bad_records: Some(&bad) }, options);
+    let origin = Origin { source: source.file_name().unwrap().as_ref(), job: None };
+    let target = Target { output: &output, bad_records: Some(&bad), origin };
+    let done = convert::to_file(&file, identity, target, options);
     let read = |path| fs::read(path).unwrap_or_default();
     let outcome = match done {
         Ok(summary) => Ok((summary, read(&output), read(&bad))),

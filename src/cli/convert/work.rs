@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Failure;
 use super::tasks::Task;
 use crate::convert::output::OutputError;
+use crate::convert::output::provenance::Origin;
 use crate::convert::output::publish::{STAGING, rename_over, sync_folder};
 use crate::convert::profile::{self, Profile, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
@@ -66,10 +67,12 @@ fn convert_one(task: &Task, number: usize, options: &Options) -> Result<Summary,
     let held = Staging::share(folder).map_err(ConvertError::from)?;
     let temporary = Temporary(held.temporary(number));
     let bad_records = Temporary(temporary.0.with_extension("bad.tmp"));
-    let target = Target { output: &temporary.0, bad_records: Some(&bad_records.0) };
+    let name = Path::new(task.source.file_name().unwrap_or_default());
+    let origin = Origin { source: name, job: None };
+    let target = Target { output: &temporary.0, bad_records: Some(&bad_records.0), origin };
     let summary = convert::to_file(&file, identity, target, options)?;
     let _publish = profile::span(Stage::Publish);
-    let bad_name = bad_records_of(folder, Path::new(task.source.file_name().unwrap_or_default()));
+    let bad_name = bad_records_of(folder, name);
     if let Some(bad) = &summary.bad_file {
         rename_over(bad, &bad_name).map_err(ConvertError::from)?;
     }

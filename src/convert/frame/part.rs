@@ -30,8 +30,10 @@ pub(crate) struct Part {
     index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
     /// Keys of columns whose texts are known not to repeat.
     plain: PlainKeys,
-    /// The record begun last: which columns have a cell of it, and how many columns there were before it.
-    touched: Vec<usize>,
+    /// The record begun last: which columns have a cell of it, as those from the first to one of them and the others, and
+    /// how many columns there were before it.
+    touched: usize,
+    touched_besides: Vec<usize>,
     width_before: usize,
     /// The first record of each column in which its key occurred twice.
     duplicates: HashMap<usize, usize>,
@@ -119,7 +121,7 @@ impl Part {
         self.summaries = self.columns.iter().map(|column| ColumnSummary::of(column, rows, absent)).collect();
         // What helped to fill the columns takes memory, and is not needed any more.
         self.index = HashMap::default();
-        self.touched = Vec::new();
+        self.touched_besides = Vec::new();
     }
 
     /// What is known of column `index`.
@@ -198,7 +200,8 @@ impl Part {
     #[inline]
     pub(crate) fn end(&mut self) {
         self.rows += 1;
-        self.touched.clear();
+        self.touched = 0;
+        self.touched_besides.clear();
         self.width_before = self.columns.len();
     }
 
@@ -242,7 +245,7 @@ impl Part {
     /// Takes the record begun last back, as if it had never been. Returns true if and only if columns went with it.
     pub(crate) fn abandon(&mut self) -> bool {
         let grown = self.columns.len() > self.width_before;
-        for index in self.touched.drain(..) {
+        for index in (0..std::mem::take(&mut self.touched)).chain(self.touched_besides.drain(..)) {
             if self.columns[index].len() > self.rows {
                 self.columns[index].pop();
             }
@@ -283,7 +286,11 @@ impl Part {
     /// Column `index`, ready for this record's value; a value it already has in this record is taken back.
     #[inline]
     pub(crate) fn ready(&mut self, index: usize) -> &mut Column {
-        self.touched.push(index);
+        if index == self.touched {
+            self.touched += 1;
+        } else {
+            self.touched_besides.push(index);
+        }
         let rows = self.rows;
         if self.columns[index].len() != rows {
             self.make_ready(index);

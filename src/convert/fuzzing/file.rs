@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use super::super::input::count_lines;
+use super::super::output::provenance::Origin;
 use super::super::{ConvertError, Options, Summary, Target, to_file};
 use super::splitter::split;
 use super::{chosen, first, read_options};
@@ -46,7 +47,8 @@ pub fn file(data: &[u8]) {
     fs::write(&source, content).expect("room for the source");
     let source = File::open(source).expect("the source");
     let identity = Identity::of(&source.metadata().expect("the source"));
-    let target = Target { output: &output, bad_records: Some(&bad) };
+    let origin = Origin { source: "source".as_ref(), job: None };
+    let target = Target { output: &output, bad_records: Some(&bad), origin };
     match to_file(&source, identity, target, &options) {
         Ok(summary) => check(&summary, &source, &output, &options),
         Err(ConvertError::Defect(defect)) => assert_ne!(defect.code, "internal", "{defect}"),

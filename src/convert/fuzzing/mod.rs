@@ -22,7 +22,7 @@ pub use pickles::pickles;
 pub use splitter::splitter;
 
 use super::deadline::Deadline;
-use super::input::{BATCH_BYTES, Batch, ReadOptions};
+use super::input::{BATCH_BYTES, Batch, ReadOptions, Survey};
 use crate::config::Input;
 
 /// The one choice that `byte` stands for.
@@ -61,5 +61,13 @@ pub(super) fn read_options(input: Input, depth: usize) -> ReadOptions {
 pub(super) fn lines(text: &[u8]) -> Batch {
     let mut bytes = text.to_vec();
     bytes.resize(text.len() + simd_json::INPUT_PADDING, 0);
-    Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None, cut_short: false }
+    Batch {
+        bytes,
+        end: text.len(),
+        first_line: 1,
+        offset: 0,
+        records: None,
+        survey: Survey::of(text),
+        cut_short: false,
+    }
 }

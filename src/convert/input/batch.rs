@@ -1,5 +1,7 @@
 //! A piece of the text that holds whole records, and where each of them stands in it.
 
+use super::lines::Survey;
+
 /// Whole records of the source. `bytes[..end]` holds them; behind them is room that the parser needs as padding.
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -13,6 +15,8 @@ pub(crate) struct Batch {
     pub(crate) offset: u64,
     /// Where the records are; `None`: each line is one.
     pub(crate) records: Option<Vec<RecordSpan>>,
+    /// What is known of its text.
+    pub(crate) survey: Survey,
     /// Whether it is the beginning of one line that is longer than a record may be, and no more.
     pub(crate) cut_short: bool,
 }

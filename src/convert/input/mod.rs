@@ -25,7 +25,7 @@ mod tests;
 use std::fs::File;
 
 pub(crate) use batch::{Batch, Ending, Place, RecordSpan};
-pub(crate) use lines::{break_length, count_lines, first_line_end};
+pub(crate) use lines::{Survey, break_length, count_lines, first_line_end};
 pub use taken::{Compression, Shape, Taken};
 
 use super::ConvertError;
@@ -209,7 +209,7 @@ impl<'a> BatchReader<'a> {
             return Ok(None);
         }
         let batch = self.batch(cut, None);
-        self.line += count_lines(&batch.bytes[..cut]);
+        self.line += batch.survey.breaks;
         Ok(Some(batch))
     }
 
@@ -229,8 +229,9 @@ impl<'a> BatchReader<'a> {
         self.line += 1;
         self.offset += passed - behind.len() as u64;
         self.carry = behind;
+        let survey = Survey::of(&bytes);
         bytes.resize(end + simd_json::INPUT_PADDING, 0);
-        Ok(Batch { bytes, end, first_line, offset, records: None, cut_short: true })
+        Ok(Batch { bytes, end, first_line, offset, records: None, survey, cut_short: true })
     }
 
     /// The next whole records of a document.
@@ -267,11 +268,12 @@ impl<'a> BatchReader<'a> {
         let rest = self.carry[end..].to_vec();
         let mut bytes = std::mem::replace(&mut self.carry, rest);
         bytes.truncate(end);
+        let survey = Survey::of(&bytes);
         bytes.resize(end + simd_json::INPUT_PADDING, 0);
         let first = records.as_ref().and_then(|records| records.first());
         let (first_line, offset) = (first.map_or(self.line, |record| record.line), self.offset);
         self.offset += end as u64;
-        Batch { bytes, end, first_line, offset, records, cut_short: false }
+        Batch { bytes, end, first_line, offset, records, survey, cut_short: false }
     }
 
     /// Reads at least `wanted` bytes and a batch more; fewer only at the end of the text.

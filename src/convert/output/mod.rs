@@ -1,6 +1,7 @@
 //! Columns to a file: the writers, one a format, and publishing.
 
 pub(crate) mod hdf5;
+pub mod provenance;
 pub mod publish;
 
 use std::io;

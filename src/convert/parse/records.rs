@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::bad_records::BadRecord;
 use super::super::defect::Defect;
 use super::super::frame::part::Part;
-use super::super::input::{Batch, Ending, Place, break_length, count_lines, first_line_end};
+use super::super::input::{Batch, Ending, Place, Survey, break_length, first_line_end};
 use super::ParsePlan;
 use super::fast::{FastParser, Text};
 use super::fault;
@@ -18,6 +18,8 @@ pub(super) struct RecordParser<'b> {
     text: Text<'b>,
     /// Whether the batch is UTF-8; if not, the exact parser finds the place.
     unicode: bool,
+    /// How many records there are, bad ones and blank lines counted.
+    records: usize,
     fast: FastParser,
     slow: SlowParser,
     plan: &'b ParsePlan,
@@ -31,7 +33,8 @@ pub(super) struct RecordParser<'b> {
 impl<'b> RecordParser<'b> {
     /// A parser of the records of `batch`; those of `known` are bad, by where they begin.
     pub(super) fn new(batch: &'b Batch, plan: &'b ParsePlan, known: &'b BTreeMap<usize, Defect>) -> Self {
-        let records = &batch.bytes[..batch.end];
+        let text = &batch.bytes[..batch.end];
+        let Survey { clean, breaks } = batch.survey;
         let part = match &batch.records {
             None => Part::new(batch.first_line, plan.kind),
             Some(spans) => Part::of_records(spans.iter().map(|span| span.line).collect(), plan.kind),
@@ -39,13 +42,9 @@ impl<'b> RecordParser<'b> {
         let part = part.with_plain_keys(&plan.plain);
         Self {
             batch,
-            text: Text {
-                bytes: &batch.bytes,
-                end: batch.end,
-                clean: is_clean(records),
-                breaks: batch.records.is_some(),
-            },
-            unicode: simdutf8::basic::from_utf8(records).is_ok(),
+            text: Text { bytes: &batch.bytes, end: batch.end, clean, breaks: batch.records.is_some() },
+            unicode: simdutf8::basic::from_utf8(text).is_ok(),
+            records: batch.records.as_ref().map_or_else(|| lines_in(text, breaks), Vec::len),
             fast: FastParser::new(plan.depth, plan.nested == Nested::Object),
             slow: SlowParser::default(),
             plan,
@@ -64,22 +63,20 @@ impl<'b> RecordParser<'b> {
 
     /// Parses all records, and tells where each of those begins that are in the part, if that is to be known.
     pub(super) fn all(mut self) -> Result<(Part, Vec<usize>), Defect> {
-        let records = if let Some(spans) = &self.batch.records {
+        if let Some(spans) = &self.batch.records {
             for span in spans {
                 self.text.end = span.end;
                 let place = Place { start: span.start, end: span.end, ended_by: Ending::Structure };
                 self.record(span.start, |_| place)?;
             }
-            spans.len()
         } else {
             let mut start = 0;
             while start < self.batch.end {
                 let end = self.record(start, |text| line_at(text, start))?;
                 start = end + break_length(&self.batch.bytes[end..self.batch.end]);
             }
-            lines_in(&self.batch.bytes[..self.batch.end])
-        };
-        if self.part.lines() == records {
+        }
+        if self.part.lines() == self.records {
             Ok((self.part, self.starts))
         } else {
             Err(Defect::internal("records taken, records left out and blank lines are not all there are"))
@@ -157,17 +154,9 @@ fn line_at(text: &Text<'_>, start: usize) -> Place {
     Place { start, end, ended_by: if end == text.end { Ending::EndOfText } else { Ending::LineBreak } }
 }
 
-/// Lines in whole lines, of which the last may lack its line break.
-fn lines_in(lines: &[u8]) -> usize {
-    let breaks = usize::try_from(count_lines(lines)).unwrap_or(usize::MAX);
-    breaks + usize::from(!matches!(lines.last(), None | Some(b'\n' | b'\r')))
-}
-
-/// Returns true if and only if there is no control character in `lines` but line feeds.
-fn is_clean(lines: &[u8]) -> bool {
-    let clean = |b: &u8| (*b >= 0x20) || (*b == b'\n');
-    // Without a branch in the inner loop, many bytes are looked at in one step.
-    lines.chunks(1024).all(|chunk| chunk.iter().fold(true, |all, b| all & clean(b)))
+/// Lines in whole lines with so many line breaks, of which the last may lack its own.
+fn lines_in(lines: &[u8], breaks: u64) -> usize {
+    usize::try_from(breaks).unwrap_or(usize::MAX) + usize::from(!matches!(lines.last(), None | Some(b'\n' | b'\r')))
 }
 
 /// What a defect means where it is: the end of the file is perhaps not its last word, and a first line that other lines

@@ -5,7 +5,7 @@ use simd_json::{Buffers, INPUT_PADDING};
 
 use super::super::defect::Defect;
 use super::super::frame::column::{Cell, Tag};
-use super::super::input::Batch;
+use super::super::fuzzing::lines;
 use super::tape::Tape;
 use super::{ParsePlan, compared, exact};
 use crate::config::Nested;
@@ -126,12 +126,6 @@ fn read(text: &[u8], fast: bool, depth: usize) -> Result<String, String> {
     let plan = ParsePlan::plain(depth, 1000, 1 << 28);
     let read = compared::records(&lines(text), &plan, fast);
     read.map(|(part, _)| compared::dump(&part)).map_err(|defect| defect.to_string())
-}
-
-fn lines(text: &[u8]) -> Batch {
-    let mut bytes = text.to_vec();
-    bytes.resize(text.len() + INPUT_PADDING, 0);
-    Batch { bytes, end: text.len(), first_line: 1, offset: 0, records: None, cut_short: false }
 }
 
 /// Records that repeat and vary a layout, as they do in files, with white space of every kind.

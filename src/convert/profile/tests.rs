@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::trace::{DETAIL, FileTrace};
 use super::*;
 use crate::config::Config;
+use crate::convert::output::provenance::Origin;
 use crate::convert::{Options, Target, to_file};
 use crate::source::Identity;
 
@@ -218,7 +219,8 @@ fn the_page_of_a_real_conversion_tells_what_it_did() {
     std::fs::write(&source, "{\"number\": 1.5, \"text\": \"x\"}\n".repeat(50_000)).unwrap();
     let options =
         Options { hash: true, durable: true, ..Options::from_config(&Config::new("/i".into(), "/o".into()), 1) };
-    let target = Target { output: &target, bad_records: None };
+    let origin = Origin { source: Path::new("a.json"), job: None };
+    let target = Target { output: &target, bad_records: None, origin };
     let opened = Source::open(&source).unwrap();
     let identity = Identity::of(&opened.metadata().unwrap());
     let profile = Profile::whole(1);

@@ -9,7 +9,8 @@ use super::super::frame::hints::Hints;
 use super::super::frame::join::Joiner;
 use super::super::frame::part::Part;
 use super::super::output::hdf5::alone;
-use super::super::output::hdf5::fixed::{self, Provenance};
+use super::super::output::hdf5::fixed;
+use super::super::output::provenance::Provenance;
 use super::super::parse;
 use super::parsers::{Batched, batched};
 use super::{Stage, texts};
@@ -65,10 +66,10 @@ fn output(name: &'static str, text: &[u8], step: u64) -> Stage {
         // The one of the run before.
         let _ = std::fs::remove_file(&path);
         bad_records += step;
-        (Rc::clone(&frame), path, Provenance { bad_records })
+        (Rc::clone(&frame), path, Provenance { bad_records, ..Provenance::default() })
     };
     let write = |(frame, path, provenance): (Rc<Frame>, PathBuf, Provenance)| {
-        fixed::write(&frame, "/data", provenance, &path, Deadline::in_secs(3600)).expect("room for a small file")
+        fixed::write(&frame, "/data", &provenance, &path, Deadline::in_secs(3600)).expect("room for a small file")
     };
     Stage::new(name, text.len(), ready, write)
 }

@@ -4,6 +4,8 @@ mod arrival;
 mod fault;
 mod place;
 mod queries;
+mod rebuild;
+mod restore;
 mod rows;
 mod schema;
 mod steps;
@@ -20,10 +22,11 @@ use rusqlite::Connection;
 
 use super::{
     Admission, Arrival, Disposition, Each, Failure, HistoryFilter, Job, JobId, Ledger, LedgerError, Publication,
-    Published, Record, State, Totals,
+    Published, Record, Restored, State, Totals,
 };
 use crate::source::Identity;
 use place::Lock;
+pub use rebuild::Rebuild;
 use writer::{Durability, Writer};
 
 /// Jobs forgotten in one transaction, so that nobody waits long behind it.
@@ -100,6 +103,15 @@ impl SqliteLedger {
 }
 
 impl Ledger for SqliteLedger {
+    fn id(&self) -> Result<String, LedgerError> {
+        self.read(queries::id)
+    }
+
+    fn restore(&self, jobs: &[Restored]) -> Result<u64, LedgerError> {
+        let (jobs, host) = (jobs.to_vec(), Arc::clone(&self.host));
+        self.durably(move |c| jobs.iter().try_fold(0, |sum, job| Ok(sum + u64::from(restore::restore(c, job, &host)?))))
+    }
+
     fn arrive(&self, arrivals: &[Arrival]) -> Result<Vec<Admission>, LedgerError> {
         let (arrivals, host) = (arrivals.to_vec(), Arc::clone(&self.host));
         self.lazily(move |c| arrival::arrive(c, &arrivals, &host))

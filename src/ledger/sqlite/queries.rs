@@ -18,6 +18,10 @@ const ANY_REQUEUED: &str = "SELECT 1 FROM job INDEXED BY job_requeued WHERE requ
 const LAST_SUCCESS: &str = "SELECT max(changed_at) FROM job INDEXED BY job_state WHERE state = 'done'";
 const OLDEST_WAITING: &str = "SELECT min(seen_at) FROM job INDEXED BY job_waiting WHERE state IN ('ready', 'failed')";
 
+pub(super) fn id(c: &Connection) -> Result<String, LedgerError> {
+    Ok(c.query_row("SELECT value FROM about WHERE name = 'id'", [], |row| row.get(0))?)
+}
+
 pub(super) fn unfinished(c: &Connection) -> Result<Vec<Job>, LedgerError> {
     jobs(c, UNFINISHED)
 }

@@ -11,11 +11,12 @@ use crate::ledger::LedgerError;
 use crate::source::Shown;
 
 /// Each brings the schema from its index to the next number. Released ones never change.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_input.sql"),
     include_str!("migrations/0003_warnings.sql"),
     include_str!("migrations/0004_told.sql"),
+    include_str!("migrations/0005_about.sql"),
 ];
 
 /// "h5in": tells a ledger from any other database.
@@ -93,7 +94,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> 
 }
 
 /// The schema's number; 0 in an empty file.
-fn version(connection: &Connection, path: &Path) -> Result<u32, LedgerError> {
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<u32, LedgerError> {
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION && tables > 0 {

@@ -20,7 +20,7 @@ pub(crate) fn encode(frame: &Frame) -> Result<(), ConvertError> {
     let path = Path::new("/dev/null");
     let nowhere = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
     let place = Place { content: Some(0), row: Some(0) };
-    let addresses = Addresses { rows: Some(0), heaps: Vec::new(), blocks: vec![place; blocks.len()] };
-    let content = Content { frame, blocks: &blocks, small: &[] };
+    let addresses = Addresses { told: None, rows: Some(0), heaps: Vec::new(), blocks: vec![place; blocks.len()] };
+    let content = Content { frame, blocks: &blocks, small: &[], told: "" };
     fill::write(&nowhere, path, &content, &addresses, Deadline::in_secs(SECS))
 }

@@ -35,6 +35,8 @@ pub(super) struct Content<'f> {
     pub(super) blocks: &'f [Block],
     /// For each block its whole pickle, if that is small.
     pub(super) small: &'f [Option<Vec<u8>>],
+    /// What the output tells of its source.
+    pub(super) told: &'f str,
 }
 
 /// Where it is written.
@@ -68,8 +70,9 @@ pub(super) fn write(
     addresses: &Addresses,
     deadline: Deadline,
 ) -> Result<(), ConvertError> {
-    let Content { frame, blocks, .. } = *content;
-    write_small_pickles(file, content, addresses).map_err(OutputError::io("write", path))?;
+    let Content { frame, blocks, told, .. } = *content;
+    let told = addresses.told.map_or(Ok(()), |address| file.put(told.as_bytes(), address));
+    told.and_then(|()| write_small_pickles(file, content, addresses)).map_err(OutputError::io("write", path))?;
     let mut first_row = 0;
     let mut starts = Vec::with_capacity(frame.pieces.len());
     for piece in &frame.pieces {

@@ -14,6 +14,7 @@ use super::super::super::deadline::Deadline;
 use super::super::super::frame::Frame;
 use super::super::super::profile::{self, Stage};
 use super::super::OutputError;
+use super::super::provenance::Provenance;
 use super::blocks::{self, Block};
 use super::capi::{self, Medium};
 use super::fill::{self, Content};
@@ -21,26 +22,20 @@ use super::layout::{Layout, RECENT};
 use super::refused::Refused;
 use super::{nodes, pickle};
 
-/// What an output tells of its source, as attributes of its root group that pandas does not look at.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Provenance {
-    /// Records that were left out (`h5inbox_bad_records`; beside it stands `h5inbox_rows`).
-    pub(crate) bad_records: u64,
-}
-
 /// Writes `frame` under `key` into the new file `path`, and returns the file, which nobody has synced yet, and its size in
 /// bytes. Refuses the source when its time is over.
 pub(crate) fn write(
     frame: &Frame,
     key: &str,
-    provenance: Provenance,
+    provenance: &Provenance,
     path: &Path,
     deadline: Deadline,
 ) -> Result<(File, u64), ConvertError> {
     let blocks = blocks::of(frame)?;
     let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
-    let content = Content { frame, blocks: &blocks, small: &small };
-    let layout = Layout::of(frame, key, provenance.bad_records, &blocks);
+    let told = provenance.text();
+    let content = Content { frame, blocks: &blocks, small: &small, told: &told };
+    let layout = Layout { told: told.len(), ..Layout::of(frame, key, provenance.bad_records, &blocks) };
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let file = match layout.medium() {
         Medium::Memory => in_memory(layout, &content, path, &name, deadline)?,
@@ -76,13 +71,14 @@ fn on_disk(
     name: &CStr,
     deadline: Deadline,
 ) -> Result<File, ConvertError> {
-    let (addresses, _) = capi::locked(|library| nodes::lay_out(library, name, layout)).map_err(refused(path))?;
+    let addresses = capi::locked(|library| nodes::lay_out(library, name, layout, content.told));
+    let (addresses, _) = addresses.map_err(refused(path))?;
     let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
     fill::write(&file, path, content, &addresses, deadline)?;
     Ok(file)
 }
 
-fn refused(path: &Path) -> impl FnOnce(Refused) -> OutputError {
+pub(super) fn refused(path: &Path) -> impl FnOnce(Refused) -> OutputError {
     move |Refused { action, detail, system }| match system {
         Some(error) => OutputError::io(if action == capi::CREATE { "create" } else { "write" }, path)(error),
         None => OutputError::Hdf5 { action, path: path.into(), detail },

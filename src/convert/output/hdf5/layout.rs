@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 use std::ffi::CStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::super::super::frame::dtype::Dtype;
 use super::super::super::frame::{Frame, Labels};
@@ -28,6 +29,8 @@ const PIECE: usize = 1 << 10;
 pub(super) struct Layout {
     pub(super) rows: usize,
     pub(super) bad_records: u64,
+    /// Bytes of what the output tells of its source.
+    pub(super) told: usize,
     pub(super) key: String,
     /// Bytes of the heaps of small pickles.
     pub(super) heaps: Vec<u64>,
@@ -57,6 +60,8 @@ pub(super) enum Values {
 /// Where in the file what has no content yet is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Addresses {
+    /// What the output tells of its source; `None` where the library has written it.
+    pub(super) told: Option<u64>,
     /// The row numbers.
     pub(super) rows: Option<u64>,
     /// The heaps of small pickles, and how many bytes each has.
@@ -124,6 +129,7 @@ impl Layout {
         Self {
             rows: frame.rows,
             bad_records,
+            told: 0,
             key: key.to_owned(),
             heaps: heap::sizes(blocks),
             blocks: blocks.iter().map(block).collect(),
@@ -154,7 +160,9 @@ impl Recent {
         if let Some(image) = self.find(&layout) {
             return Ok(image);
         }
-        let (addresses, bytes) = capi::locked(|library| nodes::lay_out(library, path, &layout))?;
+        let stand_in = stand_in(layout.told);
+        let (mut addresses, mut bytes) = capi::locked(|library| nodes::lay_out(library, path, &layout, &stand_in))?;
+        addresses.told = take_out(&stand_in, &mut bytes)?;
         check_heaps(&addresses, &bytes)?;
         let image = Arc::new(Image::new(&bytes, addresses));
         if image.size() <= WORTH_KEEPING {
@@ -180,6 +188,25 @@ impl Recent {
             bytes += image.size();
             bytes <= KEPT_BYTES
         });
+    }
+}
+
+/// A text of so many bytes that stands for one that is not known yet, and that nobody can have put into a label.
+fn stand_in(bytes: usize) -> String {
+    static UNIT: LazyLock<String> = LazyLock::new(|| format!("{:016x}", RandomState::new().hash_one(0)));
+    UNIT.chars().cycle().take(bytes).collect()
+}
+
+/// Removes the only `stand_in` of `file`, and tells where it was.
+fn take_out(stand_in: &str, file: &mut [u8]) -> Result<Option<u64>, Refused> {
+    let found: Vec<usize> = memchr::memmem::find_iter(file, stand_in).take(2).collect();
+    match found[..] {
+        _ if stand_in.is_empty() => Ok(None),
+        [place] => {
+            file[place..place + stand_in.len()].fill(0);
+            Ok(Some(place as u64))
+        }
+        _ => Err(Refused::because("find an attribute", "internal error: it is not there once")),
     }
 }
 

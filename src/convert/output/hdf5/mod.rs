@@ -6,6 +6,7 @@
 //! nodes     a layout as groups, arrays and attributes   by capi, under the lock
 //! fill      the content, around the library             pickle, heap: its bytes
 //! fixed     the whole of an output
+//! origin    what an output tells of its source, read back
 //! ```
 //!
 //! Only [`capi`] talks to the library, under its process-wide lock; everything else here is plain bytes made ready
@@ -20,5 +21,6 @@ pub(crate) mod fixed;
 mod heap;
 mod layout;
 mod nodes;
+pub(crate) mod origin;
 mod pickle;
 mod refused;

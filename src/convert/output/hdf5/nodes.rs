@@ -16,6 +16,7 @@ use std::ffi::CStr;
 
 use super::super::super::frame::Labels;
 use super::super::super::frame::dtype::Dtype;
+use super::super::provenance::ATTRIBUTE;
 use super::capi::{self, Element, Handle, Library};
 use super::layout::{Addresses, BlockLayout, Layout, Place, Values};
 use super::pickle;
@@ -24,12 +25,19 @@ use super::refused::Refused;
 /// `None` as a pickle.
 const NONE: &[u8] = b"N.";
 
-/// Makes the file `path`, which must not exist, of this layout, and tells where its content belongs, and its bytes if it is
-/// in memory.
-pub(super) fn lay_out(library: &Library, path: &CStr, layout: &Layout) -> Result<(Addresses, Vec<u8>), Refused> {
+/// Makes the file `path`, which must not exist, of this layout, with `told` of its source, and tells where its content
+/// belongs, and its bytes if it is in memory.
+pub(super) fn lay_out(
+    library: &Library,
+    path: &CStr,
+    layout: &Layout,
+    told: &str,
+) -> Result<(Addresses, Vec<u8>), Refused> {
     let (file, root) = capi::create(library, path, layout.medium())?;
     root.int(library, "h5inbox_rows", i64::try_from(layout.rows).unwrap_or(i64::MAX))?;
     root.int(library, "h5inbox_bad_records", layout.bad_records.cast_signed())?;
+    // Of any length and not of a fixed one: its bytes are in a heap, which has no checksum, and can be written later.
+    root.text_of_any_length(library, ATTRIBUTE, told)?;
     let addresses = frame(library, root, layout)?;
     Ok((addresses, file.close()?))
 }

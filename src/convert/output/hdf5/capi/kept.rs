@@ -15,8 +15,8 @@ use hdf5_sys::h5p::{
 };
 use hdf5_sys::h5s::{H5S_class_t, H5Screate};
 use hdf5_sys::h5t::{
-    H5T_C_S1, H5T_IEEE_F64LE, H5T_STD_B8LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_STD_U64LE, H5T_cset_t, H5Tcopy,
-    H5Tset_cset, H5Tset_size, H5Tvlen_create,
+    H5T_C_S1, H5T_IEEE_F64LE, H5T_STD_B8LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_STD_U64LE, H5T_VARIABLE, H5T_cset_t,
+    H5Tcopy, H5Tset_cset, H5Tset_size, H5Tvlen_create,
 };
 
 use super::{Element, Library, Refused, check, id};
@@ -48,6 +48,8 @@ pub(super) struct Kept {
     /// Fixed-length texts of either character set; their length is set before each use.
     ascii: hid_t,
     utf8: hid_t,
+    /// Texts of any length, which end with NUL.
+    pub(super) text_of_any_length: hid_t,
 }
 
 static KEPT: OnceLock<Kept> = OnceLock::new();
@@ -87,6 +89,7 @@ impl Kept {
                 row_of_words: id("make a row type", H5Tvlen_create(*H5T_STD_U64LE))?,
                 ascii: string(library, H5T_cset_t::H5T_CSET_ASCII)?,
                 utf8: string(library, H5T_cset_t::H5T_CSET_UTF8)?,
+                text_of_any_length: text_of_any_length(library)?,
             })
         }
     }
@@ -156,4 +159,11 @@ fn string(_library: &Library, set: H5T_cset_t) -> Result<hid_t, Refused> {
         check("set a character set", H5Tset_cset(kind, set))?;
         Ok(kind)
     }
+}
+
+fn text_of_any_length(library: &Library) -> Result<hid_t, Refused> {
+    let kind = string(library, H5T_cset_t::H5T_CSET_UTF8)?;
+    // SAFETY: the type is ours; the lock is held.
+    check("size a string type", unsafe { H5Tset_size(kind, H5T_VARIABLE) })?;
+    Ok(kind)
 }

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "the HDF5 C API; every handle proves that the library's lock is held")]
 
 mod kept;
+mod read;
 
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
@@ -24,6 +25,7 @@ use hdf5_sys::h5s::{H5S_ALL, H5S_UNLIMITED, H5Screate_simple};
 use hdf5_sys::h5t::{H5T_cset_t, hvl_t};
 
 use kept::{Kept, kept};
+pub(super) use read::root_text;
 
 use super::super::super::profile::{self, Stage};
 use super::refused::Refused;
@@ -245,6 +247,14 @@ impl<'l> Handle<'l> {
         self.string(library, name, value.as_bytes(), H5T_cset_t::H5T_CSET_UTF8)
     }
 
+    /// Adds a text attribute whose bytes are not in the header, but in a heap.
+    pub(super) fn text_of_any_length(&self, library: &'l Library, name: &str, value: &str) -> Result<(), Refused> {
+        let (kind, value) = (kept(library)?.text_of_any_length, c_string(value)?);
+        let pointer = value.as_ptr();
+        // SAFETY: as in `create`; an element of the type is a pointer to a text that ends with NUL, as `value` does.
+        unsafe { self.attribute(library, name, kind, Some(ptr::from_ref(&pointer).cast())) }
+    }
+
     /// Adds an attribute that holds a pickle.
     pub(super) fn pickle(&self, library: &'l Library, name: &str, value: &[u8]) -> Result<(), Refused> {
         self.string(library, name, value, H5T_cset_t::H5T_CSET_ASCII)
@@ -338,5 +348,5 @@ fn check(action: &'static str, status: i32) -> Result<(), Refused> {
 }
 
 fn c_string(name: &str) -> Result<CString, Refused> {
-    CString::new(name).map_err(|_| Refused::because("name an object", "the name holds a NUL"))
+    CString::new(name).map_err(|_| Refused::because("take a text", "it holds a NUL"))
 }
