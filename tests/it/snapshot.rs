@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use super::harness::Site;
+use super::harness::{Site, reader, said};
 
 /// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ fn jobs(site: &Site) -> Vec<String> {
     site.history().iter().rev().map(line).collect()
 }
 
-/// Every file below `folder`, whatever it is called.
+/// Every file below `folder`, whatever it is called, but for the mark that tells which ledger an outbox has.
 pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
@@ -70,6 +71,20 @@ pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
             files.push(entry.path());
         }
     }
+    files.retain(|file| !file.ends_with(".h5inbox/ledger"));
     files.sort();
     files
+}
+
+/// What the outputs below `folder` hold, by their paths, without where they come from; hidden ones left out.
+pub(crate) fn digests(folder: &Path) -> BTreeMap<String, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/digests.py");
+    let run = Command::new(reader("3.1")).arg(script).arg(folder).output().unwrap();
+    assert!(run.status.success(), "{}", said(&run));
+    let lines = String::from_utf8(run.stdout).unwrap();
+    lines
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(digest, path)| (path.to_owned(), digest.to_owned()))
+        .collect()
 }

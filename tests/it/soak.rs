@@ -19,11 +19,11 @@ use tempfile::TempDir;
 use super::dice::{Dice, Over, number, seed};
 use super::harness::{Site, another_file_system, h5inbox, said, wait_until};
 use super::random_producers::{Producer, Told, files, hash, latest};
-use super::snapshot::below;
+use super::snapshot::{below, digests};
 
 const PRODUCERS: u64 = 4;
 
-/// How often each hash of an output was seen.
+/// How many outputs hold the same, by what they hold.
 type Outputs = BTreeMap<String, usize>;
 
 /// One agent with all that it needs.
@@ -32,6 +32,8 @@ struct Soak {
     after: &'static str,
     /// Every complete content, by its hash.
     truth: TempDir,
+    /// Where a consumer takes outputs.
+    taken: TempDir,
     /// An archive on another file system.
     elsewhere: Option<TempDir>,
     /// Whether the outbox is a small disk of its own.
@@ -68,7 +70,16 @@ impl Soak {
             eprintln!("without steps of the clock: there is no libfaketime");
         }
         eprintln!("sources: {after}, archive elsewhere: {}", elsewhere.is_some());
-        let soak = Self { site, after, truth: tempfile::tempdir().unwrap(), elsewhere, small_disk, clock, seed };
+        let soak = Self {
+            site,
+            after,
+            truth: tempfile::tempdir().unwrap(),
+            taken: tempfile::tempdir().unwrap(),
+            elsewhere,
+            small_disk,
+            clock,
+            seed,
+        };
         soak.set_clock("+0");
         soak
     }
@@ -102,22 +113,25 @@ impl Soak {
     }
 
     /// Producers and a consumer at work until `over`, while `meanwhile` is done to the agent.
-    fn load(&mut self, first: u64, over: &AtomicBool, meanwhile: impl FnOnce(&mut Self)) -> (Told, Outputs) {
+    fn load(&mut self, first: u64, over: &AtomicBool, meanwhile: impl FnOnce(&mut Self)) -> Told {
         let (outbox, keeps) = (self.site.path("outbox"), self.truth.path().to_owned());
+        let taken = self.taken.path().join(first.to_string());
+        fs::create_dir(&taken).unwrap();
         let player = |number| Producer::new(&self.site, first + number, self.seed, Some(keeps.clone()));
         let players: Vec<Producer> = (0..PRODUCERS).map(player).collect();
         let dice = Dice::new(self.seed ^ first);
         std::thread::scope(|scope| {
             // Also if something fails here, or the others would never end.
             let _end = Over(over);
-            let consumer = scope.spawn(move || consume(&outbox, dice, over));
+            let consumer = scope.spawn(move || consume(&outbox, &taken, dice, over));
             let play = |producer: Producer| scope.spawn(move || producer.play(|_| over.load(Ordering::Relaxed)));
             let producers: Vec<_> = players.into_iter().map(play).collect();
             meanwhile(self);
             over.store(true, Ordering::Relaxed);
             let mut told = Told::default();
             producers.into_iter().for_each(|producer| told.add(producer.join().unwrap()));
-            (told, consumer.join().unwrap())
+            consumer.join().unwrap();
+            told
         })
     }
 
@@ -202,12 +216,12 @@ impl Soak {
     }
 
     /// Opens the books.
-    fn reconcile(&self, told: &Told, taken: Outputs) {
+    fn reconcile(&self, told: &Told) {
         let history = self.site.history();
         let is = |state: &'static str| history.iter().filter(move |job| job["state"] == state);
-        let mut outputs = taken;
-        for path in self::outputs(&self.site.path("outbox")) {
-            *outputs.entry(hash(&fs::read(path).unwrap())).or_default() += 1;
+        let mut outputs = Outputs::new();
+        for folder in [self.taken.path(), &self.site.path("outbox")] {
+            digests(folder).into_values().for_each(|output| *outputs.entry(output).or_default() += 1);
         }
         for job in is("done") {
             let whole = &told.complete[job["path"].as_str().unwrap()];
@@ -224,10 +238,11 @@ impl Soak {
         let converted = self.truth.path().join("converted");
         let run = h5inbox().arg("convert").arg(self.truth.path()).arg("--outdir").arg(&converted).output().unwrap();
         assert!(run.status.success(), "{}", said(&run));
+        let given = digests(&converted);
         let mut expected = Outputs::new();
         for job in jobs {
-            let output = fs::read(converted.join(job["source_hash"].as_str().unwrap()).with_extension("h5")).unwrap();
-            *expected.entry(hash(&output)).or_default() += 1;
+            let output = &given[&format!("{}.h5", job["source_hash"].as_str().unwrap())];
+            *expected.entry(output.clone()).or_default() += 1;
         }
         expected
     }
@@ -303,17 +318,17 @@ fn outputs(outbox: &Path) -> Vec<PathBuf> {
     below(outbox).into_iter().filter(|path| !is_hidden(path)).collect()
 }
 
-/// Takes some outputs away, as consumers do, and tells which, until it is `over`.
-fn consume(outbox: &Path, mut dice: Dice, over: &AtomicBool) -> Outputs {
-    let mut taken = Outputs::new();
+/// Takes some outputs away into `taken`, as consumers do, until it is `over`.
+fn consume(outbox: &Path, taken: &Path, mut dice: Dice, over: &AtomicBool) {
+    let mut number = 0;
     while !over.load(Ordering::Relaxed) {
         dice.rest(800);
         for path in outputs(outbox).iter().filter(|_| dice.roll(3) > 0) {
-            *taken.entry(hash(&fs::read(path).unwrap())).or_default() += 1;
+            number += 1;
+            fs::copy(path, taken.join(format!("{number}.h5"))).unwrap();
             fs::remove_file(path).unwrap();
         }
     }
-    taken
 }
 
 #[test]
@@ -324,18 +339,16 @@ fn after_all_that_can_happen_at_once_each_source_has_one_equal_output_or_one_rep
     soak.start();
     let begun = Instant::now();
     let over = AtomicBool::new(false);
-    let (mut told, mut taken) =
-        soak.load(1, &over, |soak| soak.disturb(&mut Dice::new(seed), || begun.elapsed() > length * 2 / 3));
+    let mut told = soak.load(1, &over, |soak| soak.disturb(&mut Dice::new(seed), || begun.elapsed() > length * 2 / 3));
     soak.settle(&told);
     let before = soak.size();
     // In the last third nobody disturbs it, so that it lives long enough to grow.
     let over = AtomicBool::new(false);
-    let (more, also) = soak.load(1 + PRODUCERS, &over, |_| std::thread::sleep(length / 3));
+    let more = soak.load(1 + PRODUCERS, &over, |_| std::thread::sleep(length / 3));
     told.add(more);
-    also.into_iter().for_each(|(output, count)| *taken.entry(output).or_default() += count);
     soak.settle(&told);
     let after = soak.size();
-    soak.reconcile(&told, taken);
+    soak.reconcile(&told);
     let jobs = soak.site.history().len();
     eprintln!("{jobs} jobs; kB and open files {before:?}, at the end {after:?}");
     assert!(after.1 <= before.1 + 4, "it holds more and more files open: {:?}", soak.site.open_files());
