@@ -143,7 +143,8 @@ impl Site {
     /// The program as another user: root may do everything. Needs [`Site::open_to_everybody`].
     pub(crate) fn as_somebody_else(&self) -> Command {
         let program = self.path("h5inbox");
-        fs::copy(env!("CARGO_BIN_EXE_h5inbox"), &program).unwrap();
+        // Not by this process: what another thread starts meanwhile would hold the copy open for writing, and it could not run.
+        assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_h5inbox")).arg(&program).status().unwrap().success());
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
         command.env_remove("H5INBOX_CONFIG");
