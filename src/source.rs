@@ -72,8 +72,16 @@ pub enum OpenError {
 /// Opens `relative` beneath `root` for reading and tells its identity, following no link, leaving `root` on no path
 /// and never blocking on a pipe.
 pub fn open_beneath(root: &Path, relative: &Path) -> Result<(File, Identity), OpenError> {
+    beneath(root, relative, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+}
+
+/// The identity of the regular file `relative` beneath `root`, without opening it for reading and following no link.
+pub fn stat_beneath(root: &Path, relative: &Path) -> Result<Identity, OpenError> {
+    beneath(root, relative, OFlags::PATH).map(|(_, identity)| identity)
+}
+
+fn beneath(root: &Path, relative: &Path, flags: OFlags) -> Result<(File, Identity), OpenError> {
     let folder = File::open(root).map_err(OpenError::Io)?;
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = open_at(folder.as_fd(), relative, flags).map_err(|e| match e {
         Errno::LOOP => OpenError::Link,
         Errno::NOENT | Errno::NOTDIR => OpenError::Gone,

@@ -11,6 +11,7 @@ mod parts;
 mod profiler;
 mod signals;
 mod supervisor;
+mod told;
 
 use std::path::PathBuf;
 
@@ -34,8 +35,8 @@ pub enum AgentError {
         /// What is wrong, and what to do.
         what: String,
     },
-    /// Names in `inbox.include` or `inbox.exclude` that are no globs.
-    #[error("inbox.include or inbox.exclude: {0}")]
+    /// Names in `inbox.include`, `inbox.exclude` or `inbox.manifest` that are no globs.
+    #[error("inbox.include, inbox.exclude or inbox.manifest: {0}")]
     Globs(String),
     /// The outbox cannot be used.
     #[error(transparent)]

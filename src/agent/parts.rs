@@ -10,12 +10,13 @@ use jiff::Timestamp;
 
 use super::AgentError;
 use super::dispatcher::Dispatcher;
-use super::intake_loop::IntakeLoop;
+use super::intake_loop::{IntakeLoop, name_filter};
 use super::profiler::Profiler;
 use crate::config::{After, Config};
 use crate::convert::Options;
-use crate::intake::{Writer, writer_present};
+use crate::intake::{Manifests, Writer, writer_present};
 use crate::jobs::attempt::Workshop;
+use crate::jobs::manifest::SumsOf;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
 use crate::jobs::retry::Backoff;
@@ -45,14 +46,15 @@ pub(super) fn build(config: &Config, once: bool) -> Result<(Parts, Dispatcher), 
     let ledger_path = config.ledger.sqlite_path();
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
     let outbox = hold_outbox(&config.output.path)?;
-    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger)));
+    let manifests = manifests(config)?;
+    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger), manifests.clone()));
     let recovered = workshop.recover()?;
     log::info!(
         event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
         disposed = recovered.disposed, removed = recovered.removed; "Looked at what an earlier run left."
     );
     let live = Arc::new(Live::default());
-    let intake = IntakeLoop::new(config, ledger.as_ref(), Arc::clone(&live))?;
+    let intake = IntakeLoop::new(config, &ledger, Arc::clone(&live), manifests)?;
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
@@ -95,7 +97,13 @@ fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
     })
 }
 
-fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
+/// The manifests in the inbox, if the operator wants any: the intake waits for them, and workers compare with them.
+fn manifests(config: &Config) -> Result<Option<Arc<Manifests>>, AgentError> {
+    let wanted = !config.inbox.manifest.is_empty();
+    wanted.then(|| Ok(Arc::new(Manifests::new(&config.inbox.path, name_filter(config)?)))).transpose()
+}
+
+fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>, manifests: Option<Arc<Manifests>>) -> Workshop {
     Workshop {
         inbox: config.inbox.path.clone(),
         outbox: config.output.path.clone(),
@@ -112,6 +120,8 @@ fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
         unfinished: Unfinished::new(Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs })),
         ledger,
         has_writer: |file| writer_present(file) == Writer::Present,
+        marker: config.inbox.done_marker.clone(),
+        sums_of: manifests.map(|manifests| -> SumsOf { Box::new(move |source| manifests.sums_of(source)) }),
     }
 }
 

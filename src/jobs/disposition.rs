@@ -66,8 +66,11 @@ impl Workshop {
                 After::Keep if job.disposition != Disposition::Pending => Ok(Disposed::AsPlanned),
                 // The configuration has changed since it was decided.
                 After::Keep => self.leaving(job).stay(),
-                After::Archive => self.leaving(job).move_to(&self.archive),
-                After::Delete => self.leaving(job).delete(),
+                After::Archive => {
+                    let moved = self.leaving(job).move_to(&self.archive);
+                    moved.and_then(|what| self.with_marker(job, what, Some(&self.archive)))
+                }
+                After::Delete => self.leaving(job).delete().and_then(|what| self.with_marker(job, what, None)),
             })
         }))
     }
@@ -257,11 +260,11 @@ fn same_version(now: &Identity, then: &Identity) -> bool {
     (now.inode, now.size, now.mtime_ns) == (then.inode, then.size, then.mtime_ns)
 }
 
-fn is(error: &OutputError, kind: io::ErrorKind) -> bool {
+pub(super) fn is(error: &OutputError, kind: io::ErrorKind) -> bool {
     matches!(error, OutputError::Io { source, .. } if source.kind() == kind)
 }
 
-fn rename_to_free_name(source: &Path, target: &Path) -> Result<PathBuf, OutputError> {
+pub(super) fn rename_to_free_name(source: &Path, target: &Path) -> Result<PathBuf, OutputError> {
     let mut number = 1;
     loop {
         let name = numbered(target, number);
@@ -273,7 +276,7 @@ fn rename_to_free_name(source: &Path, target: &Path) -> Result<PathBuf, OutputEr
     }
 }
 
-fn copy_verified(mut from: File, copy: &Path) -> io::Result<()> {
+pub(super) fn copy_verified(mut from: File, copy: &Path) -> io::Result<()> {
     let metadata = from.metadata()?;
     let mut to = File::options().read(true).write(true).create(true).truncate(true).open(copy)?;
     io::copy(&mut from, &mut to)?;

@@ -11,12 +11,14 @@ pub mod queue;
 pub mod attempt;
 pub mod bad_records;
 mod batch;
+pub mod manifest;
 pub mod naming;
 mod publishing;
 pub mod staging;
 
 // What becomes of the source.
 mod disposition;
+pub mod marker;
 pub mod quarantine;
 pub mod retry;
 pub mod unfinished;

@@ -155,6 +155,8 @@ mod tests {
             backoff: Backoff { first: second, longest: second },
             unfinished: crate::jobs::unfinished::Unfinished::new(std::time::Duration::ZERO),
             ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
+            marker: String::new(),
+            sums_of: None,
             has_writer: |_| false,
         }
     }
