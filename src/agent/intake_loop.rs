@@ -61,12 +61,14 @@ pub(super) struct IntakeLoop {
 }
 
 impl IntakeLoop {
-    /// The intake of the configured inbox, knowing what `ledger` remembers and what `manifests` say, if there are any.
+    /// The intake of the configured inbox, knowing what `ledger` remembers and what `manifests` say, if there are any. A
+    /// source that has waited for the time `patience` for its marker or manifest is told of.
     pub(super) fn new(
         config: &Config,
         ledger: &Arc<dyn Ledger>,
         live: Arc<Live>,
         manifests: Option<Arc<Manifests>>,
+        patience: Duration,
     ) -> Result<Self, AgentError> {
         let inbox = &config.inbox;
         let filter = name_filter(config)?;
@@ -82,7 +84,7 @@ impl IntakeLoop {
             listing_since: None,
             filter,
             signs,
-            patience: Duration::from_secs(inbox.truncated_grace_secs),
+            patience,
             settle: Settle::new(Rules::new(Duration::from_millis(inbox.settle_ms))),
             schedule: Schedule::new(Duration::from_secs(inbox.scan_interval_secs), Duration::ZERO),
             watcher: None,

@@ -151,6 +151,9 @@ fn a_run_that_ends_by_itself_leaves_what_has_no_sign() {
     ["unlisted.json.done", "good.json.done", "wrong.json.done"].iter().for_each(|name| mark(&site, name));
     let once = site.once();
     assert_eq!(once.status.code(), Some(1), "{}", said(&once));
+    for told in ["no_marker: Not taken yet. path=unmarked.json", "no_manifest: Not taken yet. path=unlisted.json"] {
+        assert!(said(&once).contains(told), "{}", said(&once));
+    }
     assert_eq!(
         (site.states("good.json"), site.states("wrong.json")),
         (vec!["done".into()], vec!["quarantined".into()])
