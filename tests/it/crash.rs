@@ -50,7 +50,7 @@ fn killed_again_and_again_under_load_each_source_has_one_output() {
 }
 
 /// The program, killed at a thread's n-th call of a kind; if files are named, at a call on one of these.
-fn killed_at(call: &str, when: usize, on: &[PathBuf]) -> Command {
+pub(super) fn killed_at(call: &str, when: usize, on: &[PathBuf]) -> Command {
     let mut traced = Command::new("strace");
     let inject = format!("inject={call}:signal=KILL:when={when}");
     traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);

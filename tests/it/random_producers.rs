@@ -40,6 +40,8 @@ struct Producer {
     inbox: PathBuf,
     outside: PathBuf,
     number: u64,
+    /// Whether each complete content is marked as such, and only then.
+    marks: bool,
     dice: Dice,
     rows: u64,
     complete: HashMap<String, HashSet<String>>,
@@ -67,6 +69,10 @@ impl Producer {
     fn act(&mut self, name: &str) {
         let path = self.inbox.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if self.marks {
+            // What is written in the same tick of the clock as a marker before it may settle on top of that.
+            std::thread::sleep(Duration::from_millis(20));
+        }
         match self.dice.roll(10) {
             0 | 1 => self.renamed(name, &path),
             2 => self.written(name, &path, 1, 1),
@@ -75,7 +81,11 @@ impl Producer {
             6 => self.linked(name, &path),
             7 => self.with_an_old_time(name, &path),
             8 => self.in_a_folder(),
-            _ => drop(fs::remove_file(&path)),
+            _ => return drop(fs::remove_file(&path)),
+        }
+        if self.marks {
+            self.dice.rest(300);
+            fs::write(marker(&path), b"").unwrap();
         }
     }
 
@@ -99,10 +109,13 @@ impl Producer {
 
     /// Opened, written to and closed: whole each time.
     fn appended(&mut self, name: &str, path: &Path) {
-        for _ in 0..3 {
+        for step in 0..3 {
             let more = self.content();
             let whole = [fs::read(path).unwrap_or_default(), more.clone()].concat();
-            self.note(name, &whole);
+            // Where there are markers, only the last of these is complete.
+            if step == 2 || !self.marks {
+                self.note(name, &whole);
+            }
             File::options().append(true).create(true).open(path).unwrap().write_all(&more).unwrap();
             self.dice.rest(150);
         }
@@ -131,6 +144,9 @@ impl Producer {
         let full = self.outside.with_extension("folder");
         fs::create_dir(&full).unwrap();
         fs::write(full.join("in.json"), &content).unwrap();
+        if self.marks {
+            fs::write(full.join("in.json.done"), b"").unwrap();
+        }
         let folder = |kind: &str| format!("p{}-{kind}{number}", self.number);
         let (first, second) = (folder("moved"), folder("again"));
         self.note(&format!("{first}/in.json"), &content);
@@ -155,6 +171,10 @@ impl Producer {
     fn note(&mut self, name: &str, content: &[u8]) {
         self.complete.entry(name.to_owned()).or_default().insert(hash(content));
     }
+}
+
+fn marker(path: &Path) -> PathBuf {
+    path.with_extension("json.done")
 }
 
 fn hash(content: &[u8]) -> String {
@@ -204,16 +224,27 @@ fn latest(history: &[Value]) -> HashMap<&str, &str> {
 
 #[test]
 fn whatever_producers_do_each_file_has_its_output_and_none_is_less_than_whole() {
+    game(false);
+}
+
+#[test]
+fn whatever_producers_do_only_what_was_complete_when_it_was_marked_is_taken() {
+    game(true);
+}
+
+fn game(marks: bool) {
     let seed: u64 = std::env::var("H5INBOX_SEED").map_or(20_261_124, |seed| seed.parse().unwrap());
     eprintln!("H5INBOX_SEED={seed}");
-    let mut site = Site::new("inbox.recursive = true\ninbox.scan_interval_secs = 5\nretry.max_attempts = 1000");
+    let marker = if marks { "inbox.done_marker = \".done\"" } else { "" };
+    let often = "inbox.recursive = true\ninbox.scan_interval_secs = 5\nretry.max_attempts = 1000";
+    let mut site = Site::new(&format!("{often}\n{marker}"));
     site.start();
     let (inbox, root) = (site.path("inbox"), site.path(""));
     let producers: Vec<_> = (1..=PRODUCERS)
         .map(|number| {
             let (inbox, outside) = (inbox.clone(), root.join(format!("beside{number}")));
             let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number);
-            let producer = Producer { inbox, outside, number, dice, rows: 0, complete: HashMap::new() };
+            let producer = Producer { inbox, outside, number, marks, dice, rows: 0, complete: HashMap::new() };
             std::thread::spawn(move || producer.play())
         })
         .collect();
@@ -224,7 +255,7 @@ fn whatever_producers_do_each_file_has_its_output_and_none_is_less_than_whole() 
         let latest = latest(&history);
         let is_done =
             |name: &String| latest.get(name.as_str()).copied() == Some(&hash(&fs::read(inbox.join(name)).unwrap()));
-        files(&inbox, "").iter().all(is_done)
+        files(&inbox, "").iter().filter(|name| !name.ends_with(".done")).all(is_done)
     });
     site.stop();
     reconcile(&site, &complete);

@@ -109,6 +109,32 @@ fn a_marker_goes_the_way_of_its_source() {
     }
 }
 
+/// Also while it has a name that only the agent knows.
+#[test]
+fn killed_at_each_step_a_marker_still_goes_the_way_of_its_source() {
+    for (after, archived) in [("archive", &["a.json", "a.json.done"][..]), ("delete", &[])] {
+        for (call, times) in [("rename", 1), ("renameat2", 4), ("unlink", 3), ("fsync", 3)] {
+            for when in 1..=times {
+                let mut site = Site::new(&format!("{MARKED}\nsource.after = '{after}'\nretry.max_attempts = 9"));
+                site.drop_in("a.json", GOOD);
+                mark(&site, "a.json.done");
+                site.spawn(super::crash::killed_at(call, when, &[]));
+                let count = |site: &Site| fs::read_dir(site.path("inbox")).unwrap().count();
+                wait_until("it was killed, or was never going to be", || site.has_ended() || count(&site) == 0);
+                site.kill_if_running();
+                let again = site.once();
+                let what = format!("{after} {call} {when}: {}", said(&again));
+                assert!(again.status.success(), "{what}");
+                assert_eq!(
+                    (count(&site), site.names("archive"), rows(&site, "a.json")),
+                    (0, archived.iter().map(ToString::to_string).collect(), vec![2]),
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_kept_source_that_was_mended_gets_a_new_marker_from_retry() {
     let mut site = Site::new(MARKED);
