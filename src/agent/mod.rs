@@ -68,6 +68,8 @@ pub fn run(config: &Config, once: bool) -> Result<RunSummary, AgentError> {
     let signals = Signals::install()?;
     let (parts, dispatcher) = parts::build(config, once)?;
     let summary = dispatcher.run(&signals, &parts, once)?;
+    // With the last of those who use it, the ledger is closed in order: the next start need not check all of it.
+    parts.pool.join();
     log::info!(event = "agent.stopped", done = summary.done, quarantined = summary.quarantined, failed = summary.failed;
         "Stopped.");
     Ok(summary)

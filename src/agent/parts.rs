@@ -135,7 +135,8 @@ fn serve_status(
     live: &Arc<Live>,
     pool: &Pool,
 ) -> Result<(), AgentError> {
-    let (ledger, live, busy) = (Arc::clone(ledger), Arc::clone(live), pool.busy_counter());
+    // Who asks must not keep the ledger open when the agent stops: it would pass for one that was cut off.
+    let (ledger, live, busy) = (Arc::downgrade(ledger), Arc::clone(live), pool.busy_counter());
     let fixed = Status {
         running: true,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -147,7 +148,8 @@ fn serve_status(
         ..Status::default()
     };
     let answer: listener::Answer = Arc::new(move || {
-        let mut status = with_totals(fixed.clone(), ledger.as_ref());
+        let ledger = ledger.upgrade();
+        let mut status = ledger.map_or_else(|| fixed.clone(), |ledger| with_totals(fixed.clone(), ledger.as_ref()));
         status.busy_workers = busy.load(std::sync::atomic::Ordering::Relaxed) as u64;
         status.backlog = live.backlog(status.busy_workers);
         status.watch = live.watch();
