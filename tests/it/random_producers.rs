@@ -255,7 +255,10 @@ fn game(marks: bool) {
         let latest = latest(&history);
         let is_done =
             |name: &String| latest.get(name.as_str()).copied() == Some(&hash(&fs::read(inbox.join(name)).unwrap()));
-        files(&inbox, "").iter().filter(|name| !name.ends_with(".done")).all(is_done)
+        files(&inbox, "")
+            .iter()
+            .filter(|name| Path::new(name).extension().is_none_or(|ending| ending != "done"))
+            .all(is_done)
     });
     site.stop();
     reconcile(&site, &complete);
