@@ -96,12 +96,23 @@ fn a_file_system_inside_the_inbox_is_served_and_loses_nothing_when_it_goes() {
 
 #[test]
 fn what_changes_behind_a_fuse_mount_is_found_and_not_taken_half_written() {
+    behind_a_mount("", "poll");
+}
+
+/// Each mount is what it is, whatever the inbox is on.
+#[test]
+fn what_changes_behind_a_fuse_mount_inside_a_watched_inbox_is_not_taken_half_written() {
+    behind_a_mount("sub", "native");
+}
+
+fn behind_a_mount(folder: &str, mode: &str) {
     let mut site = Site::new(&format!("{LISTED}\nsource.after = 'archive'"));
-    let (behind, inbox) = (site.path("behind"), site.path("inbox"));
-    fs::create_dir(&behind).unwrap();
-    let Some(_mounted) = Mounted::bindfs(&behind, &inbox) else { return };
+    let (behind, at) = (site.path("behind"), site.path("inbox").join(folder));
+    fs::create_dir_all(&behind).unwrap();
+    fs::create_dir_all(&at).unwrap();
+    let Some(_mounted) = Mounted::bindfs(&behind, &at) else { return };
     site.start();
-    wait_until("it says so", || site.status()["watch"]["mode"] == "poll");
+    wait_until("it says so", || site.status()["watch"]["mode"] == mode);
     fs::write(behind.join("slow.json"), GOOD).unwrap();
     fs::write(behind.join("whole.json"), GOOD).unwrap();
     for _ in 0..2 {
@@ -111,10 +122,11 @@ fn what_changes_behind_a_fuse_mount_is_found_and_not_taken_half_written() {
         File::options().append(true).open(behind.join("slow.json")).unwrap().write_all(GOOD).unwrap();
     }
     site.wait_for("done", 2);
-    let rows = |name: &str| site.history().iter().find(|job| job["path"] == name).unwrap()["rows"].as_u64();
+    let path = |name: &str| Path::new(folder).join(name).to_str().unwrap().to_owned();
+    let rows = |name: &str| site.history().iter().find(|job| job["path"] == path(name)).unwrap()["rows"].as_u64();
     assert_eq!((rows("slow.json"), rows("whole.json")), (Some(3), Some(1)));
     wait_until("sources are moved away behind it, too", || fs::read_dir(&behind).unwrap().count() == 0);
-    assert_eq!(site.names("archive"), ["slow.json", "whole.json"]);
+    assert_eq!(site.names(&format!("archive/{folder}")), ["slow.json", "whole.json"]);
 }
 
 #[test]
