@@ -349,6 +349,17 @@ impl IntakeLoop {
     }
 }
 
+impl Drop for IntakeLoop {
+    /// What reads the ledger comes to its end first, so that the ledger can be closed.
+    fn drop(&mut self) {
+        while self.remembering.is_some() {
+            if let Ok(Listed::Remembered(_)) | Err(_) = self.lister.listed().recv() {
+                self.remembering = None;
+            }
+        }
+    }
+}
+
 /// Which names are sources, and which speak of sources.
 pub(super) fn name_filter(config: &Config) -> Result<Arc<NameFilter>, AgentError> {
     let inbox = &config.inbox;
