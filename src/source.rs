@@ -72,8 +72,17 @@ pub enum OpenError {
 /// Opens `relative` beneath `root` for reading and tells its identity, following no link, leaving `root` on no path
 /// and never blocking on a pipe.
 pub fn open_beneath(root: &Path, relative: &Path) -> Result<(File, Identity), OpenError> {
+    beneath(root, relative, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+}
+
+/// The identity of the regular file `relative` beneath `root`, without opening it for reading and following no link.
+pub fn stat_beneath(root: &Path, relative: &Path) -> Result<Identity, OpenError> {
+    beneath(root, relative, OFlags::PATH).map(|(_, identity)| identity)
+}
+
+fn beneath(root: &Path, relative: &Path, flags: OFlags) -> Result<(File, Identity), OpenError> {
     let folder = File::open(root).map_err(OpenError::Io)?;
-    open_in(folder.as_fd(), relative)
+    regular(open_at(folder.as_fd(), relative, flags).map_err(refused)?)
 }
 
 /// As [`open_beneath`], in a folder that is open.

@@ -125,7 +125,7 @@ impl Dispatcher {
                 self.intake.hint(hint.ok());
                 hints.try_iter().take(BURST).for_each(|hint| self.intake.hint(Some(hint)));
             }
-            recv(listings) -> part => self.intake.listed(part.map_err(|_| AgentError::Lister)?),
+            recv(listings) -> part => self.intake.listed(part.map_err(|_| AgentError::Lister)?)?,
             recv(parts.reports) -> report => {
                 report.ok().map_or(Ok(()), |report| self.report(report))?;
                 parts.reports.try_iter().try_for_each(|report| self.report(report))?;

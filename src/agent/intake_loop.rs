@@ -1,8 +1,6 @@
 //! Drives the intake: takes the watcher's hints, lists the inbox when it is time, looks where a look is due, and
 //! answers with the sources that are ready.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,12 +9,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::AgentError;
+use super::told::{Told, tell_change};
 use crate::config::{Config, Watch};
 use crate::intake::{
-    Entry, Hint, Kind, Listed, Lister, NameFilter, Rules, ScanError, ScanSummary, Schedule, Settle, Verdict,
-    WatchError, Watcher, look,
+    Entry, Hint, Kind, Listed, Lister, Manifests, NameFilter, Remembered, Rules, ScanError, ScanSummary, Schedule,
+    Settle, Signs, Verdict, WatchError, Watcher, look,
 };
-use crate::ledger::{Arrival, Ledger};
+use crate::ledger::{Arrival, Ledger, LedgerError};
 use crate::source::{Identity, Shown};
 use crate::telemetry::status::Live;
 
@@ -26,8 +25,6 @@ const HINTS: usize = 16_384;
 const LOOKS: usize = 64;
 /// How long folders that could not be watched are only listed, until watching them is tried again.
 const WATCH_ALL_AGAIN: Duration = Duration::from_secs(300);
-/// Paths that are told of because they are not taken; a folder full of links must not fill log or memory.
-const TOLD: usize = 10_000;
 /// How long to wait before trying to watch an inbox again that could not be watched.
 const WATCH_AGAIN: Duration = Duration::from_secs(5);
 
@@ -37,23 +34,26 @@ pub(super) struct IntakeLoop {
     recursive: bool,
     poll_only: bool,
     filter: Arc<NameFilter>,
+    signs: Signs,
+    /// How long a source waits for its marker or manifest before that is told.
+    patience: Duration,
     settle: Settle,
     schedule: Schedule,
     lister: Lister,
+    /// As long as not everything is known that the ledger remembers: what was released meanwhile, which it still has.
+    remembering: Option<Vec<(PathBuf, Identity)>>,
     /// When the listing that runs was begun.
     listing_since: Option<Duration>,
     watcher: Option<Watcher>,
     watch_again: Duration,
     nobody: Receiver<Hint>,
-    /// What was said once is not said again: hashes of paths.
-    told: HashSet<u64>,
+    told: Told,
     /// Why the inbox cannot be listed, and why it cannot be watched, as long as that is so.
     unlistable: Option<String>,
     unwatchable: Option<String>,
     overflows_seen: u64,
     watched_since: Duration,
     unwatched_told: bool,
-    hasher: RandomState,
     live: Arc<Live>,
     start: Instant,
     /// Why the inbox has not been listed, until it has.
@@ -61,32 +61,41 @@ pub(super) struct IntakeLoop {
 }
 
 impl IntakeLoop {
-    /// The intake of the configured inbox, knowing what `ledger` remembers.
-    pub(super) fn new(config: &Config, ledger: &dyn Ledger, live: Arc<Live>) -> Result<Self, AgentError> {
+    /// The intake of the configured inbox, knowing what `ledger` remembers and what `manifests` say, if there are any. A
+    /// source that has waited for the time `patience` for its marker or manifest is told of.
+    pub(super) fn new(
+        config: &Config,
+        ledger: &Arc<dyn Ledger>,
+        live: Arc<Live>,
+        manifests: Option<Arc<Manifests>>,
+        patience: Duration,
+    ) -> Result<Self, AgentError> {
         let inbox = &config.inbox;
-        let filter = NameFilter::new(&inbox.include, &inbox.exclude).map_err(|e| AgentError::Globs(e.to_string()))?;
-        let mut settle = Settle::new(Rules::new(Duration::from_millis(inbox.settle_ms)));
-        ledger.handled(&mut |path, identity| settle.prime(path, &identity))?;
-        let filter = Arc::new(filter);
+        let filter = name_filter(config)?;
+        let signs = Signs::new(&inbox.path, &inbox.done_marker, manifests);
+        let memory = Arc::clone(ledger);
+        let remembered: Remembered = Box::new(move |each| memory.handled(each));
         let mut intake = Self {
             inbox: inbox.path.clone(),
             recursive: inbox.recursive,
             poll_only: inbox.watch == Watch::Poll,
-            lister: Lister::start(&inbox.path, inbox.recursive, Arc::clone(&filter))?,
+            lister: Lister::start(&inbox.path, inbox.recursive, Arc::clone(&filter), remembered)?,
+            remembering: Some(Vec::new()),
             listing_since: None,
             filter,
-            settle,
+            signs,
+            patience,
+            settle: Settle::new(Rules::new(Duration::from_millis(inbox.settle_ms))),
             schedule: Schedule::new(Duration::from_secs(inbox.scan_interval_secs), Duration::ZERO),
             watcher: None,
             watch_again: Duration::ZERO,
             nobody: crossbeam_channel::never(),
-            told: HashSet::new(),
+            told: Told::default(),
             unlistable: None,
             unwatchable: None,
             overflows_seen: 0,
             watched_since: Duration::ZERO,
             unwatched_told: false,
-            hasher: RandomState::new(),
             live,
             start: Instant::now(),
             unlisted: Some("it has not been listed".to_owned()),
@@ -106,12 +115,15 @@ impl IntakeLoop {
         self.lister.listed().clone()
     }
 
-    /// A part of a listing arrived.
-    pub(super) fn listed(&mut self, part: Listed) {
+    /// A part of a listing arrived, or of what the ledger remembers.
+    pub(super) fn listed(&mut self, part: Listed) -> Result<(), LedgerError> {
         match part {
+            Listed::Known(some) => some.into_iter().for_each(|known| self.settle.prime(known)),
+            Listed::Remembered(all) => return all.map(|()| self.note_remembered()),
             Listed::Entries(entries) => entries.into_iter().for_each(|entry| self.entry(entry)),
             Listed::End(end) => self.note_listing(end),
         }
+        Ok(())
     }
 
     /// A hint arrived; `None` means that the watcher has ended.
@@ -121,6 +133,7 @@ impl IntakeLoop {
             Some(Hint::Renamed(path)) => self.settle.hint(&path, Kind::Renamed, now),
             Some(Hint::Closed(path)) => self.settle.hint(&path, Kind::Closed, now),
             Some(Hint::Created(path)) => self.settle.hint(&path, Kind::Created, now),
+            Some(Hint::Sign(path)) => self.sign(&path, now),
             Some(Hint::Rescan) => self.schedule.want(now),
             Some(Hint::Lost) | None => self.lost(now),
         }
@@ -158,6 +171,10 @@ impl IntakeLoop {
 
     /// The version of a source that was handed out was not taken: it settles again.
     pub(super) fn release(&mut self, path: &Path, identity: &Identity) {
+        if let Some(released) = &mut self.remembering {
+            released.push((path.to_owned(), *identity));
+            return;
+        }
         let now = self.now();
         self.settle.release(path, identity, Duration::from_millis(100), now);
     }
@@ -168,9 +185,9 @@ impl IntakeLoop {
         self.schedule.want(now);
     }
 
-    /// How many sources have not settled yet.
+    /// How many sources have not settled yet. What only misses its marker or manifest may wait for ever.
     pub(super) fn settling(&self) -> usize {
-        self.settle.settling_count()
+        self.settle.settling_count() - self.settle.withheld_count()
     }
 
     /// Why the inbox has not been listed; none if it has.
@@ -186,16 +203,34 @@ impl IntakeLoop {
     fn looks(&mut self) -> Vec<Arrival> {
         let mut ready = Vec::new();
         for path in self.settle.due(self.now(), LOOKS) {
-            let (seen, refused) = look(&self.inbox, &path);
+            let (seen, refused) = look(&self.inbox, &path, &self.signs);
             if let Some(error) = refused {
-                self.tell_once(&path, &error.to_string());
+                self.told.skipped(&path, &error.to_string());
             }
-            if let Verdict::Ready(identity) = self.settle.looked(&path, seen, self.now()) {
-                log::debug!(event = "file.ready", path:% = Shown(&path), size_bytes = identity.size; "Ready.");
-                ready.push(Arrival { path: path.to_path_buf(), identity });
+            match self.settle.looked(&path, seen, self.now()) {
+                Verdict::Ready(identity) => {
+                    log::debug!(event = "file.ready", path:% = Shown(&path), size_bytes = identity.size; "Ready.");
+                    ready.push(Arrival { path: path.to_path_buf(), identity });
+                }
+                Verdict::Withheld(lack, since) => {
+                    let waited = self.now().saturating_sub(since);
+                    if waited >= self.patience {
+                        self.told.withheld(&path, lack, since, waited);
+                    }
+                }
+                Verdict::Waiting | Verdict::Forgotten => {}
             }
         }
         ready
+    }
+
+    fn note_remembered(&mut self) {
+        for (path, identity) in self.remembering.take().into_iter().flatten() {
+            self.release(&path, &identity);
+        }
+        // The first listing was begun, and comes only now.
+        self.settle.scan_started();
+        log::debug!(event = "intake.remembered", versions = self.settle.handled_count(); "Knows what was dealt with.");
     }
 
     fn list(&mut self, now: Duration) {
@@ -209,7 +244,20 @@ impl IntakeLoop {
         let now = self.now();
         match entry {
             Entry::Source(path, identity) => self.settle.hint(&path, Kind::Scanned(identity), now),
-            Entry::Refused(path, why) => self.tell_once(&path, &why),
+            Entry::Sign(path) => self.sign(&path, now),
+            Entry::Refused(path, why) => self.told.skipped(&path, &why),
+        }
+    }
+
+    /// A marker or a manifest is there: what it speaks of may be taken now.
+    fn sign(&mut self, path: &Path, now: Duration) {
+        if let Some(source) = self.filter.marked(path) {
+            self.settle.wake(&source, now);
+        }
+        let Some(manifests) = self.signs.manifests().filter(|_| self.filter.is_manifest(path)) else { return };
+        match manifests.renew(path) {
+            Ok(named) => named.iter().for_each(|source| self.settle.wake(source, now)),
+            Err(error) => self.told.skipped(path, &error.to_string()),
         }
     }
 
@@ -219,6 +267,9 @@ impl IntakeLoop {
         match listed {
             Ok(summary) => {
                 self.settle.scan_finished(summary.is_complete());
+                if let Some(manifests) = self.signs.manifests().filter(|_| summary.is_complete()) {
+                    manifests.sweep();
+                }
                 self.schedule.finished(began, now);
                 self.unlisted = None;
                 self.unlistable = None;
@@ -277,6 +328,7 @@ impl IntakeLoop {
 
     fn publish_counters(&mut self) {
         self.live.settling.store(self.settle.settling_count() as u64, Ordering::Relaxed);
+        self.live.withheld.store(self.settle.withheld_count() as u64, Ordering::Relaxed);
         let unwatched = self.watcher.as_ref().map_or(0, Watcher::unwatched);
         self.live.unwatched.store(unwatched, Ordering::Relaxed);
         let Some(watcher) = &self.watcher else { return };
@@ -295,18 +347,23 @@ impl IntakeLoop {
         }
         self.unwatched_told = unwatched > 0;
     }
+}
 
-    fn tell_once(&mut self, path: &Path, what: &str) {
-        if self.told.len() < TOLD && self.told.insert(self.hasher.hash_one((path, what))) {
-            log::warn!(event = "file.skipped", path:% = Shown(path), error:% = what; "Not taken.");
+impl Drop for IntakeLoop {
+    /// What reads the ledger comes to its end first, so that the ledger can be closed.
+    fn drop(&mut self) {
+        while self.remembering.is_some() {
+            if let Ok(Listed::Remembered(_)) | Err(_) = self.lister.listed().recv() {
+                self.remembering = None;
+            }
         }
     }
 }
 
-/// Says what is wrong with the inbox itself, once for as long as it lasts.
-fn tell_change(told: &mut Option<String>, what: String, inbox: &Path) {
-    if told.as_ref() != Some(&what) {
-        log::warn!(event = "watch.trouble", inbox:% = Shown(inbox), error:% = what; "The inbox cannot be listed or watched.");
-        *told = Some(what);
-    }
+/// Which names are sources, and which speak of sources.
+pub(super) fn name_filter(config: &Config) -> Result<Arc<NameFilter>, AgentError> {
+    let inbox = &config.inbox;
+    let filter = NameFilter::new(&inbox.include, &inbox.exclude)
+        .and_then(|filter| filter.with_signs(&inbox.done_marker, &inbox.manifest));
+    filter.map(Arc::new).map_err(|e| AgentError::Globs(e.to_string()))
 }

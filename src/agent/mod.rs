@@ -14,6 +14,7 @@ mod pausing;
 mod profiler;
 mod signals;
 mod supervisor;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,8 +46,8 @@ pub enum AgentError {
         /// What is wrong, and what to do.
         what: String,
     },
-    /// Names in `inbox.include` or `inbox.exclude` that are no globs.
-    #[error("inbox.include or inbox.exclude: {0}")]
+    /// Names in `inbox.include`, `inbox.exclude` or `inbox.manifest` that are no globs.
+    #[error("inbox.include, inbox.exclude or inbox.manifest: {0}")]
     Globs(String),
     /// The outbox cannot be used.
     #[error(transparent)]
@@ -154,7 +155,10 @@ impl<'c> Run<'c> {
         let worked = built.and_then(|(parts, dispatcher)| {
             self.begun = true;
             self.resumed();
-            dispatcher.run(&self.signals, &parts, self.once, &mut self.summary)
+            dispatcher.run(&self.signals, &parts, self.once, &mut self.summary)?;
+            // With the last of those who use it, the ledger is closed in order: the next start need not check all of it.
+            parts.pool.join();
+            Ok(())
         });
         self.answer.rests();
         if since.elapsed() > pause::LONGEST {

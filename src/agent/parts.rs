@@ -9,15 +9,16 @@ use crossbeam_channel::Receiver;
 use super::AgentError;
 use super::answer::Answer;
 use super::dispatcher::Dispatcher;
-use super::intake_loop::IntakeLoop;
+use super::intake_loop::{IntakeLoop, name_filter};
 use super::profiler::Profiler;
 use crate::config::{After, Config};
 use crate::convert::Options;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::make_folders;
-use crate::intake::{Writer, writer_present};
+use crate::intake::{Manifests, Writer, writer_present};
 use crate::jobs::attempt::Workshop;
 use crate::jobs::fault::{Undisposed, is_ours};
+use crate::jobs::manifest::SumsOf;
 use crate::jobs::mark;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
@@ -53,7 +54,8 @@ pub(super) fn build(
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&ledger_path)?);
     let outbox = hold_outbox(&config.output.path)?;
     hold_to_ledger(&config.output.path, ledger.as_ref(), &ledger_path)?;
-    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger)));
+    let manifests = manifests(config)?;
+    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger), manifests.clone()));
     let recovered = if again {
         workshop.ledger.try_out()?;
         workshop.take_up()?
@@ -65,7 +67,9 @@ pub(super) fn build(
         disposed = recovered.disposed, removed = recovered.removed; "Looked at what an earlier run left."
     );
     let live = Arc::clone(&answer.live);
-    let intake = IntakeLoop::new(config, ledger.as_ref(), Arc::clone(&live))?;
+    // What a run that ends by itself leaves is told of at once; else a marker has a second at least to follow its source.
+    let patience = Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs.max(1) });
+    let intake = IntakeLoop::new(config, &ledger, Arc::clone(&live), manifests, patience)?;
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
@@ -127,7 +131,13 @@ fn folder(key: &'static str, path: &Path) -> Result<(), AgentError> {
     })
 }
 
-fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
+/// The manifests in the inbox, if the operator wants any: the intake waits for them, and workers compare with them.
+fn manifests(config: &Config) -> Result<Option<Arc<Manifests>>, AgentError> {
+    let wanted = !config.inbox.manifest.is_empty();
+    wanted.then(|| Ok(Arc::new(Manifests::new(&config.inbox.path, name_filter(config)?)))).transpose()
+}
+
+fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>, manifests: Option<Arc<Manifests>>) -> Workshop {
     Workshop {
         inbox: config.inbox.path.clone(),
         outbox: config.output.path.clone(),
@@ -145,5 +155,7 @@ fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>) -> Workshop {
         undisposed: Undisposed::default(),
         ledger,
         has_writer: |file| writer_present(file) == Writer::Present,
+        marker: config.inbox.done_marker.clone(),
+        sums_of: manifests.map(|manifests| -> SumsOf { Box::new(move |source| manifests.sums_of(source)) }),
     }
 }

@@ -28,6 +28,7 @@ impl CheckConfig {
         }
         if problems.is_empty() {
             if !self.quiet {
+                signs(&config).iter().for_each(|note| output::note(note));
                 output::note(&format!("{}: all well", self.file.display()));
             }
             return Ok(ExitCode::Success);
@@ -35,6 +36,20 @@ impl CheckConfig {
         problems.iter().for_each(|problem| output::error(problem));
         Ok(ExitCode::Configuration)
     }
+}
+
+/// What sources wait for, beside being finished.
+fn signs(config: &Config) -> Vec<String> {
+    let (marker, manifests) = (&config.inbox.done_marker, &config.inbox.manifest);
+    let mut notes = Vec::new();
+    if !marker.is_empty() {
+        notes.push(format!("inbox.done_marker: NAME is taken only once NAME{marker} stands beside it"));
+    }
+    if !manifests.is_empty() {
+        let globs = manifests.join(" or ");
+        notes.push(format!("inbox.manifest: a source is taken only once {globs} in its folder has its SHA-256"));
+    }
+    notes
 }
 
 /// What is wrong with the folders, each with what to do.

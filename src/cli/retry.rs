@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::Args;
 
 use super::{ConfigFile, ExitCode, output};
+use crate::jobs::marker::put_marker;
 use crate::jobs::quarantine::{put_back, reported_job, resting_place};
 use crate::ledger::{HistoryFilter, JobId, Ledger, LedgerError, Record, SqliteLedger, State};
 use crate::source::Shown;
@@ -41,7 +42,8 @@ impl Retry {
         let path = config.ledger.sqlite_path();
         let ledger = SqliteLedger::open_shared(&path).map_err(|e| refuse(&e))?;
         writable(&path)?;
-        let desk = Desk { inbox: &config.inbox.path, quarantine: &config.source.quarantine, ledger: &ledger };
+        let (inbox, quarantine) = (&config.inbox.path, &config.source.quarantine);
+        let desk = Desk { inbox, quarantine, marker: &config.inbox.done_marker, ledger: &ledger };
         let (mut all_well, mut back, mut told) = (true, Vec::new(), BTreeSet::new());
         for wanted in self.wanted(&desk)? {
             match desk.put_back(&wanted) {
@@ -86,6 +88,8 @@ impl Retry {
 struct Desk<'a> {
     inbox: &'a Path,
     quarantine: &'a Path,
+    /// The ending of markers, or nothing.
+    marker: &'a str,
     ledger: &'a SqliteLedger,
 }
 
@@ -149,11 +153,18 @@ impl Desk<'_> {
         let to = self.inbox.join(&wanted.source);
         match &wanted.resting {
             Some(resting) if resting.symlink_metadata().is_ok() => {
-                put_back(resting, self.inbox, &wanted.source).map(|()| true)
+                let back = put_back(resting, self.inbox, &wanted.source);
+                back.and_then(|()| self.mark(Some(resting), &to)).map(|()| true)
             }
-            _ if to.symlink_metadata().is_ok() => Ok(!wanted.jobs.is_empty()),
+            _ if to.symlink_metadata().is_ok() && !wanted.jobs.is_empty() => self.mark(None, &to).map(|()| true),
+            _ if to.symlink_metadata().is_ok() => Ok(false),
             _ => Err(self.nowhere()),
         }
+    }
+
+    /// A source that is to be taken needs its marker.
+    fn mark(&self, resting: Option<&Path>, source: &Path) -> io::Result<()> {
+        if self.marker.is_empty() { Ok(()) } else { put_marker(resting, source, self.marker) }
     }
 
     fn nowhere(&self) -> io::Error {

@@ -68,7 +68,8 @@ fn from_ledger(config: &Config) -> Result<Status, ExitCode> {
 
 fn backlog(ledger: &SqliteLedger) -> Backlog {
     let totals = ledger.totals().unwrap_or_default();
-    Backlog { settling: 0, ready: totals.count(State::Ready), running: totals.running(), retrying: totals.retrying() }
+    let (ready, running, retrying) = (totals.count(State::Ready), totals.running(), totals.retrying());
+    Backlog { ready, running, retrying, ..Backlog::default() }
 }
 
 fn glance(status: &Status) -> String {
@@ -88,8 +89,11 @@ fn glance(status: &Status) -> String {
         lines.push(format!("workers     {} of {} busy", status.busy_workers, status.workers));
         lines.push(format!("watch       {}, {} overflows{}", watch.mode, watch.overflows, unwatched(watch.unwatched)));
     }
-    let Backlog { settling, ready, running, retrying } = backlog;
-    lines.push(format!("backlog     {settling} settling, {ready} ready, {running} running, {retrying} retrying"));
+    let Backlog { settling, ready, running, retrying, withheld } = backlog;
+    let withheld = if *withheld == 0 { String::new() } else { format!(" ({withheld} without marker or manifest)") };
+    lines.push(format!(
+        "backlog     {settling} settling{withheld}, {ready} ready, {running} running, {retrying} retrying"
+    ));
     if let Some(seconds) = status.oldest_waiting_s {
         lines.push(format!("oldest      waits for {seconds:.1} s"));
     }

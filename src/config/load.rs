@@ -7,7 +7,7 @@ use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::types::type_hints;
-use super::values::{choice, flag, globs, listen_address, number, only, some_globs};
+use super::values::{choice, flag, globs, listen_address, marker_ending, number, only, some_globs};
 use super::{Config, folders};
 
 /// Seconds.
@@ -61,7 +61,24 @@ fn inbox(reader: &mut Reader, to: &mut Inbox) {
     reader.read("inbox.scan_interval_secs", &mut to.scan_interval_secs, number(1..=DAY));
     reader.read("inbox.settle_ms", &mut to.settle_ms, number(0..=3_600_000));
     reader.read("inbox.truncated_grace_secs", &mut to.truncated_grace_secs, number(0..=DAY));
+    reader.read("inbox.done_marker", &mut to.done_marker, marker_ending);
+    reader.read("inbox.manifest", &mut to.manifest, globs);
     reader.read("inbox.order", &mut to.order, choice);
+    signs(reader, to);
+}
+
+/// Markers and manifests are no sources: a pattern of both would leave no source at all.
+fn signs(reader: &mut Reader, inbox: &Inbox) {
+    let marker = inbox.done_marker.as_str();
+    if let Some(glob) = inbox.include.iter().find(|glob| !marker.is_empty() && glob.ends_with(marker)) {
+        let what = format!("= {marker:?} would make a marker of every file that {glob:?} in `inbox.include` takes");
+        reader.complain("inbox.done_marker", Complaint::new(what, "choose an ending that no source has, as \".done\""));
+    }
+    if let Some(glob) = inbox.manifest.iter().find(|glob| inbox.include.contains(glob)) {
+        let what = format!("has {glob:?}, as `inbox.include` has, so that no file would ever be taken");
+        reader
+            .complain("inbox.manifest", Complaint::new(what, "name the manifests, as [\"*.sha256\", \"SHA256SUMS\"]"));
+    }
 }
 
 fn source(reader: &mut Reader, to: &mut Source) {

@@ -29,6 +29,10 @@ pub struct Inbox {
     pub settle_ms: u64,
     /// Seconds that a file which ends too early has to be finished, before it is refused.
     pub truncated_grace_secs: u64,
+    /// What stands behind a source's name in the name of its marker, without which it is not taken; empty: no markers.
+    pub done_marker: String,
+    /// Globs of manifests, one of which must name a source for it to be taken; none: no manifests.
+    pub manifest: Vec<String>,
     /// Which of the waiting files is taken next.
     pub order: Order,
 }
@@ -46,6 +50,8 @@ impl Inbox {
             scan_interval_secs: 60,
             settle_ms: 500,
             truncated_grace_secs: 60,
+            done_marker: String::new(),
+            manifest: Vec::new(),
             order: Order::OldestFirst,
         }
     }

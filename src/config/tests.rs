@@ -58,7 +58,7 @@ fn two_paths_are_enough_and_everything_else_has_the_default_of_the_contract() {
 #[test]
 fn the_effective_configuration_reads_back_as_itself() {
     let text = "workers = 3\n[inbox]\npath = '/a/in/'\nrecursive = true\ninclude = ['*.log']\nexclude = ['x*']\n\
-        watch = 'poll'\nscan_interval_secs = 5\nsettle_ms = 0\ntruncated_grace_secs = 0\norder = 'smallest-first'\n[source]\nafter = 'archive'\n\
+        watch = 'poll'\nscan_interval_secs = 5\nsettle_ms = 0\ntruncated_grace_secs = 0\ndone_marker = '.ok'\nmanifest = ['*.sums']\norder = 'smallest-first'\n[source]\nafter = 'archive'\n\
         archive = '/a//old'\nquarantine = '/a/bad'\n[output]\npath = '/a/out'\nkey = '/g/d'\non_existing = 'refuse'\n\
         durable = false\n[records]\ninput = 'document'\n[limits]\nfile_bytes = 1_000\nrecord_bytes = 0xff\ndepth = 9\n\
         columns = 8\ndecompression_ratio = 20\nconvert_secs = 7\n[retry]\nmax_attempts = 1\nbackoff_secs = 2\nbackoff_max_secs = 2\n\
@@ -162,6 +162,10 @@ fn values_out_of_place_are_refused() {
         ("limits", "decompression_ratio = 0", "from 1 to 1000000"),
         ("limits", "decompression_ratio = 1000001", "from 1 to 1000000"),
         ("inbox", "truncated_grace_secs = 86401", "from 0 to 86400"),
+        ("inbox", "done_marker = 'sub/.done'", "not the ending of a name"),
+        ("inbox", "done_marker = '.json'", "every file that \"*.json\""),
+        ("inbox", "manifest = '*.sha256'", "is a string"),
+        ("inbox", "manifest = ['*.sha256', '*.jsonl']", "has \"*.jsonl\", as `inbox.include` has"),
         ("retry", "backoff_secs = 901", "is more than `retry.backoff_max_secs` = 900"),
         ("retry", "max_attempts = 0", "from 1 to 1000"),
         ("ledger", "url = 'sqlite:ledger.sqlite'", "not an absolute path"),

@@ -81,6 +81,16 @@ fn glob_fault(pattern: &str) -> Option<String> {
     }
 }
 
+/// What stands behind a source's name in that of its marker, or nothing.
+pub(super) fn marker_ending(value: &DeValue) -> Result<String, Complaint> {
+    const WANTED: &str = "what stands behind the name of a source, as \".done\"; \"\" turns it off";
+    let written = text(value, WANTED)?;
+    if written.len() > 100 || written.chars().any(|c| c == '/' || c.is_control()) {
+        return Err(Complaint::new(format!("= {written:?} is not the ending of a name"), format!("write {WANTED}")));
+    }
+    Ok(written.to_owned())
+}
+
 /// An address and a port, or nothing.
 pub(super) fn listen_address(value: &DeValue) -> Result<String, Complaint> {
     const WANTED: &str = "an address and a port, as \"127.0.0.1:9815\" or \"[::1]:9815\"; \"\" turns it off";

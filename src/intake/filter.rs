@@ -1,10 +1,11 @@
-//! Which names are sources: the operator's patterns, and the names that producers use for unfinished files.
+//! Which names are sources: the operator's patterns, and the names that producers use for unfinished files. And which
+//! are signs: markers and manifests, which say of sources that they are complete and are never sources themselves.
 //!
 //! Everything works on bytes: a name that is not UTF-8 is as good as any other.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -23,10 +24,13 @@ const OWNER_MARK: &[u8] = b"~$";
 pub struct NameFilter {
     include: Patterns,
     exclude: Patterns,
+    /// What stands behind a source's name in that of its marker; empty: no markers.
+    marker: Vec<u8>,
+    manifests: Patterns,
 }
 
 /// Globs without `/` speak of the file name, globs with `/` of the path relative to the inbox.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Patterns {
     names: GlobSet,
     paths: GlobSet,
@@ -36,7 +40,14 @@ impl NameFilter {
     /// A filter that wants what matches one of `include` and none of `exclude`. In a glob with `/`, `*` stays within
     /// one folder and `**` does not.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Self, globset::Error> {
-        Ok(Self { include: Patterns::new(include)?, exclude: Patterns::new(exclude)? })
+        let (include, exclude) = (Patterns::new(include)?, Patterns::new(exclude)?);
+        Ok(Self { include, exclude, marker: Vec::new(), manifests: Patterns::default() })
+    }
+
+    /// The same, where names that end with `marker` are those of markers, and what matches one of `manifests` is a
+    /// manifest.
+    pub fn with_signs(self, marker: &str, manifests: &[String]) -> Result<Self, globset::Error> {
+        Ok(Self { marker: marker.into(), manifests: Patterns::new(manifests)?, ..self })
     }
 
     /// Whether the file at `relative` (to the inbox) may be a source. Hidden files, files in hidden folders and names
@@ -46,8 +57,38 @@ impl NameFilter {
         let Some(name) = relative.file_name() else { return false };
         !is_hidden(relative)
             && !is_unfinished(name)
+            && self.unmarked(name).is_none()
+            && !self.manifests.matches(relative, name)
             && self.include.match_any(relative, name)
             && !self.exclude.match_any(relative, name)
+    }
+
+    /// The source that the file at `relative` would be the marker of; none if that is no marker's name.
+    #[must_use]
+    pub fn marked(&self, relative: &Path) -> Option<PathBuf> {
+        let source = relative.with_file_name(self.unmarked(relative.file_name()?)?);
+        self.wants(&source).then_some(source)
+    }
+
+    /// Whether the file at `relative` is a manifest by its name. One that is still being transferred is none.
+    #[must_use]
+    pub fn is_manifest(&self, relative: &Path) -> bool {
+        let Some(name) = relative.file_name() else { return false };
+        self.manifests.matches(relative, name) && !is_hidden(relative) && !is_unfinished(name)
+    }
+
+    /// Whether the file at `relative` may say of others that they are complete.
+    #[must_use]
+    pub fn is_sign(&self, relative: &Path) -> bool {
+        self.marked(relative).is_some() || self.is_manifest(relative)
+    }
+
+    /// A marker's name without its ending.
+    fn unmarked<'a>(&self, name: &'a OsStr) -> Option<&'a OsStr> {
+        if self.marker.is_empty() {
+            return None;
+        }
+        name.as_bytes().strip_suffix(self.marker.as_slice()).filter(|rest| !rest.is_empty()).map(OsStr::from_bytes)
     }
 
     /// Whether the folder at `relative` may hold sources.
@@ -165,6 +206,26 @@ mod tests {
         for name in [&b"\xff\xfe.json"[..], b"a\nb.json", b"-rf.json", b"%s$(x).json", "\u{202e}.json".as_bytes()] {
             assert!(wants(&json, name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn signs_are_no_sources_and_know_theirs() {
+        let signed = |marker: &str| {
+            let manifests = ["*.sha256".to_owned(), "in/SUMS.json".to_owned()];
+            filter(&["*.json", "*.done"], &["x.json"]).with_signs(marker, &manifests).unwrap()
+        };
+        let (off, on) = (filter(&["*.json", "*.done"], &[]), signed(".done"));
+        assert!(wants(&off, b"a.json.done") && !off.is_sign(Path::new("a.json.done")));
+        let marked = |name: &[u8]| on.marked(Path::new(OsStr::from_bytes(name)));
+        assert_eq!(marked(b"s/a\xff.json.done"), Some(PathBuf::from(OsStr::from_bytes(b"s/a\xff.json"))));
+        for name in ["a.json", "a.txt.done", ".done", "x.json.done", ".a.json.done", "a.json.done.done", "a.json.DONE"]
+        {
+            assert_eq!(marked(name.as_bytes()), None, "{name}");
+        }
+        assert!(!wants(&on, b"a.json.done") && !wants(&on, b"what.done") && wants(&on, b"a.json"));
+        let manifest = |name: &str| on.is_manifest(Path::new(name));
+        assert!(manifest("s/a.sha256") && manifest("in/SUMS.json") && !wants(&on, b"in/SUMS.json"));
+        assert!(!manifest(".a.sha256") && !manifest("a.sha256.part") && !manifest("SUMS.json"));
     }
 
     #[test]

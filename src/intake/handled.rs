@@ -36,6 +36,21 @@ fn head<const N: usize>(hasher: &blake3::Hasher) -> [u8; N] {
     head
 }
 
+/// A version of a path that is dealt with, as somebody remembers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    key: Key,
+    version: Version,
+}
+
+impl Known {
+    /// The version `identity` of `path`.
+    #[must_use]
+    pub fn of(path: &Path, identity: &Identity) -> Self {
+        Self { key: key(path), version: Version::of(identity) }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     version: Version,
@@ -46,13 +61,18 @@ struct Entry {
 /// One version a path, bytes only: 25 of them an entry.
 #[derive(Debug, Default)]
 pub(super) struct Handled {
-    entries: HashMap<Key, Entry>,
+    entries: HashMap<Key, Entry, foldhash::fast::RandomState>,
     scan: u8,
 }
 
 impl Handled {
     pub(super) fn insert(&mut self, path: &Path, version: Version) {
         self.entries.insert(key(path), Entry { version, scan: self.scan });
+    }
+
+    /// What is remembered from before is older than anything that was handed out since.
+    pub(super) fn know(&mut self, known: Known) {
+        self.entries.entry(known.key).or_insert(Entry { version: known.version, scan: self.scan });
     }
 
     pub(super) fn is(&self, path: &Path, version: Version) -> bool {
@@ -112,6 +132,16 @@ mod tests {
         ];
         assert!(others.iter().all(|other| Version::of(other) != Version::of(&A)));
         assert_eq!(Version::of(&A), Version::of(&A));
+    }
+
+    #[test]
+    fn what_was_handed_out_meanwhile_is_newer_than_what_is_remembered() {
+        let (mut handled, path, newer) = (Handled::default(), Path::new("a"), Identity { size: 9, ..A });
+        handled.insert(path, Version::of(&newer));
+        handled.know(Known::of(path, &A));
+        assert!(handled.is(path, Version::of(&newer)));
+        handled.know(Known::of(Path::new("b"), &A));
+        assert!(handled.is(Path::new("b"), Version::of(&A)));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum Hint {
     Closed(PathBuf),
     /// The name appeared: a writer opened it, or it was linked there and no close will follow.
     Created(PathBuf),
+    /// A marker or a manifest came to this name.
+    Sign(PathBuf),
     /// List the folder: events were lost, or a folder came whose files nobody reported.
     Rescan,
     /// The inbox itself was removed, moved away or unmounted; this watcher will say nothing more.

@@ -1,5 +1,6 @@
 //! Lists the inbox in a thread of its own, so that a listing of a million entries, or one that hangs on a network
-//! mount, stalls nobody: what it finds comes in batches that whoever decides takes when there is time.
+//! mount, stalls nobody: what it finds comes in batches that whoever decides takes when there is time. Before its first
+//! listing it tells in the same way what is dealt with already, so that a long memory stalls nobody either.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -10,7 +11,9 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::filter::NameFilter;
+use super::handled::Known;
 use super::scan::{Found, ScanError, ScanSummary, scan};
+use crate::ledger::LedgerError;
 use crate::source::{Identity, OpenError};
 
 /// Entries that come at a time: short work for whoever takes them.
@@ -20,9 +23,16 @@ const AHEAD: usize = 4;
 /// Paths a listing tells of because they are no sources: a folder full of links must not fill the log.
 const TOLD: usize = 10_000;
 
-/// A part of a listing.
+/// Tells of each version of a path that is dealt with.
+pub type Remembered = Box<dyn FnOnce(&mut dyn FnMut(&Path, Identity)) -> Result<(), LedgerError> + Send>;
+
+/// A part of a listing, or of what is remembered, which comes before all listings.
 #[derive(Debug)]
 pub enum Listed {
+    /// Some of what is dealt with.
+    Known(Vec<Known>),
+    /// That was all that is remembered, or why it cannot be told.
+    Remembered(Result<(), LedgerError>),
     /// Some of what is there.
     Entries(Vec<Entry>),
     /// That was all, or why there is no more.
@@ -34,6 +44,8 @@ pub enum Listed {
 pub enum Entry {
     /// A regular file whose name is wanted, and which version of it.
     Source(PathBuf, Identity),
+    /// A marker or a manifest is there.
+    Sign(PathBuf),
     /// A wanted name that is not taken, and why.
     Refused(PathBuf, String),
 }
@@ -46,12 +58,15 @@ pub struct Lister {
 }
 
 impl Lister {
-    /// A thread that lists `inbox` when asked to, its sub-folders too if `recursive`.
-    pub fn start(inbox: &Path, recursive: bool, filter: Arc<NameFilter>) -> io::Result<Self> {
+    /// A thread that tells what is `remembered`, and then lists `inbox` when asked to, its sub-folders too if `recursive`.
+    pub fn start(inbox: &Path, recursive: bool, filter: Arc<NameFilter>, remembered: Remembered) -> io::Result<Self> {
         let (requests, wanted) = bounded(1);
         let (found, listed) = bounded(AHEAD);
         let inbox = inbox.to_owned();
         let serve = move || {
+            if !tell(remembered, &found) {
+                return;
+            }
             while wanted.recv().is_ok() {
                 let mut batches = Batches { waiting: Vec::new(), refused: 0, found: &found };
                 let end = scan(&inbox, recursive, &filter, &mut |one| batches.take(&one));
@@ -77,6 +92,19 @@ impl Lister {
     }
 }
 
+/// Tells what is remembered; false if nobody listens any more.
+fn tell(remembered: Remembered, found: &Sender<Listed>) -> bool {
+    let mut waiting = Vec::with_capacity(BATCH);
+    let told = remembered(&mut |path, identity| {
+        waiting.push(Known::of(path, &identity));
+        if waiting.len() == BATCH {
+            // Should nobody listen, the end tells.
+            let _ = found.send(Listed::Known(std::mem::replace(&mut waiting, Vec::with_capacity(BATCH))));
+        }
+    });
+    found.send(Listed::Known(waiting)).is_ok() && found.send(Listed::Remembered(told)).is_ok()
+}
+
 struct Batches<'a> {
     waiting: Vec<Entry>,
     refused: usize,
@@ -92,8 +120,10 @@ impl Batches<'_> {
     }
 
     fn entry(&mut self, found: &Found<'_>) -> Option<Entry> {
-        if let Found::Source(path, identity) = found {
-            return Some(Entry::Source(path.to_path_buf(), *identity));
+        match found {
+            Found::Source(path, identity) => return Some(Entry::Source(path.to_path_buf(), *identity)),
+            Found::Sign(path) => return Some(Entry::Sign(path.to_path_buf())),
+            Found::Other(..) | Found::Unreadable(..) => {}
         }
         self.refused += 1;
         (self.refused <= TOLD).then(|| refused(found)).flatten()
@@ -111,7 +141,7 @@ impl Batches<'_> {
 
 fn refused(found: &Found<'_>) -> Option<Entry> {
     let (path, why) = match found {
-        Found::Source(..) => return None,
+        Found::Source(..) | Found::Sign(..) => return None,
         // In the words in which opening it would have said so: it is told once.
         Found::Other(path, "symbolic link") => (path, OpenError::Link.to_string()),
         Found::Other(path, kind) => (path, OpenError::NotAFile(kind).to_string()),
@@ -135,13 +165,34 @@ mod tests {
             match lister.listed().recv().unwrap() {
                 Listed::Entries(some) => entries.extend(some),
                 Listed::End(end) => return (entries, end),
+                Listed::Known(_) | Listed::Remembered(Ok(())) => {}
+                other @ Listed::Remembered(Err(_)) => panic!("{other:?}"),
             }
         }
     }
 
     fn lister(inbox: &Path) -> Lister {
         let filter = NameFilter::new(&["*.json".to_owned()], &[]).unwrap();
-        Lister::start(inbox, false, Arc::new(filter)).unwrap()
+        Lister::start(inbox, false, Arc::new(filter), Box::new(|_| Ok(()))).unwrap()
+    }
+
+    #[test]
+    fn what_is_remembered_is_told_before_anything_is_listed() {
+        let inbox = tempfile::tempdir().unwrap();
+        let filter = NameFilter::new(&["*.json".to_owned()], &[]).unwrap();
+        let identity = Identity { device: 1, inode: 2, size: 3, mtime_ns: 4, ctime_ns: 5 };
+        let remembered = move |each: &mut dyn FnMut(&Path, Identity)| {
+            (0..=BATCH).for_each(|number| each(Path::new(&number.to_string()), identity));
+            Ok(())
+        };
+        let lister = Lister::start(inbox.path(), false, Arc::new(filter), Box::new(remembered)).unwrap();
+        lister.begin();
+        let parts: Vec<_> = lister.listed().iter().take(4).collect();
+        let [Listed::Known(many), Listed::Known(one), Listed::Remembered(Ok(())), Listed::Entries(none)] = &parts[..]
+        else {
+            panic!("{parts:?}")
+        };
+        assert_eq!((many.len(), one.len(), none.len()), (BATCH, 1, 0));
     }
 
     #[test]
@@ -172,7 +223,7 @@ mod tests {
         let lister = lister(inbox.path());
         lister.begin();
         let Lister { requests, listed } = lister;
-        assert!(matches!(listed.recv().unwrap(), Listed::Entries(_)));
+        assert!(listed.iter().any(|part| matches!(part, Listed::Entries(_))));
         drop(listed);
         // The thread's end of the channel goes with the thread.
         while !matches!(requests.try_send(()), Err(TrySendError::Disconnected(()))) {

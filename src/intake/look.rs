@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::lease::{Writer, writer_present};
+use super::signs::{Consent, Signs};
 use crate::source::{Identity, OpenError, open_beneath};
 
 /// What a look at a path saw.
@@ -15,6 +16,8 @@ pub enum Look {
         identity: Identity,
         /// Who may still be writing.
         writer: Writer,
+        /// What a marker or manifest says of it.
+        consent: Consent,
     },
     /// No regular file there: nothing, or a link, folder, pipe, socket or device.
     Gone,
@@ -24,8 +27,8 @@ pub enum Look {
 
 /// Looks at `relative` in `inbox`. The error, if any, is what to tell the operator, once a path.
 #[must_use]
-pub fn look(inbox: &Path, relative: &Path) -> (Look, Option<OpenError>) {
-    match open_beneath(inbox, relative).and_then(|(file, _)| found(&file)) {
+pub fn look(inbox: &Path, relative: &Path, signs: &Signs) -> (Look, Option<OpenError>) {
+    match open_beneath(inbox, relative).and_then(|(file, _)| found(&file, relative, signs)) {
         Ok(look) => (look, None),
         Err(OpenError::Gone) => (Look::Gone, None),
         Err(error @ (OpenError::Link | OpenError::NotAFile(_))) => (Look::Gone, Some(error)),
@@ -33,11 +36,11 @@ pub fn look(inbox: &Path, relative: &Path) -> (Look, Option<OpenError>) {
     }
 }
 
-fn found(file: &File) -> Result<Look, OpenError> {
+fn found(file: &File, relative: &Path, signs: &Signs) -> Result<Look, OpenError> {
     // In this order: an identity taken before asking could be that of a version whose writer closed in between.
     let writer = writer_present(file);
     let identity = Identity::of(&file.metadata().map_err(OpenError::Io)?);
-    Ok(Look::Found { identity, writer })
+    Ok(Look::Found { identity, writer, consent: signs.of(relative, &identity) })
 }
 
 #[cfg(test)]
@@ -50,15 +53,15 @@ mod tests {
         std::fs::write(folder.path().join("a.json"), b"{}").unwrap();
         std::os::unix::fs::symlink("a.json", folder.path().join("link.json")).unwrap();
         std::fs::create_dir(folder.path().join("dir.json")).unwrap();
-        let seen = |name: &str| look(folder.path(), Path::new(name));
+        let seen = |name: &str| look(folder.path(), Path::new(name), &Signs::default());
         assert!(
-            matches!(seen("a.json"), (Look::Found { identity: Identity { size: 2, .. }, writer }, None) if writer != Writer::Present)
+            matches!(seen("a.json"), (Look::Found { identity: Identity { size: 2, .. }, writer, .. }, None) if writer != Writer::Present)
         );
         assert!(matches!(seen("none.json"), (Look::Gone, None)));
         assert!(matches!(seen("link.json"), (Look::Gone, Some(OpenError::Link))));
         assert!(matches!(seen("dir.json"), (Look::Gone, Some(OpenError::NotAFile("directory")))));
         assert!(matches!(
-            look(&folder.path().join("no"), Path::new("a.json")),
+            look(&folder.path().join("no"), Path::new("a.json"), &Signs::default()),
             (Look::NotReadable, Some(OpenError::Io(_)))
         ));
     }

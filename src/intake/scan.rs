@@ -22,6 +22,8 @@ use crate::source::{Identity, Shown, kind_name, open_at};
 pub enum Found<'a> {
     /// A regular file whose name is wanted, and which version of it.
     Source(&'a Path, Identity),
+    /// A name that only a marker or a manifest has.
+    Sign(&'a Path),
     /// A wanted name that is no regular file, and what it is.
     Other(&'a Path, &'static str),
     /// A file or folder that could not be examined.
@@ -155,7 +157,8 @@ impl Scanner<'_> {
         let wanted = self.filter.wants(&self.relative);
         if !wanted && !self.may_enter(entry.file_type()) {
             self.summary.ignored += 1;
-            return ControlFlow::Continue(());
+            let sign = self.filter.is_sign(&self.relative);
+            return if sign { (self.each)(Found::Sign(&self.relative)) } else { ControlFlow::Continue(()) };
         }
         match status(folder, entry.file_name()) {
             Ok(status) => self.examined(&status, wanted),
@@ -246,6 +249,7 @@ mod tests {
         let summary = scan(inbox, recursive, &json(), &mut |found| {
             let (path, report) = match found {
                 Found::Source(path, _) => (path, "file".to_owned()),
+                Found::Sign(path) => (path, "sign".to_owned()),
                 Found::Other(path, kind) => (path, kind.to_owned()),
                 Found::Unreadable(path, error) => (path, error.to_string()),
             };
@@ -254,6 +258,27 @@ mod tests {
         })
         .unwrap();
         (reports, summary)
+    }
+
+    #[test]
+    fn markers_and_manifests_are_told_of_and_count_as_no_sources() {
+        let inbox = tempfile::tempdir().unwrap();
+        for name in ["a.json", "a.json.done", "SUMS", "b.txt.done"] {
+            fs::write(inbox.path().join(name), b"").unwrap();
+        }
+        let filter = json().with_signs(".done", &["SUMS".to_owned()]).unwrap();
+        let (mut signs, mut sources) = (Vec::new(), 0);
+        let summary = scan(inbox.path(), false, &filter, &mut |found| {
+            match found {
+                Found::Sign(path) => signs.push(path.to_owned()),
+                Found::Source(..) => sources += 1,
+                other => panic!("{other:?}"),
+            }
+            ControlFlow::Continue(())
+        });
+        signs.sort();
+        assert_eq!((signs, sources), (vec![PathBuf::from("SUMS"), PathBuf::from("a.json.done")], 1));
+        assert_eq!(summary.unwrap().ignored, 3);
     }
 
     fn pipe(path: &Path) {

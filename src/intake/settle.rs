@@ -14,6 +14,9 @@
 //!
 //! A writer makes the path wait longer and longer, up to `longest`, and then as if found by a scan. An empty file is
 //! ready once it was seen empty for `quiet_empty`: many producers make the name first.
+//!
+//! A marker or a manifest beside the file (its [`Consent`]) comes before all that: a file that is said to be complete is
+//! ready as soon as a look sees no writer, and one that is not to be taken yet rests until its sign comes.
 
 mod waiting;
 
@@ -22,9 +25,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handled::{Handled, Version};
+use super::handled::{Handled, Known, Version};
 use super::lease::Writer;
 use super::look::Look;
+use super::signs::{Consent, Lack};
 use crate::source::Identity;
 use waiting::{Claim, Waiting};
 
@@ -50,6 +54,8 @@ pub enum Verdict {
     Ready(Identity),
     /// Not yet; the path comes up again.
     Waiting,
+    /// Not before its sign comes: what is missing, and since when the path waits.
+    Withheld(Lack, Duration),
     /// Nothing to do: no file there, or this version was handed out before.
     Forgotten,
 }
@@ -62,18 +68,20 @@ pub struct Settle {
     /// The same paths by the time of their next look.
     queue: BTreeSet<(Duration, Arc<Path>)>,
     handled: Handled,
+    /// How many of those that wait only miss their sign.
+    withheld: usize,
 }
 
 impl Settle {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self { rules, waiting: HashMap::new(), queue: BTreeSet::new(), handled: Handled::default() }
+        Self { rules, waiting: HashMap::new(), queue: BTreeSet::new(), handled: Handled::default(), withheld: 0 }
     }
 
-    /// The ledger says that this version of `path` is dealt with.
-    pub fn prime(&mut self, path: &Path, identity: &Identity) {
-        self.handled.insert(path, Version::of(identity));
+    /// The ledger says that this version of a path is dealt with.
+    pub fn prime(&mut self, known: Known) {
+        self.handled.know(known);
     }
 
     /// Something is known of `path`.
@@ -83,6 +91,13 @@ impl Settle {
             Kind::Closed => self.arm(path, Claim::Closed, None, now + self.rules.settle, now),
             Kind::Created => self.arm(path, Claim::Created, None, now + self.rules.quiet_open, now),
             Kind::Scanned(identity) => self.scanned(path, Version::of(&identity), now),
+        }
+    }
+
+    /// A marker or manifest came that may speak of `path`: if it waits, it is looked at now.
+    pub fn wake(&mut self, path: &Path, now: Duration) {
+        if let Some((path, waiting)) = self.take(path) {
+            self.enter(path, Waiting { due: now, looking: false, backoff: self.rules.settle, ..waiting });
         }
     }
 
@@ -147,6 +162,12 @@ impl Settle {
         self.waiting.len()
     }
 
+    /// How many of these only miss their marker or manifest.
+    #[must_use]
+    pub fn withheld_count(&self) -> usize {
+        self.withheld
+    }
+
     /// How many versions that were handed out are remembered.
     #[must_use]
     pub fn handled_count(&self) -> usize {
@@ -173,16 +194,25 @@ impl Settle {
     }
 
     fn arm(&mut self, path: &Path, claim: Claim, seen: Option<(Version, Duration)>, due: Duration, now: Duration) {
-        let fresh = Waiting { since: now, due, claim, seen, backoff: self.rules.settle, looking: false };
-        if let Some((path, old)) = self.waiting.remove_entry(path) {
-            self.queue.remove(&(old.due, Arc::clone(&path)));
+        let backoff = self.rules.settle;
+        let fresh =
+            Waiting { since: now, due, claim, seen, backoff, looking: false, quiet_until: due, withheld: false };
+        if let Some((path, old)) = self.take(path) {
             self.enter(path, Waiting { since: old.since, ..fresh });
         } else {
             self.enter(Arc::from(path), fresh);
         }
     }
 
+    fn take(&mut self, path: &Path) -> Option<(Arc<Path>, Waiting)> {
+        let (path, waiting) = self.waiting.remove_entry(path)?;
+        self.queue.remove(&(waiting.due, Arc::clone(&path)));
+        self.withheld -= usize::from(waiting.withheld);
+        Some((path, waiting))
+    }
+
     fn enter(&mut self, path: Arc<Path>, waiting: Waiting) {
+        self.withheld += usize::from(waiting.withheld);
         self.queue.insert((waiting.due, Arc::clone(&path)));
         self.waiting.insert(path, waiting);
     }
@@ -200,7 +230,14 @@ impl Settle {
                 self.leave(path);
                 Verdict::Forgotten
             }
-            Look::Found { identity, writer } => self.unwritten(path, identity, writer, now),
+            Look::Found { identity, writer, consent: Consent::Complete } => {
+                self.settled(path, identity, writer, Some(Duration::ZERO), now)
+            }
+            Look::Found { .. } if self.is_early(path, now) => self.not_yet(path),
+            Look::Found { identity, consent: Consent::Withheld(lack), .. } => self.withhold(path, &identity, lack, now),
+            Look::Found { identity, writer, consent: Consent::Usual } => {
+                self.settled(path, identity, writer, None, now)
+            }
         }
     }
 
@@ -216,34 +253,59 @@ impl Settle {
         Verdict::Waiting
     }
 
-    fn unwritten(&mut self, path: &Path, identity: Identity, writer: Writer, now: Duration) -> Verdict {
-        let rules = self.rules;
-        let Some(waiting) = self.waiting.get_mut(path) else { return Verdict::Forgotten };
-        let needed = rules.agreement(waiting.claim, writer, identity.size);
-        match waiting.observe(Version::of(&identity), needed, now, rules.longest) {
+    /// A sign has brought the look forward.
+    fn is_early(&self, path: &Path, now: Duration) -> bool {
+        self.waiting.get(path).is_some_and(|waiting| now < waiting.quiet_until)
+    }
+
+    fn not_yet(&mut self, path: &Path) -> Verdict {
+        if let Some((path, waiting)) = self.take(path) {
+            self.enter(path, Waiting { due: waiting.quiet_until, looking: false, ..waiting });
+        }
+        Verdict::Waiting
+    }
+
+    fn withhold(&mut self, path: &Path, identity: &Identity, lack: Lack, now: Duration) -> Verdict {
+        let Some((path, mut waiting)) = self.take(path) else { return Verdict::Forgotten };
+        waiting.rest(Version::of(identity), now);
+        let (due, since) = (now + waiting.back_off(self.rules.rest), waiting.since);
+        self.enter(path, Waiting { due, looking: false, ..waiting });
+        Verdict::Withheld(lack, since)
+    }
+
+    /// Nobody writes: ready if looks have agreed for the time `needed`, or for what the rules want.
+    fn settled(
+        &mut self,
+        path: &Path,
+        identity: Identity,
+        writer: Writer,
+        needed: Option<Duration>,
+        now: Duration,
+    ) -> Verdict {
+        let (rules, version) = (self.rules, Version::of(&identity));
+        let Some((path, mut waiting)) = self.take(path) else { return Verdict::Forgotten };
+        let needed = needed.unwrap_or_else(|| waiting.needed(&rules, writer, version, identity.size));
+        waiting.withheld = false;
+        match waiting.observe(version, needed, now, rules.longest) {
             None => {
-                self.leave(path);
-                self.handled.insert(path, Version::of(&identity));
+                self.handled.insert(&path, version);
                 Verdict::Ready(identity)
             }
             Some(due) => {
-                self.postpone(path, due, false);
+                self.enter(path, Waiting { due, looking: false, ..waiting });
                 Verdict::Waiting
             }
         }
     }
 
     fn postpone(&mut self, path: &Path, due: Duration, looking: bool) {
-        if let Some((path, waiting)) = self.waiting.remove_entry(path) {
-            self.queue.remove(&(waiting.due, Arc::clone(&path)));
+        if let Some((path, waiting)) = self.take(path) {
             self.enter(path, Waiting { due, looking, ..waiting });
         }
     }
 
     fn leave(&mut self, path: &Path) {
-        if let Some((path, waiting)) = self.waiting.remove_entry(path) {
-            self.queue.remove(&(waiting.due, path));
-        }
+        let _ = self.take(path);
     }
 }
 

@@ -17,6 +17,7 @@ use rustix::fs::{AtFlags, CWD, StatxFlags};
 
 use super::filter::NameFilter;
 use super::hints::{Hint, HintReader, HintWriter, hint_channel};
+use super::mounts::Mounts;
 use super::network::network_kind;
 use crate::source::Shown;
 
@@ -55,6 +56,9 @@ pub enum WatchError {
 pub struct Watcher {
     inbox: PathBuf,
     place: Place,
+    recursive: bool,
+    /// What was mounted inside when the watches were armed, if folders inside are watched.
+    mounts: Mounts,
     hints: HintReader,
     counters: Arc<Counters>,
     /// Taken on drop; see there.
@@ -77,11 +81,12 @@ impl Watcher {
         }
         // Before the watch: a folder exchanged in between is then noticed by `is_current`.
         let place = Place::of(inbox).map_err(refused)?;
+        let mounts = mounts_inside(inbox, recursive);
         let (writer, hints) = hint_channel(capacity);
         let counters = Arc::new(Counters::default());
         let listener =
             Listener { inbox: inbox.to_owned(), recursive, filter, hints: writer, counters: Arc::clone(&counters) };
-        let mut watcher = Self { inbox: inbox.to_owned(), place, hints, counters, notify: None };
+        let mut watcher = Self { inbox: inbox.to_owned(), place, recursive, mounts, hints, counters, notify: None };
         watcher.arm(listener, recursive).map_err(|error| watch_error(inbox, &error))?;
         Ok(watcher)
     }
@@ -99,11 +104,12 @@ impl Watcher {
         self.hints.missed()
     }
 
-    /// Whether the watched folder is still the one at the inbox's path. No event tells that a parent folder was moved,
-    /// or something mounted over the inbox: ask with every scan, and start anew if not.
+    /// Whether the watched folders are still those at their paths. No event tells that a parent folder was moved, or
+    /// something mounted over the inbox or inside it: ask with every scan, and start anew if not.
     #[must_use]
     pub fn is_current(&self) -> bool {
         Place::of(&self.inbox).is_ok_and(|place| place == self.place)
+            && mounts_inside(&self.inbox, self.recursive) == self.mounts
     }
 
     /// How often the kernel's event queue overflowed.
@@ -136,6 +142,10 @@ impl Watcher {
             watched => watched,
         }
     }
+}
+
+fn mounts_inside(inbox: &Path, recursive: bool) -> Mounts {
+    if recursive { Mounts::below(inbox) } else { Mounts::default() }
 }
 
 impl Drop for Watcher {
@@ -245,6 +255,9 @@ impl Listener {
     }
 
     fn file(&self, relative: &Path, hint: fn(PathBuf) -> Hint) -> Option<Hint> {
+        if self.filter.is_sign(relative) {
+            return Some(Hint::Sign(relative.to_owned()));
+        }
         self.filter.wants(relative).then(|| hint(relative.to_owned()))
     }
 }

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::fault::{Fault, Undisposed};
+use super::manifest::SumsOf;
 use super::retry::{Backoff, Trouble, plain};
 use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
@@ -63,6 +64,10 @@ pub struct Workshop {
     pub undisposed: Undisposed,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
+    /// What stands behind a source's name in that of its marker; empty: there are none.
+    pub marker: String,
+    /// What manifests say of a source, if they are to be compared with it.
+    pub sums_of: Option<SumsOf>,
     /// Whether some process is known to have the file open for writing.
     pub has_writer: fn(&File) -> bool,
 }
@@ -220,6 +225,7 @@ impl Workshop {
         if identity != job.identity || (self.has_writer)(&file) {
             return Err(Trouble::Changed);
         }
+        self.compare_with_manifests(job, &file)?;
         if self.is_duplicate(job, &file)? {
             return Ok(None);
         }

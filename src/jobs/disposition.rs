@@ -69,12 +69,14 @@ impl Workshop {
             Ok(match self.after {
                 After::Keep if job.disposition != Disposition::Pending => Ok(Disposed::AsPlanned),
                 // The configuration has changed since it was decided.
-                After::Keep | After::Delete if self.leaving(job).is_on_its_way(&self.archive) => {
-                    self.leaving(job).move_to(&self.archive)
+                After::Keep if !self.leaving(job).is_on_its_way(&self.archive) => self.leaving(job).stay(),
+                After::Delete if !self.leaving(job).is_on_its_way(&self.archive) => {
+                    self.leaving(job).delete().and_then(|what| self.with_marker(job, what, None))
                 }
-                After::Keep => self.leaving(job).stay(),
-                After::Archive => self.leaving(job).move_to(&self.archive),
-                After::Delete => self.leaving(job).delete(),
+                _ => {
+                    let moved = self.leaving(job).move_to(&self.archive);
+                    moved.and_then(|what| self.with_marker(job, what, Some(&self.archive)))
+                }
             })
         }))
     }
@@ -360,15 +362,15 @@ fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-fn is_there_in(folder: BorrowedFd<'_>, name: &Path) -> bool {
+pub(super) fn is_there_in(folder: BorrowedFd<'_>, name: &Path) -> bool {
     statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
 
-fn is(error: &OutputError, kind: io::ErrorKind) -> bool {
+pub(super) fn is(error: &OutputError, kind: io::ErrorKind) -> bool {
     matches!(error, OutputError::Io { source, .. } if source.kind() == kind)
 }
 
-fn rename_to_free_name(source: Name<'_>, target: &Path) -> Result<PathBuf, OutputError> {
+pub(super) fn rename_to_free_name(source: Name<'_>, target: &Path) -> Result<PathBuf, OutputError> {
     let mut number = 1;
     loop {
         let name = numbered(target, number);
@@ -380,7 +382,7 @@ fn rename_to_free_name(source: Name<'_>, target: &Path) -> Result<PathBuf, Outpu
     }
 }
 
-fn copy_verified(mut from: File, copy: &Path) -> io::Result<()> {
+pub(super) fn copy_verified(mut from: File, copy: &Path) -> io::Result<()> {
     let metadata = from.metadata()?;
     let mut to = File::options().read(true).write(true).create(true).truncate(true).open(copy)?;
     io::copy(&mut from, &mut to)?;

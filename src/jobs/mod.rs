@@ -11,6 +11,7 @@ pub mod queue;
 pub mod attempt;
 pub mod bad_records;
 mod batch;
+pub mod manifest;
 pub mod naming;
 mod publishing;
 pub mod staging;
@@ -18,6 +19,7 @@ pub mod staging;
 // What becomes of the source, and what keeps us from working.
 mod disposition;
 pub mod fault;
+pub mod marker;
 pub mod quarantine;
 pub mod retry;
 pub mod unfinished;

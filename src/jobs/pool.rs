@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -47,6 +47,7 @@ pub struct Pool {
     in_hand: Arc<InHand>,
     /// Both ends, so that it stays open.
     hungry: (Sender<()>, Receiver<()>),
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What a thread of the pool works with.
@@ -83,16 +84,23 @@ impl Pool {
             hungry: hungry.0.clone(),
         };
         let (hand_over, made) = bounded(BATCH);
+        let mut threads = Vec::with_capacity(workers + 1);
         for number in 0..workers {
             let (desk, jobs, hand_over, profile) = (desk.clone(), jobs.clone(), hand_over.clone(), profile.cloned());
             let work = move || {
                 let _recorded = profile.map(|profile| profile.worker(number));
                 desk.work(number, &jobs, &hand_over);
             };
-            thread::Builder::new().name(format!("worker-{}", number + 1)).spawn(work)?;
+            threads.push(thread::Builder::new().name(format!("worker-{}", number + 1)).spawn(work)?);
         }
-        thread::Builder::new().name("publisher".to_owned()).spawn(move || desk.publish_all(&made))?;
-        Ok(Self { size: workers, busy, in_hand, hungry })
+        threads.push(thread::Builder::new().name("publisher".to_owned()).spawn(move || desk.publish_all(&made))?);
+        Ok(Self { size: workers, busy, in_hand, hungry, threads })
+    }
+
+    /// Waits until all threads have ended. The queue must be closed.
+    pub fn join(mut self) {
+        // Panics were told of where they were caught.
+        std::mem::take(&mut self.threads).into_iter().for_each(|thread| drop(thread.join()));
     }
 
     /// How many workers have a job in hand now.

@@ -88,7 +88,8 @@ impl Workshop {
     }
 
     fn move_aside(&self, job: &Job, failure: &Failure) -> Result<Disposed, OutputError> {
-        let what = self.leaving(job).move_to(&self.quarantine)?;
+        let moved = self.leaving(job).move_to(&self.quarantine)?;
+        let what = self.with_marker(job, moved, Some(&self.quarantine))?;
         let resting = match &what {
             Disposed::Moved(path) => Some(path.clone()),
             // Perhaps moved by an earlier run that did not come to write the report.

@@ -179,6 +179,8 @@ mod tests {
             unfinished: crate::jobs::unfinished::Unfinished::new(std::time::Duration::ZERO),
             undisposed: crate::jobs::fault::Undisposed::default(),
             ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
+            marker: String::new(),
+            sums_of: None,
             has_writer: |_| false,
         }
     }

@@ -58,6 +58,9 @@ pub struct Backlog {
     pub running: u64,
     /// For another attempt.
     pub retrying: u64,
+    /// For their markers or manifests; they are among the settling.
+    #[serde(default)]
+    pub withheld: u64,
 }
 
 /// Sources by outcome.
@@ -90,6 +93,8 @@ pub struct Watch {
 pub struct Live {
     /// Sources still being written.
     pub settling: AtomicU64,
+    /// Those of them that only miss a marker or a manifest.
+    pub withheld: AtomicU64,
     /// Sources that wait for a worker.
     pub ready: AtomicU64,
     /// Sources handed to the workers, who have begun some of them.
@@ -118,6 +123,7 @@ impl Live {
             ready: load(&self.ready) + load(&self.handed_over) - running,
             running,
             retrying: load(&self.retrying),
+            withheld: load(&self.withheld),
         }
     }
 

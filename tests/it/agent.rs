@@ -322,3 +322,14 @@ fn a_second_agent_on_the_same_ledger_is_refused() {
     assert_eq!(second.status.code(), Some(69));
     assert!(super::harness::said(&second).contains(&format!("process {}", site.pid())));
 }
+
+#[test]
+fn a_stop_in_order_closes_the_ledger_so_that_the_next_start_need_not_check_it() {
+    let mut site = Site::new("");
+    site.start();
+    site.drop_in("a.json", b"{\"a\": 1}\n");
+    site.wait_for("done", 1);
+    assert!(site.stop().success());
+    assert_eq!(site.names("state").iter().filter(|name| name.ends_with("-wal")).count(), 0);
+    assert_eq!(fs::read_to_string(site.path("state/ledger.sqlite.lock")).unwrap(), "");
+}

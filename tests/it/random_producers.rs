@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, FileTimes};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::time::SystemTime;
 
 use rustix::process::Signal;
@@ -25,6 +26,8 @@ pub(super) struct Producer {
     inbox: PathBuf,
     outside: PathBuf,
     number: u64,
+    /// Whether each complete content is marked as such, and only then.
+    marks: bool,
     dice: Dice,
     rows: u64,
     /// Where each complete content is kept, by its hash; sources that cannot be converted come only then.
@@ -55,7 +58,7 @@ impl Producer {
     pub(super) fn new(site: &Site, number: u64, seed: u64, keeps: Option<PathBuf>) -> Self {
         let (inbox, outside) = (site.path("inbox"), site.path("").join(format!("beside{number}")));
         let dice = Dice::new(seed.wrapping_mul(31).wrapping_add(number));
-        Self { inbox, outside, number, dice, rows: 0, keeps, told: Told::default() }
+        Self { inbox, outside, number, marks: false, dice, rows: 0, keeps, told: Told::default() }
     }
 
     /// Plays its part until it is `over`, which is asked with the number of things done.
@@ -85,6 +88,10 @@ impl Producer {
         if self.keeps.is_some() && self.dice.roll(12) == 0 {
             return self.broken();
         }
+        if self.marks {
+            // What is written in the same tick of the clock as a marker before it may settle on top of that.
+            std::thread::sleep(Duration::from_millis(20));
+        }
         match self.dice.roll(10) {
             0 | 1 => self.renamed(name, &path),
             2 => self.written(name, &path, 1, 1),
@@ -94,9 +101,13 @@ impl Producer {
             7 => self.with_an_old_time(name, &path),
             8 => self.in_a_folder(),
             _ => {
-                let _ = fs::remove_file(&path);
                 self.told.last.remove(name);
+                return drop(fs::remove_file(&path));
             }
+        }
+        if self.marks {
+            self.dice.rest(300);
+            fs::write(marker(&path), b"").unwrap();
         }
     }
 
@@ -128,12 +139,15 @@ impl Producer {
 
     /// Opened, written to and closed: whole each time.
     fn appended(&mut self, name: &str, path: &Path) {
-        for _ in 0..3 {
+        for step in 0..3 {
             let more = self.content();
             let whole = [fs::read(path).unwrap_or_default(), more.clone()].concat();
-            self.note(name, &whole);
-            let alone = self.complete(name, &more);
-            self.told.last.get_mut(name).unwrap().push(alone);
+            // Where there are markers, only the last of these is complete.
+            if step == 2 || !self.marks {
+                self.note(name, &whole);
+                let alone = self.complete(name, &more);
+                self.told.last.get_mut(name).unwrap().push(alone);
+            }
             File::options().append(true).create(true).open(path).unwrap().write_all(&more).unwrap();
             self.dice.rest(150);
         }
@@ -162,6 +176,9 @@ impl Producer {
         let full = self.outside.with_extension("folder");
         fs::create_dir(&full).unwrap();
         fs::write(full.join("in.json"), &content).unwrap();
+        if self.marks {
+            fs::write(full.join("in.json.done"), b"").unwrap();
+        }
         let folder = |kind: &str| format!("p{}-{kind}{number}", self.number);
         let (first, second) = (folder("moved"), folder("again"));
         self.note(&format!("{first}/in.json"), &content);
@@ -197,6 +214,10 @@ impl Producer {
         self.told.complete.entry(name.to_owned()).or_default().insert(hash.clone());
         hash
     }
+}
+
+fn marker(path: &Path) -> PathBuf {
+    path.with_extension("json.done")
 }
 
 pub(super) fn hash(content: &[u8]) -> String {
@@ -246,12 +267,23 @@ pub(super) fn latest(history: &[Value]) -> HashMap<&str, &str> {
 
 #[test]
 fn whatever_producers_do_each_file_has_its_output_and_none_is_less_than_whole() {
+    game(false);
+}
+
+#[test]
+fn whatever_producers_do_only_what_was_complete_when_it_was_marked_is_taken() {
+    game(true);
+}
+
+fn game(marks: bool) {
     let seed = seed();
-    let mut site = Site::new("inbox.recursive = true\ninbox.scan_interval_secs = 5\nretry.max_attempts = 1000");
+    let marker = if marks { "inbox.done_marker = \".done\"" } else { "" };
+    let often = "inbox.recursive = true\ninbox.scan_interval_secs = 5\nretry.max_attempts = 1000";
+    let mut site = Site::new(&format!("{often}\n{marker}"));
     site.start();
     let inbox = site.path("inbox");
     let play = |number| {
-        let producer = Producer::new(&site, number, seed, None);
+        let producer = Producer { marks, ..Producer::new(&site, number, seed, None) };
         std::thread::spawn(move || producer.play(|done| done == ACTIONS))
     };
     let producers: Vec<_> = (1..=PRODUCERS).map(play).collect();
@@ -263,7 +295,10 @@ fn whatever_producers_do_each_file_has_its_output_and_none_is_less_than_whole() 
         let latest = latest(&history);
         let is_done =
             |name: &String| latest.get(name.as_str()).copied() == Some(&hash(&fs::read(inbox.join(name)).unwrap()));
-        files(&inbox, "").iter().all(is_done)
+        files(&inbox, "")
+            .iter()
+            .filter(|name| Path::new(name).extension().is_none_or(|ending| ending != "done"))
+            .all(is_done)
     });
     site.stop();
     reconcile(&site, &told.complete);

@@ -22,6 +22,8 @@ pub struct Rules {
     pub quiet_empty: Duration,
     /// The longest time between two looks.
     pub longest: Duration,
+    /// The same of a file whose marker or manifest is awaited, which is looked at when that comes.
+    pub rest: Duration,
 }
 
 impl Rules {
@@ -39,6 +41,7 @@ impl Rules {
             quiet_unclosed: at_least(30),
             quiet_empty: Duration::from_secs(2),
             longest: at_least(30),
+            rest: at_least(600),
         }
     }
 
@@ -79,9 +82,34 @@ pub(super) struct Waiting {
     pub(super) backoff: Duration,
     /// A look was asked for and nothing was hinted since: its answer counts.
     pub(super) looking: bool,
+    /// Before this time only a file that is said to be complete is taken.
+    pub(super) quiet_until: Duration,
+    /// Only a marker or a manifest is missing, as far as the last look saw.
+    pub(super) withheld: bool,
 }
 
 impl Waiting {
+    /// Takes in the version of a look at a file that has to wait for a sign, which may take long: what the last hint
+    /// promised of another version is over.
+    pub(super) fn rest(&mut self, version: Version, now: Duration) {
+        self.outlive(version);
+        let first = self.seen.filter(|(before, _)| *before == version).map_or(now, |(_, first)| first);
+        self.seen = Some((version, first));
+        self.withheld = true;
+    }
+
+    fn outlive(&mut self, version: Version) {
+        if self.withheld && self.seen.is_some_and(|(before, _)| before != version) {
+            self.claim = Claim::Changed;
+        }
+    }
+
+    /// What a look at `version` without a writer needs; see [`Rules::agreement`].
+    pub(super) fn needed(&mut self, rules: &Rules, writer: Writer, version: Version, size: u64) -> Duration {
+        self.outlive(version);
+        rules.agreement(self.claim, writer, size)
+    }
+
     /// Takes in the version of a look; says when to look again if looks have not agreed for the time `needed`.
     pub(super) fn observe(
         &mut self,

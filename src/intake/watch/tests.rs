@@ -127,6 +127,19 @@ fn a_folder_that_comes_asks_for_a_scan_and_is_then_watched() {
 }
 
 #[test]
+fn markers_and_manifests_are_hinted_at_however_they_come() {
+    let parent = tempfile::tempdir().unwrap();
+    let filter = NameFilter::new(&["*.json".to_owned()], &[]).unwrap().with_signs(".done", &["SUMS".to_owned()]);
+    let watcher = Watcher::start(parent.path(), false, Arc::new(filter.unwrap()), 1000).unwrap();
+    let site = Watched { inbox: parent, outside: tempfile::tempdir().unwrap(), watcher };
+    site.move_in(b"a.json.done");
+    site.move_in(b"x.txt.done");
+    fs::write(site.at(b"SUMS"), b"").unwrap();
+    let sums = || Hint::Sign("SUMS".into());
+    assert_eq!(site.hints(), [Hint::Sign("a.json.done".into()), sums(), sums()]);
+}
+
+#[test]
 fn too_many_hints_become_one_wish_for_a_scan() {
     let inbox = tempfile::tempdir().unwrap();
     let filter = Arc::new(NameFilter::new(&["*".to_owned()], &[]).unwrap());

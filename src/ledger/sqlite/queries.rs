@@ -1,8 +1,11 @@
 //! What the ledger answers: reads on a connection of their own, which see every step that was answered.
 
+use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
@@ -40,14 +43,17 @@ pub(super) fn any_requeued(c: &Connection) -> Result<bool, LedgerError> {
 }
 
 pub(super) fn handled(c: &Connection, each: &mut dyn FnMut(&Path, Identity)) -> Result<(), LedgerError> {
-    // With max() the bare columns are those of the row that has the maximum: a documented promise of SQLite.
-    let sql = "SELECT max(id), path, device, inode, size, mtime_ns, ctime_ns, state FROM job INDEXED BY job_path
-        GROUP BY path";
+    // In the order of the table, the latest first. To look up the latest row of each path would read it at random, which
+    // takes five times as long.
+    let sql = "SELECT path, device, inode, size, mtime_ns, ctime_ns, state FROM job NOT INDEXED ORDER BY id DESC";
     let mut latest = c.prepare_cached(sql)?;
     let mut found = latest.query([])?;
+    // Of two paths that share a hash one is not told of: that costs a look at its file, which then turns out to be known.
+    let (hasher, mut seen) = (RandomState::default(), HashSet::new());
     while let Some(row) = found.next()? {
-        if row.get::<_, State>("state")? != State::Gone {
-            each(&rows::path(row, "path")?, rows::identity(row)?);
+        let path = rows::path(row, "path")?;
+        if seen.insert(hasher.hash_one(&path)) && row.get::<_, State>("state")? != State::Gone {
+            each(&path, rows::identity(row)?);
         }
     }
     Ok(())

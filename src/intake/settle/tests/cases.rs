@@ -1,6 +1,7 @@
 //! Each case is a little story of one path: `milliseconds event [-> verdict]`. `look` says what the file is at that
 //! moment (`A1`: version A of one byte, `gone`, `locked`) and who writes (`free`, `written`, `unsure`, `remote`), and demands
-//! that the look was due then and not a millisecond before. `scan` lists the same. `early` is a look overtaken by the
+//! that the look was due then and not a millisecond before. A third word tells of its sign: `marked` (complete),
+//! `unmarked` (withheld), none (as usual); `sign` is the news that one came. `scan` lists the same. `early` is a look overtaken by the
 //! hint before it. Before each event nothing else may have come due.
 
 use super::super::*;
@@ -52,6 +53,18 @@ const CASES: &[(&str, &str)] = &[
     ("a look that a hint overtook says nothing", "0 renamed; 0 due; 0 closed; 10 early A1 free -> waiting; 500 look A2 free -> ready A2"),
     ("a look that never comes back is asked for again", "0 renamed; 0 due; 30000 look A1 free -> ready A1"),
     ("known from the ledger", "0 prime A1; 0 scan A1; 10 renamed; 10 look A1 free -> forgotten; 20 scan B1; 520 look B1 free -> ready B1"),
+    ("a marker that is there already: no quiet time", "0 renamed; 0 look A1 free marked -> ready A1"),
+    ("the marker comes while the file settles: at once", "0 created; 10 closed; 20 sign; 20 look A1 free marked -> ready A1"),
+    ("the marker of a file that is still written: the writer decides", "0 created; 20 sign; 20 look A1 written marked -> waiting; 520 look A2 written marked -> waiting; 600 closed; 1100 look A2 free marked -> ready A2"),
+    ("a marker where writers cannot be seen, and on a network mount", "0 scan A1; 500 look A1 unsure -> waiting; 600 sign; 600 look A2 unsure marked -> ready A2; 700 scan B1; 800 sign; 800 look B1 remote marked -> ready B1"),
+    ("an empty file with its marker is as complete as any", "0 closed; 1 sign; 1 look A0 free marked -> ready A0"),
+    ("a sign that says nothing new brings no look forward", "0 closed; 10 sign; 10 look A1 free -> waiting; 500 look A1 free -> ready A1; 600 created; 700 sign; 700 look B1 free unmarked -> waiting; 2600 look B1 free unmarked -> withheld 600"),
+    ("without its marker: rests, and is looked at when it comes", "0 renamed; 0 look A1 free unmarked -> withheld 0; 500 look A1 free unmarked -> withheld 0; 1500 look A1 free unmarked -> withheld 0; 1600 sign; 1600 look A1 free marked -> ready A1"),
+    ("a sign on top of which it settles: the quiet while it rested counts", "0 scan A1; 500 look A1 unsure unmarked -> withheld 0; 1000 look A1 unsure unmarked -> withheld 0; 1700 sign; 1700 look A1 unsure -> waiting; 2000 look A1 unsure -> ready A1"),
+    ("changed while it rested: what its rename promised is over", "0 renamed; 0 look A1 unsure unmarked -> withheld 0; 400 sign; 400 look B1 unsure -> waiting; 30400 look B1 unsure -> ready B1"),
+    ("written again while it rests", "0 renamed; 0 look A1 free unmarked -> withheld 0; 100 closed; 600 look B1 free unmarked -> withheld 0; 700 sign; 700 look B1 written marked -> waiting; 1200 look B2 free marked -> ready B2"),
+    ("the marker goes again: rests again", "0 closed; 500 look A1 written marked -> waiting; 1000 look A1 free unmarked -> withheld 0; 2000 look gone -> forgotten; 99000 nothing"),
+    ("a sign of a path that does not wait", "0 sign; 0 renamed; 0 look A1 free marked -> ready A1; 100 sign; 9000 nothing"),
     ("a look nobody asked for", "0 early A1 free -> forgotten"),
 ];
 
@@ -94,7 +107,8 @@ impl<'a> Line<'a> {
             "closed" => settle.hint(path, Kind::Closed, now),
             "created" => settle.hint(path, Kind::Created, now),
             "scan" => settle.hint(path, Kind::Scanned(identity(self.words[0])), now),
-            "prime" => settle.prime(path, &identity(self.words[0])),
+            "prime" => settle.prime(Known::of(path, &identity(self.words[0]))),
+            "sign" => settle.wake(path, now),
             "release" => settle.release(path, &identity(self.words[0]), Duration::from_secs(1), now),
             "nothing" => assert_eq!(settle.settling_count(), 0, "{place}"),
             "early" => assert_eq!(settle.looked(path, self.look(), now), self.verdict(), "{place}"),
@@ -120,12 +134,21 @@ impl<'a> Line<'a> {
         match self.words[0] {
             "gone" => Look::Gone,
             "locked" => Look::NotReadable,
-            version => Look::Found { identity: identity(version), writer },
+            version => Look::Found { identity: identity(version), writer, consent: self.consent() },
+        }
+    }
+
+    fn consent(&self) -> Consent {
+        match self.words.get(2) {
+            Some(&"marked") => Consent::Complete,
+            Some(&"unmarked") => Consent::Withheld(Lack::Marker),
+            _ => Consent::Usual,
         }
     }
 
     fn verdict(&self) -> Verdict {
         match self.verdict[..] {
+            ["withheld", since] => Verdict::Withheld(Lack::Marker, Duration::from_millis(since.parse().unwrap())),
             ["ready", version] => Verdict::Ready(identity(version)),
             ["waiting"] => Verdict::Waiting,
             ["forgotten"] => Verdict::Forgotten,
@@ -156,10 +179,33 @@ fn looks_are_asked_for_in_order_and_within_the_limit() {
 }
 
 #[test]
+fn what_only_misses_its_sign_is_counted_and_looked_at_less_and_less_often() {
+    let mut settle = Settle::new(Rules::new(Duration::from_millis(500)));
+    let path = Path::new("a");
+    settle.hint(path, Kind::Renamed, Duration::ZERO);
+    let (mut now, mut looks) = (Duration::ZERO, 0);
+    while now < Duration::from_secs(7200) {
+        now = settle.next_due().unwrap();
+        assert_eq!(settle.due(now, 1).len(), 1);
+        let consent = Consent::Withheld(Lack::Manifest);
+        let verdict = settle.looked(path, Look::Found { identity: identity("A1"), writer: Writer::None, consent }, now);
+        assert_eq!(verdict, Verdict::Withheld(Lack::Manifest, Duration::ZERO));
+        assert_eq!((settle.settling_count(), settle.withheld_count()), (1, 1));
+        looks += 1;
+    }
+    assert!(looks < 25, "{looks} looks in two hours");
+    settle.wake(path, now);
+    settle.due(now, 1);
+    let look = Look::Found { identity: identity("A1"), writer: Writer::None, consent: Consent::Usual };
+    assert_eq!(settle.looked(path, look, now), Verdict::Ready(identity("A1")));
+    assert_eq!((settle.settling_count(), settle.withheld_count()), (0, 0));
+}
+
+#[test]
 fn only_a_complete_scan_forgets_and_only_what_is_gone() {
     let mut settle = Settle::new(Rules::new(Duration::from_millis(500)));
     for name in ["kept", "gone"] {
-        settle.prime(Path::new(name), &identity("A1"));
+        settle.prime(Known::of(Path::new(name), &identity("A1")));
     }
     for complete in [false, true] {
         settle.scan_started();

@@ -22,6 +22,11 @@ enum Step {
     Release(usize),
     Unseen(Writer),
     Readable(bool),
+    Sign { path: usize, consent: Consent, hinted: bool },
+}
+
+fn consent() -> impl Strategy<Value = Consent> {
+    prop_oneof![Just(Consent::Usual), Just(Consent::Complete), Just(Consent::Withheld(Lack::Marker))]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -36,7 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => path.clone().prop_map(Step::Created),
         2 => Just(Step::Scan),
         6 => prop::bool::weighted(0.9).prop_map(|answered| Step::Look { answered }),
-        1 => path.prop_map(Step::Release),
+        1 => path.clone().prop_map(Step::Release),
+        3 => (path, consent(), any::<bool>()).prop_map(|(path, consent, hinted)| Step::Sign { path, consent, hinted }),
         1 => prop_oneof![Just(Writer::None), Just(Writer::Unknown), Just(Writer::Elsewhere)].prop_map(Step::Unseen),
         1 => any::<bool>().prop_map(Step::Readable),
     ]
@@ -50,6 +56,8 @@ struct File {
     told: Vec<(Duration, Told)>,
     /// How much of that the machine was done with when the path last stopped waiting: what a hint promised then is over.
     done: usize,
+    /// What its marker or manifest says.
+    consent: Consent,
     handed_out: Vec<Identity>,
 }
 
@@ -99,6 +107,7 @@ impl World {
             Step::Release(path) => self.release(path),
             Step::Unseen(unseen) => self.unseen = unseen,
             Step::Readable(readable) => self.readable = readable,
+            Step::Sign { path, consent, hinted } => self.sign(path, consent, hinted),
         }
     }
 
@@ -127,6 +136,13 @@ impl World {
         self.files[path].writers = 0;
         if hinted {
             self.tell(path, Kind::Renamed, Told::Renamed);
+        }
+    }
+
+    fn sign(&mut self, path: usize, consent: Consent, hinted: bool) {
+        self.files[path].consent = consent;
+        if hinted {
+            self.settle.wake(Path::new(PATHS[path]), self.now);
         }
     }
 
@@ -171,7 +187,7 @@ impl World {
         let (look, told) = match file.current {
             None => (Look::Gone, Told::Unreadable),
             Some(_) if !self.readable => (Look::NotReadable, Told::Unreadable),
-            Some(identity) => (Look::Found { identity, writer }, Told::Seen(identity, writer)),
+            Some(identity) => (Look::Found { identity, writer, consent: file.consent }, Told::Seen(identity, writer)),
         };
         file.told.push((self.now, told));
         look
@@ -182,11 +198,15 @@ impl World {
             self.files[path].done = self.files[path].told.len();
         }
         let Verdict::Ready(identity) = verdict else { return };
-        let Look::Found { identity: seen, writer } = look else { panic!("ready without a file") };
+        let Look::Found { identity: seen, writer, consent } = look else { panic!("ready without a file") };
         assert_eq!(identity, seen);
         assert_ne!(writer, Writer::Present);
         assert!(!self.files[path].handed_out.contains(&identity), "handed out twice");
-        self.check_quiet(path, identity, writer);
+        match consent {
+            Consent::Withheld(_) => panic!("ready without its sign"),
+            Consent::Complete => {}
+            Consent::Usual => self.check_quiet(path, identity, writer),
+        }
         self.files[path].handed_out.push(identity);
         self.files[path].done = self.files[path].told.len();
     }
@@ -231,6 +251,7 @@ impl World {
     fn come_to_rest(&mut self) {
         (self.unseen, self.readable) = (Writer::None, true);
         self.files.iter_mut().for_each(|file| file.writers = 0);
+        (0..PATHS.len()).for_each(|path| self.sign(path, Consent::Usual, true));
         self.scan();
         for _ in 0..100 {
             let Some(due) = self.settle.next_due() else { break };
