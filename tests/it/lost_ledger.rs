@@ -117,6 +117,24 @@ fn an_output_that_the_ledger_does_not_know_as_done_is_not_made_twice() {
     assert_eq!(site.names("outbox"), ["early.h5", "late.h5"]);
 }
 
+/// The number of the next job decides how far is looked for jobs; it may be the damage.
+#[test]
+fn a_ledger_that_says_it_has_any_number_of_jobs_is_made_anew_with_those_that_it_has() {
+    let site = worked("keep", 5);
+    let before = jobs(&site);
+    let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\n\
+        c.execute('UPDATE sqlite_sequence SET seq = 9223372036854775806'); c.commit(); c.close()";
+    let damaged =
+        Command::new(reader("3.1")).args(["-c", script]).arg(site.path("state/ledger.sqlite")).output().unwrap();
+    assert!(damaged.status.success(), "{}", said(&damaged));
+    let rebuilt = rebuild(&site);
+    assert!(rebuilt.status.success(), "{}", said(&rebuilt));
+    assert_eq!(jobs(&site), before);
+    site.drop_in("next.json", &records(9));
+    site.once();
+    assert!(site.names("outbox").contains(&"next.h5".to_owned()));
+}
+
 #[test]
 fn an_outbox_that_another_ledger_knows_is_refused() {
     let (site, other) = (worked("keep", 1), worked("keep", 1));

@@ -16,6 +16,12 @@ use crate::ledger::{LedgerError, State};
 /// What the files of a ledger are called, behind the name of the ledger.
 const FILES: [&str; 3] = ["", "-wal", "-shm"];
 
+/// Bytes that a job takes at least.
+const LEAST_ROW: i64 = 64;
+
+/// Numbers of jobs that were forgotten may lie between those that are there.
+const FORGOTTEN: i64 = 1_000_000;
+
 /// Jobs taken over in one transaction.
 const BATCH: i64 = 1000;
 
@@ -62,6 +68,10 @@ impl Rebuild {
         // Closes it, which folds its log into it.
         drop(self.ledger);
         let put = |error: io::Error| fault::file("put into its place", &unfinished, error);
+        if place::log_bytes(&unfinished) > 0 {
+            // Without its log it would lack jobs.
+            return Err(put(io::Error::other("it could not be closed in order; is the disk full?")));
+        }
         fs::File::open(&unfinished).and_then(|file| file.sync_all()).map_err(put)?;
         let old = set_aside(&self.path).map_err(|e| fault::file("set aside", &self.path, e))?;
         fs::rename(&unfinished, &self.path).map_err(put)?;
@@ -87,14 +97,13 @@ fn open_old(path: &Path) -> Result<Option<Connection>, LedgerError> {
 /// Copies every job that can be read, and answers how many. Each is asked for by its number, so that damage to one place
 /// does not hide what lies behind it.
 fn take_over(old: &Connection, fresh: &mut Connection) -> Result<u64, LedgerError> {
-    let number = |sql: &str| old.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).ok().flatten();
-    let last = number("SELECT seq FROM sqlite_sequence WHERE name = 'job'").max(number("SELECT max(id) FROM job"));
+    let last = last_number(old);
     let Ok(mut read) = old.prepare("SELECT * FROM job WHERE id = ?1") else { return Ok(0) };
     let names: Vec<String> = read.column_names().map(str::to_owned).collect();
     let marks = vec!["?"; names.len()].join(", ");
     let insert = format!("INSERT OR IGNORE INTO job({}) VALUES({marks})", names.join(", "));
     let (mut copied, mut next) = (0, 1);
-    while next <= last.unwrap_or(0) {
+    while next <= last {
         let transaction = fresh.transaction()?;
         for id in next..next.saturating_add(BATCH) {
             let values = read.query_row([id], |row| values(row, names.len())).optional().ok().flatten();
@@ -106,6 +115,23 @@ fn take_over(old: &Connection, fresh: &mut Connection) -> Result<u64, LedgerErro
         next = next.saturating_add(BATCH);
     }
     Ok(copied)
+}
+
+/// The highest number that a job may have. What the ledger says of it may be damaged, too: of numbers behind those that are
+/// found one after the other, there are no more than its bytes have room for.
+fn last_number(old: &Connection) -> i64 {
+    let number = |sql: &str| old.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).ok().flatten();
+    let said = number("SELECT seq FROM sqlite_sequence WHERE name = 'job'").max(number("SELECT max(id) FROM job"));
+    let bytes = number("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
+    let room = (bytes.unwrap_or(0) / LEAST_ROW).saturating_add(FORGOTTEN);
+    said.unwrap_or(0).min(found_in_order(old).saturating_add(room))
+}
+
+/// The last of the numbers that can be read one after the other.
+fn found_in_order(old: &Connection) -> i64 {
+    let Ok(mut numbers) = old.prepare("SELECT id FROM job NOT INDEXED ORDER BY id") else { return 0 };
+    let found = numbers.query_map([], |row| row.get(0));
+    found.map_or(0, |found| found.map_while(Result::ok).last().unwrap_or(0))
 }
 
 /// A row as it stands, if it is one that the ledger can work with.
