@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, BufRead, BufReader, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -14,6 +14,10 @@ use std::path::{Component, Path};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
+use sha2::{Digest, Sha256};
+
+/// Bytes that are read to be hashed.
+const HASHED_AT_A_TIME: usize = 1 << 18;
 
 /// Bytes of the longest path that the system takes, its end counted.
 const LONGEST_PATH: usize = 4096;
@@ -46,6 +50,34 @@ impl Identity {
             ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
         }
     }
+}
+
+/// SHA-256 of a file from where it stands to its end; it stands at its start then.
+pub fn sha256_of(mut file: &File) -> io::Result<[u8; 32]> {
+    let (mut hasher, mut reader) = (Sha256::new(), BufReader::with_capacity(HASHED_AT_A_TIME, file));
+    loop {
+        let piece = reader.fill_buf()?;
+        if piece.is_empty() {
+            break;
+        }
+        hasher.update(piece);
+        let read = piece.len();
+        reader.consume(read);
+    }
+    file.rewind()?;
+    Ok(hasher.finalize().into())
+}
+
+/// A hash in hexadecimal.
+#[must_use]
+pub fn hex(hash: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*hash).to_string()
+}
+
+/// The hash that `text` is in hexadecimal.
+#[must_use]
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    Some(*blake3::Hash::from_hex(text).ok()?.as_bytes())
 }
 
 fn nanoseconds(seconds: i64, fraction: i64) -> i64 {

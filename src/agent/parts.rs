@@ -20,6 +20,7 @@ use crate::jobs::attempt::Workshop;
 use crate::jobs::fault::{Undisposed, is_ours};
 use crate::jobs::manifest::SumsOf;
 use crate::jobs::mark;
+use crate::jobs::naming::Naming;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
 use crate::jobs::retry::Backoff;
@@ -144,6 +145,7 @@ fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>, manifests: Opt
         archive: config.source.archive.clone(),
         quarantine: config.source.quarantine.clone(),
         after: config.source.after,
+        naming: Naming { template: config.output.name.clone(), format: config.output.format },
         on_existing: config.output.on_existing,
         options: Options { hash: true, ..Options::from_config(config, config.worker_count()) },
         max_attempts: config.retry.max_attempts,

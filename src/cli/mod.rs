@@ -2,6 +2,7 @@
 
 mod check_config;
 mod convert;
+mod encoding;
 mod exit_code;
 mod generate;
 mod history;

@@ -15,6 +15,11 @@ pub(super) fn chosen<C: Choice>(word: &str) -> Option<C> {
     C::WORDS.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice)
 }
 
+/// The word for `choice`.
+fn word<C: Choice + PartialEq>(choice: C) -> &'static str {
+    C::WORDS.iter().find(|(_, known)| *known == choice).map_or("", |(word, _)| word)
+}
+
 /// How new files are noticed, besides the full listings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,42 +78,116 @@ impl Choice for After {
 }
 
 /// The file format of outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// HDF5, as `pandas.read_hdf` reads it.
     Hdf5,
+    /// Feather version 2, which is Arrow's IPC file format.
+    Feather,
+    /// Apache Parquet.
+    Parquet,
 }
 
 impl Choice for Format {
-    const WORDS: &'static [(&'static str, Self)] = &[("hdf5", Self::Hdf5)];
-    const LATER: &'static [&'static str] = &["feather", "parquet"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("hdf5", Self::Hdf5), ("feather", Self::Feather), ("parquet", Self::Parquet)];
+}
+
+impl Format {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word(self)
+    }
+
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Hdf5, Self::Feather, Self::Parquet];
+
+    /// The choice that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        chosen(word)
+    }
+
+    /// What its files' names end with, without the dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Hdf5 => "h5",
+            Self::Feather => "feather",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// Its name in sentences.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hdf5 => "HDF5",
+            Self::Feather => "Feather",
+            Self::Parquet => "Parquet",
+        }
+    }
 }
 
 /// How a frame is laid out inside HDF5.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
     /// pandas' `format="fixed"`.
     Fixed,
+    /// pandas' `format="table"`: rows can be selected by value, and appended.
+    Table,
+    /// One dataset a column, for h5py, MATLAB, Julia, R and xarray.
+    Plain,
 }
 
 impl Choice for Layout {
-    const WORDS: &'static [(&'static str, Self)] = &[("fixed", Self::Fixed)];
-    const LATER: &'static [&'static str] = &["table", "plain"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("fixed", Self::Fixed), ("table", Self::Table), ("plain", Self::Plain)];
 }
 
-/// How the data inside an output is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+impl Layout {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word(self)
+    }
+
+    /// The choice that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        chosen(word)
+    }
+}
+
+/// What happens to a column that the format has no type for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// Not at all.
-    None,
+pub enum OnUnfit {
+    /// The source is refused.
+    Refuse,
+    /// It becomes a column of text: texts as they are, everything else as JSON.
+    Text,
 }
 
-impl Choice for Compression {
-    const WORDS: &'static [(&'static str, Self)] = &[("none", Self::None)];
-    const LATER: &'static [&'static str] = &["zlib"];
+impl Choice for OnUnfit {
+    const WORDS: &'static [(&'static str, Self)] = &[("refuse", Self::Refuse), ("text", Self::Text)];
+}
+
+impl OnUnfit {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word(self)
+    }
+
+    /// The choice that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        chosen(word)
+    }
 }
 
 /// What happens when the output of a new source version meets an older one of the same name.
@@ -141,6 +220,12 @@ pub enum Input {
 }
 
 impl Input {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word(self)
+    }
+
     /// The choice that `word` names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
@@ -164,6 +249,12 @@ pub enum OnBadRecord {
 }
 
 impl OnBadRecord {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word(self)
+    }
+
     /// The choice that `word` names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
@@ -188,6 +279,12 @@ pub enum Nested {
 }
 
 impl Nested {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word(self)
+    }
+
     /// The choice that `word` names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::choices::{Format, Layout};
+use super::name_template::name_template;
 use super::paths::{absolute_path, ledger_url, object_path, page_path};
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::types::type_hints;
-use super::values::{choice, flag, globs, listen_address, marker_ending, number, only, some_globs};
+use super::values::{choice, compression, flag, globs, listen_address, marker_ending, number, only, some_globs};
 use super::{Config, folders};
 
 /// Seconds.
@@ -91,9 +93,26 @@ fn output(reader: &mut Reader, to: &mut Output) {
     reader.read("output.format", &mut to.format, choice);
     reader.read("output.layout", &mut to.layout, choice);
     reader.read("output.key", &mut to.key, object_path);
-    reader.read("output.compression", &mut to.compression, choice);
+    reader.read("output.compression", &mut to.compression, compression);
+    reader.read("output.on_unfit", &mut to.on_unfit, choice);
+    reader.read("output.name", &mut to.name, name_template);
     reader.read("output.on_existing", &mut to.on_existing, choice);
     reader.read("output.durable", &mut to.durable, flag);
+    fitting(reader, to);
+}
+
+/// A layout is one of HDF5, and each format has compressions of its own.
+fn fitting(reader: &mut Reader, output: &Output) {
+    let name = output.format.name();
+    if output.format != Format::Hdf5 && output.layout != Layout::Fixed {
+        let what = format!("is a layout of HDF5, and `output.format` is {name}");
+        reader.complain("output.layout", Complaint::new(what, "leave it out"));
+    }
+    if !output.compression.is_in(output.format) {
+        let what = format!("= \"{}\" is none that every reader of {name} knows", output.compression);
+        let hint = if output.format == Format::Hdf5 { "write \"zlib:4\"" } else { "write \"lz4\" or \"zstd:1\"" };
+        reader.complain("output.compression", Complaint::new(what, format!("{hint}, or \"none\"")));
+    }
 }
 
 fn records(reader: &mut Reader, to: &mut Records) {

@@ -4,14 +4,16 @@
 //! default filled in, or a list of *all* that is wrong with it, each with its line and what to write instead. Nothing
 //! here touches the disk beyond reading that text: whether folders exist and can be written is for the agent to try.
 //!
-//! * `sections` and `choices`: the values, section by section, and their defaults
+//! * `sections`, `choices`, `compression`, `name_template` and `types`: the values, section by section, and their defaults
 //! * `load`: which key fills which value, and its range
 //! * `reader`, `values`, `paths`, `folders`: finding keys, checking one value, checking folders against each other
 //! * `problem`: how all that is wrong is told
 
 mod choices;
+mod compression;
 mod folders;
 mod load;
+mod name_template;
 mod paths;
 mod problem;
 mod reader;
@@ -24,8 +26,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use choices::{
-    After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
+    After, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, OnUnfit, Order, Watch,
 };
+pub use compression::Compression;
+pub use name_template::{NameTemplate, Piece};
 pub use paths::refuse_key;
 pub use problem::{ConfigError, Problem};
 pub use sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use super::choices::{
-    After, Compression, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, Order, Watch,
+    After, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, OnUnfit, Order, Watch,
 };
+use super::compression::Compression;
+use super::name_template::NameTemplate;
 use super::types::TypeHints;
 
 /// `[inbox]`: which files are taken, and when.
@@ -90,6 +92,10 @@ pub struct Output {
     pub key: String,
     /// Compression inside the file.
     pub compression: Compression,
+    /// What happens to a column that the format has no type for.
+    pub on_unfit: OnUnfit,
+    /// What outputs are called, apart from their ending and the mirrored folder they are in.
+    pub name: NameTemplate,
     /// What happens when an output of that name is there already.
     pub on_existing: OnExisting,
     /// Whether file and folder are synced to disk before the record says done.
@@ -106,6 +112,8 @@ impl Output {
             layout: Layout::Fixed,
             key: "/data".to_owned(),
             compression: Compression::None,
+            on_unfit: OnUnfit::Refuse,
+            name: NameTemplate::default(),
             on_existing: OnExisting::Version,
             durable: true,
         }

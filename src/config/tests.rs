@@ -77,9 +77,11 @@ fn every_word_is_read_as_it_is_written() {
         ("inbox", "watch", "auto native poll"),
         ("inbox", "order", "oldest-first newest-first name smallest-first"),
         ("source", "after", "keep archive delete"),
-        ("output", "format", "hdf5"),
-        ("output", "layout", "fixed"),
-        ("output", "compression", "none"),
+        ("output", "format", "hdf5 feather parquet"),
+        ("output", "layout", "fixed table plain"),
+        ("output", "compression", "none zlib:1 zlib:9"),
+        ("output", "on_unfit", "refuse text"),
+        ("output", "name", "{name} {date:%Y/%m}/{name}-{hash:8}"),
         ("output", "on_existing", "version replace refuse"),
         ("records", "input", "auto lines document"),
         ("records", "on_bad_record", "reject-file skip"),
@@ -99,11 +101,6 @@ fn every_word_is_read_as_it_is_written() {
 #[test]
 fn what_later_releases_will_do_is_refused_by_name() {
     let later = [
-        ("output", "format = 'feather'"),
-        ("output", "format = 'parquet'"),
-        ("output", "layout = 'table'"),
-        ("output", "layout = 'plain'"),
-        ("output", "compression = 'zlib:5'"),
         ("ledger", "keep_days = 30"),
         ("ledger", "url = 'postgres://user:secret@host/db'"),
         ("log", "format = 'journal'"),
@@ -115,9 +112,27 @@ fn what_later_releases_will_do_is_refused_by_name() {
         assert!(!said.contains("secret"), "{said}");
     }
     assert_eq!(
-        refusal("output", "format = 'feather'"),
-        "line 5: `output.format` = \"feather\" is not supported by this version; write \"hdf5\""
+        refusal("log", "format = 'journal'"),
+        "line 6: `log.format` = \"journal\" is not supported by this version; write \"auto\" or \"text\" or \"json\""
     );
+}
+
+#[test]
+fn layout_and_compression_have_to_be_some_of_the_format() {
+    let fits = |settings: &str| Config::parse(&with("output", settings));
+    for good in ["format = 'feather'\ncompression = 'lz4'", "format = 'parquet'\ncompression = 'zstd:19'"] {
+        assert!(fits(good).is_ok(), "{good}");
+    }
+    for (bad, said) in [
+        ("format = 'feather'\nlayout = 'table'", "`output.layout` is a layout of HDF5, and `output.format` is Feather"),
+        ("format = 'parquet'\ncompression = 'zlib:4'", "\"zlib:4\" is none that every reader of Parquet knows"),
+        ("compression = 'zstd'", "\"zstd:1\" is none that every reader of HDF5 knows; write \"zlib:4\""),
+        ("compression = 'zlib:10'", "is not one of its values; write \"none\", \"zlib:1\""),
+        ("name = 'out'", "`output.name` would give every output the same name"),
+    ] {
+        let found = refusal("output", bad);
+        assert!(found.contains(said), "{found}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use globset::Glob;
 use toml::de::DeValue;
 
 use super::choices::{Choice, chosen};
+use super::compression::Compression;
 use super::problem::Complaint;
 
 /// `true` or `false`.
@@ -46,6 +47,13 @@ fn unknown_word<C: Choice>(written: &str, words: &str) -> Complaint {
         return unsupported(&format!("{written:?}"), words);
     }
     Complaint::new(format!("= {written:?} is not one of its values"), format!("write {words}"))
+}
+
+/// A compression, with or without a level.
+pub(super) fn compression(value: &DeValue) -> Result<Compression, Complaint> {
+    let written = text(value, Compression::WRITTEN)?;
+    let unknown = || Complaint::new(format!("= {written:?} is not one of its values"), format!("write {}", Compression::WRITTEN));
+    Compression::parse(written).ok_or_else(unknown)
 }
 
 /// A list of globs, at least one.

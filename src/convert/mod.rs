@@ -31,7 +31,7 @@ use deadline::Deadline;
 pub use defect::Defect;
 pub use frame::{ColumnSchema, Warning};
 pub use input::{Compression, Shape, Taken};
-pub use options::{Options, Schema, Summary};
+pub use options::{Encoding, Options, Schema, Summary};
 use output::OutputError;
 use output::provenance::{Origin, Provenance};
 use output::publish::sync_file;
@@ -118,9 +118,10 @@ pub fn to_open_file(
         rows,
         columns,
         bad_records: read.bad_records,
-        ..Provenance::of(target.origin, identity.size, read.taken, read.hash)
+        ..Provenance::of(target.origin, identity, read.taken, read.hash, options)
     };
-    let (output, output_bytes) = output::hdf5::fixed::write(frame, &options.key, &provenance, target.output, deadline)?;
+    let writer = output::writer(&options.encoding);
+    let (output, output_bytes) = writer.write(frame, &provenance, target.output, deadline)?;
     let summary = Summary {
         input: read.taken,
         rows,

@@ -5,13 +5,37 @@ use std::path::PathBuf;
 use super::frame::{ColumnSchema, Warning};
 use super::input::Taken;
 use super::memory;
-use crate::config::{Config, Limits, Records};
+use crate::config::{Compression, Config, Format, Layout, Limits, OnUnfit, Output, Records};
+
+/// What an output looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// File format.
+    pub format: Format,
+    /// Layout inside HDF5; of no meaning elsewhere.
+    pub layout: Layout,
+    /// Key of the frame in the HDF5 file, for example `/data`; of no meaning elsewhere.
+    pub key: String,
+    /// Compression inside the file, one that the format has.
+    pub compression: Compression,
+    /// What happens to a column that the format has no type for.
+    pub on_unfit: OnUnfit,
+}
+
+impl Encoding {
+    /// As `output` says.
+    #[must_use]
+    pub fn from_config(output: &Output) -> Self {
+        let Output { format, layout, key, compression, on_unfit, .. } = output;
+        Self { format: *format, layout: *layout, key: key.clone(), compression: *compression, on_unfit: *on_unfit }
+    }
+}
 
 /// How a source is converted.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Key of the frame in the HDF5 file, for example `/data`.
-    pub key: String,
+    /// What its output looks like.
+    pub encoding: Encoding,
     /// How the text of a source becomes records.
     pub records: Records,
     /// Whether a last record that only ends too early is left out as a bad one, where these are; if not, it refuses its
@@ -44,7 +68,7 @@ impl Options {
     pub fn from_config(config: &Config, workers: usize) -> Self {
         let Limits { record_bytes, file_bytes, depth, columns, decompression_ratio, convert_secs, .. } = config.limits;
         Self {
-            key: config.output.key.clone(),
+            encoding: Encoding::from_config(&config.output),
             records: config.records.clone(),
             skip_truncated: true,
             record_bytes,
@@ -75,7 +99,7 @@ pub struct Summary {
     pub bad_file: Option<PathBuf>,
     /// Bytes of the source.
     pub source_bytes: u64,
-    /// BLAKE3 of the source, if it was asked for.
+    /// SHA-256 of the source, if it was asked for.
     pub source_hash: Option<[u8; 32]>,
     /// Bytes of the output.
     pub output_bytes: u64,

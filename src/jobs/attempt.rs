@@ -18,7 +18,7 @@
 //! A crash after any of them is finished by [`recovery`](super::recovery), from 3 on by the very same functions.
 
 use std::fs::{self, File};
-use std::io::{self, Seek};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::fault::{Fault, Undisposed};
 use super::manifest::SumsOf;
+use super::naming::Naming;
 use super::retry::{Backoff, Trouble, plain};
 use super::unfinished::Unfinished;
 use crate::config::{After, OnExisting};
@@ -36,7 +37,7 @@ use crate::convert::output::publish::{STAGING, lasting_staging};
 use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
-use crate::source::{OpenError, Shown, open_beneath};
+use crate::source::{OpenError, Shown, open_beneath, sha256_of};
 
 /// Everything an attempt needs, shared by all workers.
 pub struct Workshop {
@@ -50,6 +51,8 @@ pub struct Workshop {
     pub quarantine: PathBuf,
     /// What becomes of converted sources.
     pub after: After,
+    /// What outputs are called.
+    pub naming: Naming,
     /// What an output does that finds its name taken.
     pub on_existing: OnExisting,
     /// How sources are converted.
@@ -315,10 +318,8 @@ fn remove_stale(temporary: &Path) -> Result<(), OutputError> {
     }
 }
 
-/// BLAKE3 of a file from its start to its end.
-pub(super) fn hash_of(mut file: &File) -> io::Result<[u8; 32]> {
+/// SHA-256 of a source that was not read yet.
+pub(super) fn hash_of(file: &File) -> io::Result<[u8; 32]> {
     let _hash = profile::span(Stage::Hash);
-    let hash = blake3::Hasher::new().update_reader(file)?.finalize();
-    file.rewind()?;
-    Ok(*hash.as_bytes())
+    sha256_of(file)
 }

@@ -5,18 +5,13 @@
 //! remembered.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek};
+use std::io;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-use super::attempt::Workshop;
+use super::attempt::{Workshop, hash_of};
 use super::retry::{Trouble, plain};
-use crate::convert::profile::{self, Stage};
 use crate::ledger::Job;
-
-/// Bytes read at a time.
-const PIECE: usize = 1 << 18;
+use crate::source::hex;
 
 /// A SHA-256.
 type Sum = [u8; 32];
@@ -34,30 +29,13 @@ impl Workshop {
             // The manifest was there when the source was taken. It settles again, and waits for another.
             return Err(Trouble::Changed);
         }
-        let found = sum_of(file).map_err(unreadable)?;
+        let found = hash_of(file).map_err(unreadable)?;
         if wanted.contains(&found) { Ok(()) } else { Err(mismatch(&found, &wanted)) }
     }
 }
 
-fn sum_of(mut file: &File) -> io::Result<Sum> {
-    let _hash = profile::span(Stage::Hash);
-    let (mut hasher, mut reader) = (Sha256::new(), BufReader::with_capacity(PIECE, file));
-    loop {
-        let piece = reader.fill_buf()?;
-        if piece.is_empty() {
-            break;
-        }
-        hasher.update(piece);
-        let read = piece.len();
-        reader.consume(read);
-    }
-    file.rewind()?;
-    Ok(hasher.finalize().into())
-}
-
 fn mismatch(found: &Sum, wanted: &[Sum]) -> Trouble {
-    let hex = |sum: &Sum| blake3::Hash::from_bytes(*sum).to_hex();
-    let wanted: Vec<_> = wanted.iter().map(|sum| hex(sum).to_string()).collect();
+    let wanted: Vec<_> = wanted.iter().map(hex).collect();
     Trouble::Unfinished(plain(
         "manifest_mismatch",
         &format!(
@@ -79,7 +57,7 @@ mod tests {
         std::fs::write(&path, "abc").unwrap();
         let file = File::open(path).unwrap();
         for _ in 0..2 {
-            let Trouble::Unfinished(failure) = mismatch(&sum_of(&file).unwrap(), &[[0; 32], [1; 32]]) else { panic!() };
+            let Trouble::Unfinished(failure) = mismatch(&hash_of(&file).unwrap(), &[[0; 32], [1; 32]]) else { panic!() };
             let wanted = format!("{} or {}", "00".repeat(32), "01".repeat(32));
             assert!(failure.message.contains("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
             assert!(failure.message.contains(&wanted), "{}", failure.message);

@@ -4,19 +4,56 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+
+use crate::config::{Format, NameTemplate, Piece};
 use crate::convert::output::publish::versioned;
-use crate::source::output_stem;
+use crate::source::{hex, output_stem};
 
 /// Bytes of the longest name in a folder.
 const LONGEST: usize = 255;
 
-/// The output of `source` (relative to the inbox) in `outbox`: sub-folders are mirrored, `.json` and the like become
-/// `.h5`.
-#[must_use]
-pub fn output_of(outbox: &Path, source: &Path) -> PathBuf {
-    let mut name = OsString::from(output_stem(source.file_name().unwrap_or_default()));
-    name.push(".h5");
-    outbox.join(source.with_file_name(name))
+/// What outputs are called.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    /// Apart from ending and mirrored folder.
+    pub template: NameTemplate,
+    /// Whose ending they have.
+    pub format: Format,
+}
+
+impl Naming {
+    /// Outputs in `format` that are called as their sources.
+    #[must_use]
+    pub fn as_sources(format: Format) -> Self {
+        Self { template: NameTemplate::default(), format }
+    }
+
+    /// The output of `source` (relative to the inbox), last modified at `mtime_ns` and of this SHA-256, in `outbox`:
+    /// sub-folders are mirrored, `.json` and the like become the ending of the format.
+    #[must_use]
+    pub fn output_of(&self, outbox: &Path, source: &Path, mtime_ns: i64, hash: [u8; 32]) -> PathBuf {
+        let mut name = OsString::new();
+        for piece in self.template.pieces() {
+            match piece {
+                Piece::Text(text) => name.push(text),
+                Piece::Name => name.push(output_stem(source.file_name().unwrap_or_default())),
+                Piece::Date(format) => name.push(date(format, mtime_ns)),
+                Piece::Hash(digits) => name.push(&hex(&hash)[..*digits]),
+            }
+        }
+        name.push(".");
+        name.push(self.format.extension());
+        outbox.join(source.with_file_name("")).join(name)
+    }
+}
+
+/// A moment in UTC; the format was tried when the configuration was read.
+fn date(format: &str, mtime_ns: i64) -> String {
+    let moment = Timestamp::from_nanosecond(mtime_ns.into()).unwrap_or(Timestamp::UNIX_EPOCH);
+    strtime::format(format, &moment.to_zoned(TimeZone::UTC)).unwrap_or_default()
 }
 
 /// The name number `number` for `path`: `NAME~2.json` for `NAME.json`, shortened where it would be too long for a name.
@@ -61,7 +98,12 @@ mod tests {
 
     #[test]
     fn folders_are_mirrored_and_the_ending_is_replaced() {
-        assert_eq!(output_of(Path::new("/out"), Path::new("a/b.c.json")), Path::new("/out/a/b.c.h5"));
+        let source = Path::new("a/b.c.json.gz");
+        let named = |naming: Naming| naming.output_of(Path::new("/out"), source, 1_700_000_000_000_000_000, [0xab; 32]);
+        let names = ["/out/a/b.c.h5", "/out/a/b.c.feather", "/out/a/b.c.parquet"].map(PathBuf::from);
+        assert_eq!(Format::ALL.map(|format| named(Naming::as_sources(format))), names);
+        let template = NameTemplate::parse("{date:%Y/%m}/{hash:6}-{name}").unwrap();
+        assert_eq!(named(Naming { template, format: Format::Hdf5 }), Path::new("/out/a/2023/11/ababab-b.c.h5"));
     }
 
     #[test]

@@ -31,12 +31,11 @@ use std::time::Instant;
 use super::attempt::{Made, Outcome, Workshop};
 use super::bad_records::bad_records_of;
 use super::batch::{Batch, End, Going};
-use super::naming::output_of;
 use super::pool::Report;
 use super::retry::{Trouble, plain, unwritten};
 use crate::config::OnExisting;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{make_folders, rename_over, rename_to_new, sync_file, versioned};
+use crate::convert::output::publish::{make_folders, rename_over, rename_to_new, sync_file, unversioned, versioned};
 use crate::convert::profile::{self, Stage};
 use crate::convert::{ConvertError, Warning};
 use crate::ledger::{Failure, Job, LedgerError, Publication, Published};
@@ -51,6 +50,8 @@ const SYNCED_BY_EACH: usize = 2;
 /// An output that is decided.
 struct Decided {
     temporary: PathBuf,
+    /// The name that it would have if none were taken.
+    first: PathBuf,
     /// The name that it is to get, and then the one that it has got.
     name: PathBuf,
     /// The name of its file of bad records, if that has one now.
@@ -84,11 +85,12 @@ impl Workshop {
             self.ledger.publishing_all(&going.iter().map(decide).collect::<Vec<_>>())
         });
         let batch = batch.each(|job, (Publication { temporary, output: name, .. }, made)| {
+            let first = self.first_name(job, made.summary.source_hash);
             log_warnings(job, &made.summary.warnings);
             let (attempt, since) = (made.attempt, made.ended);
             // It is synced: the file is closed.
             let made = Some(Made { unsynced: None, ..made });
-            Ok(Decided { temporary, name, bad_records: None, attempt, made, since })
+            Ok(Decided { temporary, first, name, bad_records: None, attempt, made, since })
         });
         self.publish_decided(batch)
     }
@@ -104,7 +106,7 @@ impl Workshop {
     /// What the ledger notes of an output before it gets its name.
     fn publication(&self, job: &Job, made: &Made) -> Publication {
         let summary = &made.summary;
-        let first = self.first_name(&job.path);
+        let first = self.first_name(job, summary.source_hash);
         // Only a guess, which spares a second note in most cases: the rename decides.
         let taken = self.on_existing == OnExisting::Version && fs::symlink_metadata(&first).is_ok();
         Publication {
@@ -131,11 +133,12 @@ impl Workshop {
 
     /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
     pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
-        let name = job.output.clone().unwrap_or_else(|| output_of(&self.outbox, &job.path));
+        let name = job.output.clone().unwrap_or_else(|| self.first_name(job, job.hash));
+        let first = unversioned(&name);
         let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
         let exists = temporary.try_exists();
         let (attempt, since) = (job.attempts, Instant::now());
-        let decided = Decided { temporary, name, bad_records: None, attempt, made: None, since };
+        let decided = Decided { temporary, first, name, bad_records: None, attempt, made: None, since };
         let batch = Batch::of_one(self, job, decided);
         let reports = match exists {
             Ok(true) => self.publish_decided(batch),
@@ -150,7 +153,7 @@ impl Workshop {
     /// An output, and its file of bad records, get their names.
     fn give_names(&self, job: &Job, decided: Decided) -> Result<Decided, End> {
         let _publish = profile::span(Stage::Publish);
-        let named = self.give_name(job, &decided.temporary, decided.name.clone()).map_err(Err)?;
+        let named = self.give_name(job, decided).map_err(Err)?;
         match named.and_then(|name| Ok((name, self.publish_bad_records(job)?))) {
             Ok((name, bad_records)) => Ok(Decided { name, bad_records, ..decided }),
             Err(error) => Err(self.unpublished(job, &decided, &error)),
@@ -174,7 +177,7 @@ impl Workshop {
                 self.give_up(job, temporary, &plain("output_exists", &message), attempt)
             }
             OutputError::Io { source: e, .. } if e.kind() == io::ErrorKind::InvalidFilename => {
-                let length = self.first_name(&job.path).file_name().map_or(0, OsStr::len);
+                let length = decided.first.file_name().map_or(0, OsStr::len);
                 let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
                 self.give_up(job, temporary, &plain("name_too_long", &message), attempt)
             }
@@ -202,14 +205,10 @@ impl Workshop {
         Ok(outcome)
     }
 
-    /// Renames the temporary file to `output`, or to the next free name if names are numbered.
-    fn give_name(
-        &self,
-        job: &Job,
-        temporary: &Path,
-        output: PathBuf,
-    ) -> Result<Result<PathBuf, OutputError>, LedgerError> {
-        let mut name = output;
+    /// Renames the temporary file to the name of the output, or to the next free one if names are numbered.
+    fn give_name(&self, job: &Job, decided: &Decided) -> Result<Result<PathBuf, OutputError>, LedgerError> {
+        let (temporary, first) = (&decided.temporary, &decided.first);
+        let mut name = decided.name.clone();
         loop {
             let folder = name.parent().unwrap_or(&self.outbox);
             if let Err(error) = make_folders(folder) {
@@ -222,7 +221,7 @@ impl Workshop {
             match renamed {
                 Ok(()) => return Ok(Ok(name)),
                 Err(OutputError::Exists(_)) if self.on_existing == OnExisting::Version => {
-                    name = next_free(&self.first_name(&job.path));
+                    name = next_free(first);
                     self.record(|ledger| ledger.rename_publication(job.id, &name))?;
                 }
                 Err(error) => return Ok(Err(error)),
@@ -256,8 +255,8 @@ impl Workshop {
         self.dispose_all(batch).reports(|()| Outcome::Done)
     }
 
-    fn first_name(&self, source: &Path) -> PathBuf {
-        output_of(&self.outbox, source)
+    fn first_name(&self, job: &Job, hash: Option<[u8; 32]>) -> PathBuf {
+        self.naming.output_of(&self.outbox, &job.path, job.identity.mtime_ns, hash.unwrap_or_default())
     }
 }
 

@@ -10,7 +10,6 @@
 //! What nobody can know any more: a source that stays in the inbox, of which the output was taken away, is converted
 //! again unless the old ledger could still be read there.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +17,7 @@ use std::path::{Path, PathBuf};
 use super::attempt::hash_of;
 use super::quarantine;
 use crate::config::After;
-use crate::convert::output::hdf5::origin;
+use crate::convert::output::provenance_of;
 use crate::convert::output::provenance::Provenance;
 use crate::convert::output::publish::STAGING;
 use crate::ledger::{Disposition, End, JobId, Ledger, LedgerError, Output, Restored};
@@ -80,10 +79,7 @@ impl Folders<'_> {
     }
 
     fn of_output(&self, path: &Path, unreadable: &mut Vec<String>) -> Option<Restored> {
-        if path.extension() != Some(OsStr::new("h5")) {
-            return None;
-        }
-        let provenance = match origin::read(path) {
+        let provenance = match provenance_of(path) {
             Ok(provenance) => provenance?,
             Err(error) => {
                 unreadable.push(format!("{}: {error}", Shown(path)));

@@ -151,12 +151,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::config::{After, Config, OnExisting};
+    use crate::config::{After, Config, Format, OnExisting};
     use crate::convert::Options;
     use crate::convert::output::publish::staging;
     use crate::jobs::attempt::{Attempted, Outcome};
     use crate::jobs::batch::Going;
     use crate::jobs::in_hand::InHand;
+    use crate::jobs::naming::Naming;
     use crate::jobs::pool::Report;
     use crate::jobs::retry::Backoff;
     use crate::ledger::{Admission, Arrival, Publication, SqliteLedger};
@@ -172,6 +173,7 @@ mod tests {
             archive: at("archive"),
             quarantine: at("quarantine"),
             after: After::Archive,
+            naming: Naming::as_sources(Format::Hdf5),
             on_existing: OnExisting::Version,
             options: Options { hash: true, ..Options::from_config(&config, 1) },
             max_attempts: 2,

@@ -138,7 +138,7 @@ pub struct Job {
     pub attempts: u32,
     /// When the next attempt may start.
     pub run_at: Timestamp,
-    /// BLAKE3 of the source's bytes, once they were read.
+    /// SHA-256 of the source's bytes, once they were read.
     pub hash: Option<[u8; 32]>,
     /// The output's final name, from `publishing` on.
     pub output: Option<PathBuf>,
@@ -157,7 +157,7 @@ pub struct Previous {
     pub id: JobId,
     /// Length of its source.
     pub size: u64,
-    /// BLAKE3 of its source.
+    /// SHA-256 of its source.
     pub hash: [u8; 32],
     /// Its output.
     pub output: PathBuf,
@@ -166,7 +166,7 @@ pub struct Previous {
 /// A complete output that is about to get its name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Publication {
-    /// BLAKE3 of the source's bytes.
+    /// SHA-256 of the source's bytes.
     pub hash: [u8; 32],
     /// Where the output is now.
     pub temporary: PathBuf,

@@ -31,7 +31,7 @@ pub struct Record {
     pub bad_records: Option<u64>,
     /// Length of the source, as it lies on disk.
     pub source_bytes: u64,
-    /// BLAKE3 of the source, in hexadecimal.
+    /// SHA-256 of the source, in hexadecimal.
     #[serde(serialize_with = "hash")]
     pub source_hash: Option<[u8; 32]>,
     /// The output.

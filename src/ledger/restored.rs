@@ -36,7 +36,7 @@ pub struct Output {
     pub path: PathBuf,
     /// Its length.
     pub bytes: u64,
-    /// BLAKE3 of the source's bytes.
+    /// SHA-256 of the source's bytes.
     pub hash: [u8; 32],
     /// Rows in it.
     pub rows: u64,

@@ -170,7 +170,7 @@ fn an_output_tells_where_it_came_from_in_every_pandas() {
         let run = python.args(["-c", script]).arg(site.path("outbox/n\u{f6}rdlich \"1\".h5")).output().unwrap();
         let told: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{version}: {}", said(&run)));
         assert_eq!((&told["source"], &told["job"]), (&name.into(), &job["id"]), "{version}");
-        assert_eq!((&told["blake3"], &told["size"]), (&job["source_hash"], &job["source_bytes"]), "{version}");
+        assert_eq!((&told["sha256"], &told["size"]), (&job["source_hash"], &job["source_bytes"]), "{version}");
         assert_eq!((&told["rows"], &told["columns"], &told["bad_records"]), (&3.into(), &2.into(), &0.into()));
         assert_eq!((&told["input"], &told["compression"]), (&"lines".into(), &"none".into()));
         assert_eq!(told["h5inbox"], env!("CARGO_PKG_VERSION"));

@@ -221,7 +221,7 @@ fn marker(path: &Path) -> PathBuf {
 }
 
 pub(super) fn hash(content: &[u8]) -> String {
-    blake3::hash(content).to_hex().to_string()
+    sha256(content)
 }
 
 /// Disturbs the agent until `over`.

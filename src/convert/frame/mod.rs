@@ -11,6 +11,7 @@ pub(crate) mod dtype;
 mod gaps;
 pub(crate) mod hints;
 pub(crate) mod join;
+pub(crate) mod json;
 mod kind;
 pub(crate) mod memo;
 pub(crate) mod part;
@@ -20,6 +21,7 @@ mod schema;
 pub(crate) mod spill;
 mod summary;
 mod totals;
+pub(crate) mod value;
 mod warnings;
 
 use std::borrow::Cow;

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use sha2::{Digest, Sha256};
+
 use super::super::ConvertError;
 use super::super::defect::Defect;
 use super::super::profile::{self, Stage};
@@ -19,13 +21,13 @@ pub(super) struct Source<'a> {
     bytes_read: u64,
     /// Most bytes; 0 for any number.
     limit: u64,
-    hasher: Option<blake3::Hasher>,
+    hasher: Option<Sha256>,
 }
 
 impl<'a> Source<'a> {
-    /// A source that is refused over `limit` bytes (0: never); with `hash`, its hash is computed on the way.
+    /// A source that is refused over `limit` bytes (0: never); with `hash`, its SHA-256 is computed on the way.
     pub(super) fn new(file: &'a File, limit: u64, hash: bool) -> Self {
-        let hasher = hash.then(blake3::Hasher::new);
+        let hasher = hash.then(Sha256::new);
         Self { file, ahead: Vec::new(), at: 0, bytes_read: 0, limit, hasher }
     }
 
@@ -64,9 +66,9 @@ impl<'a> Source<'a> {
         self.bytes_read
     }
 
-    /// Hash of all bytes read, if it was asked for.
+    /// SHA-256 of all bytes read, if it was asked for.
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
-        self.hasher.as_ref().map(|hasher| *hasher.finalize().as_bytes())
+        self.hasher.as_ref().map(|hasher| hasher.clone().finalize().into())
     }
 
     /// Appends `wanted` bytes from the file; true if it ended before.

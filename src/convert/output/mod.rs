@@ -4,10 +4,50 @@ pub(crate) mod hdf5;
 pub mod provenance;
 pub mod publish;
 
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+
+use super::ConvertError;
+use super::deadline::Deadline;
+use super::frame::Frame;
+use super::options::Encoding;
+use crate::config::{Format, Layout};
+use hdf5::fixed::Fixed;
+use provenance::Provenance;
+
+/// One way of writing a frame.
+pub(crate) trait Writer {
+    /// Writes `frame` into the new file `path`, with what it tells of its source, and returns the file, which nobody has
+    /// synced yet, and its size in bytes. Refuses the source if the format cannot hold it, or when its time is over.
+    fn write(
+        &self,
+        frame: &Frame,
+        provenance: &Provenance,
+        path: &Path,
+        deadline: Deadline,
+    ) -> Result<(File, u64), ConvertError>;
+}
+
+/// The writer for outputs that look so.
+pub(crate) fn writer(encoding: &Encoding) -> Box<dyn Writer + '_> {
+    match (encoding.format, encoding.layout) {
+        (Format::Hdf5, Layout::Fixed) => Box::new(Fixed(encoding)),
+        _ => Box::new(Fixed(encoding)),
+    }
+}
+
+/// What the file `path`, whose name tells its format, says of its source; none if it says nothing, as files of other
+/// programs do.
+pub(crate) fn provenance_of(path: &Path) -> Result<Option<Provenance>, OutputError> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    match Format::ALL.into_iter().find(|format| format.extension() == ending) {
+        Some(Format::Hdf5) => hdf5::origin::read(path),
+        _ => Ok(None),
+    }
+}
 
 /// Why an output could not be written or published. All of these may pass; what a format cannot hold at all is a
 /// [`Defect`](super::Defect) of the source.

@@ -7,9 +7,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::input::Taken;
+use super::super::options::{Encoding, Options};
+use crate::config::{Format, Records};
+use crate::source::{Identity, hex, unhex};
 
 /// The attribute of the root group that holds it.
 pub(super) const ATTRIBUTE: &str = "h5inbox_source";
@@ -41,8 +45,10 @@ pub struct Provenance {
     pub source_bytes: Option<Vec<u8>>,
     /// Bytes of the source.
     pub size: u64,
-    /// BLAKE3 of the source in hexadecimal, if it was computed.
-    pub blake3: Option<String>,
+    /// When the source was last modified, RFC 3339 in UTC, to the nanosecond.
+    pub modified: String,
+    /// SHA-256 of the source in hexadecimal, if it was computed.
+    pub sha256: Option<String>,
     /// Records in the output.
     pub rows: u64,
     /// Columns of the output.
@@ -53,21 +59,78 @@ pub struct Provenance {
     pub input: String,
     /// How the source was compressed, or `none`.
     pub compression: String,
+    /// How it was converted.
+    #[serde(default)]
+    pub options: Told,
+}
+
+/// The options that decide what is in an output, named as in the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// `output.format`
+    pub format: String,
+    /// `output.layout`, for HDF5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// `output.key`, for HDF5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `output.compression`
+    pub compression: String,
+    /// `output.on_unfit`
+    pub on_unfit: String,
+    /// `records.input`
+    pub input: String,
+    /// `records.on_bad_record`
+    pub on_bad_record: String,
+    /// `records.nested`
+    pub nested: String,
+    /// `records.types`: names and dtypes in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<(String, String)>,
+}
+
+impl Told {
+    fn of(options: &Options) -> Self {
+        let Encoding { format, layout, key, compression, on_unfit } = &options.encoding;
+        let Records { input, on_bad_record, nested, types } = &options.records;
+        let hdf5 = *format == Format::Hdf5;
+        Self {
+            format: format.as_str().to_owned(),
+            layout: hdf5.then(|| layout.as_str().to_owned()),
+            key: hdf5.then(|| key.clone()),
+            compression: compression.to_string(),
+            on_unfit: on_unfit.as_str().to_owned(),
+            input: input.as_str().to_owned(),
+            on_bad_record: on_bad_record.as_str().to_owned(),
+            nested: nested.as_str().to_owned(),
+            types: types.iter().map(|(name, hint)| (name.clone(), hint.to_string())).collect(),
+        }
+    }
 }
 
 impl Provenance {
-    /// Of a source of `size` bytes, which turned out to be `taken`. What the frame is remains to be said.
-    pub(in super::super) fn of(origin: Origin<'_>, size: u64, taken: Taken, hash: Option<[u8; 32]>) -> Self {
+    /// Of a source that was `identity`, turned out to be `taken`, and is converted with `options`. What the frame is
+    /// remains to be said.
+    pub(in super::super) fn of(
+        origin: Origin<'_>,
+        identity: Identity,
+        taken: Taken,
+        hash: Option<[u8; 32]>,
+        options: &Options,
+    ) -> Self {
         let name = origin.source.as_os_str();
         Self {
             h5inbox: env!("CARGO_PKG_VERSION").to_owned(),
             job: origin.job,
             source: name.to_string_lossy().into_owned(),
             source_bytes: name.to_str().is_none().then(|| name.as_bytes().to_vec()),
-            size,
-            blake3: hash.map(|hash| blake3::Hash::from_bytes(hash).to_hex().to_string()),
+            size: identity.size,
+            modified: format!("{:.9}", Timestamp::from_nanosecond(identity.mtime_ns.into()).unwrap_or_default()),
+            sha256: hash.as_ref().map(hex),
             input: taken.shape.as_str().to_owned(),
             compression: taken.compression.as_str().to_owned(),
+            options: Told::of(options),
             ..Self::default()
         }
     }
@@ -79,10 +142,10 @@ impl Provenance {
         Path::new(OsStr::from_bytes(bytes)).into()
     }
 
-    /// BLAKE3 of the source.
+    /// SHA-256 of the source.
     #[must_use]
     pub fn hash(&self) -> Option<[u8; 32]> {
-        Some(*blake3::Hash::from_hex(self.blake3.as_ref()?).ok()?.as_bytes())
+        unhex(self.sha256.as_ref()?)
     }
 
     /// As it stands in an output.
@@ -102,12 +165,18 @@ impl Provenance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn whatever_the_name_is_it_is_read_back() {
         for name in [&b"sub/a.json"[..], b"caf\xc3\xa9 \"\\\n.json", b"\xff\xfe.json"] {
             let source = Path::new(OsStr::from_bytes(name));
-            let told = Provenance::of(Origin { source, job: Some(7) }, 123, Taken::default(), Some([0xab; 32]));
+            let identity = Identity { device: 1, inode: 2, size: 123, mtime_ns: 1_700_000_000_000_000_001, ctime_ns: 5 };
+            let options = Options::from_config(&Config::new("/i".into(), "/o".into()), 1);
+            let origin = Origin { source, job: Some(7) };
+            let told = Provenance::of(origin, identity, Taken::default(), Some([0xab; 32]), &options);
+            assert_eq!((told.modified.as_str(), told.size), ("2023-11-14T22:13:20.000000001Z", 123));
+            assert_eq!((told.options.format.as_str(), told.options.key.as_deref()), ("hdf5", Some("/data")));
             let read = Provenance::parse(&told.text()).unwrap();
             assert_eq!((&read, read.path().as_path(), read.hash()), (&told, source, Some([0xab; 32])));
         }

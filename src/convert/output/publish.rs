@@ -3,10 +3,11 @@
 //! Unfinished outputs live in the folder `.h5inbox` inside the outbox (mode 0700, ours alone), so that a rename stays
 //! within one mount and nobody can swap a file under the HDF5 library, which opens by path.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -138,6 +139,23 @@ pub fn versioned(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// The name of which `path` may be a version: without `~2` and the like behind its stem.
+#[must_use]
+pub fn unversioned(path: &Path) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().as_bytes();
+    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let before = stem.len() - digits;
+    if digits == 0 || before < 2 || stem[before - 1] != b'~' {
+        return path.into();
+    }
+    let mut name = OsStr::from_bytes(&stem[..before - 1]).to_owned();
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +198,9 @@ mod tests {
     fn versions_are_numbered_before_the_ending() {
         assert_eq!(versioned(Path::new("/o/a.b.h5"), 1), Path::new("/o/a.b.h5"));
         assert_eq!(versioned(Path::new("/o/a.b.h5"), 2), Path::new("/o/a.b~2.h5"));
+        for (name, first) in [("/o/a.b~12.h5", "/o/a.b.h5"), ("/o/a~.h5", "/o/a~.h5"), ("/o/~2.h5", "/o/~2.h5"), ("a2", "a2")] {
+            assert_eq!(unversioned(Path::new(name)), Path::new(first));
+        }
     }
 
     #[test]

@@ -8,12 +8,15 @@ use super::super::frame::Frame;
 use super::super::frame::hints::Hints;
 use super::super::frame::join::Joiner;
 use super::super::frame::part::Part;
+use super::super::options::Encoding;
+use super::super::output::Writer;
 use super::super::output::hdf5::alone;
-use super::super::output::hdf5::fixed;
+use super::super::output::hdf5::fixed::Fixed;
 use super::super::output::provenance::Provenance;
 use super::super::parse;
 use super::parsers::{Batched, batched};
 use super::{Stage, texts};
+use crate::config::Output;
 
 /// Batches that are joined.
 const BATCHES: usize = 16;
@@ -69,7 +72,9 @@ fn output(name: &'static str, text: &[u8], step: u64) -> Stage {
         (Rc::clone(&frame), path, Provenance { bad_records, ..Provenance::default() })
     };
     let write = |(frame, path, provenance): (Rc<Frame>, PathBuf, Provenance)| {
-        fixed::write(&frame, "/data", &provenance, &path, Deadline::in_secs(3600)).expect("room for a small file")
+        let encoding = Encoding::from_config(&Output::to(PathBuf::new()));
+        let deadline = Deadline::in_secs(3600);
+        Fixed(&encoding).write(&frame, &provenance, &path, deadline).expect("room for a small file")
     };
     Stage::new(name, text.len(), ready, write)
 }

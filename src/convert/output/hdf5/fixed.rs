@@ -13,8 +13,9 @@ use super::super::super::ConvertError;
 use super::super::super::deadline::Deadline;
 use super::super::super::frame::Frame;
 use super::super::super::profile::{self, Stage};
-use super::super::OutputError;
+use super::super::super::options::Encoding;
 use super::super::provenance::Provenance;
+use super::super::{OutputError, Writer};
 use super::blocks::{self, Block};
 use super::capi::{self, Medium};
 use super::fill::{self, Content};
@@ -22,27 +23,30 @@ use super::layout::{Layout, RECENT};
 use super::refused::Refused;
 use super::{nodes, pickle};
 
-/// Writes `frame` under `key` into the new file `path`, and returns the file, which nobody has synced yet, and its size in
-/// bytes. Refuses the source when its time is over.
-pub(crate) fn write(
-    frame: &Frame,
-    key: &str,
-    provenance: &Provenance,
-    path: &Path,
-    deadline: Deadline,
-) -> Result<(File, u64), ConvertError> {
-    let blocks = blocks::of(frame)?;
-    let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
-    let told = provenance.text();
-    let content = Content { frame, blocks: &blocks, small: &small, told: &told };
-    let layout = Layout { told: told.len(), ..Layout::of(frame, key, provenance.bad_records, &blocks) };
-    let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
-    let file = match layout.medium() {
-        Medium::Memory => in_memory(layout, &content, path, &name, deadline)?,
-        Medium::Disk => on_disk(&layout, &content, path, &name, deadline)?,
-    };
-    let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
-    Ok((file, bytes))
+/// Writes outputs that look so.
+pub(crate) struct Fixed<'e>(pub(crate) &'e Encoding);
+
+impl Writer for Fixed<'_> {
+    fn write(
+        &self,
+        frame: &Frame,
+        provenance: &Provenance,
+        path: &Path,
+        deadline: Deadline,
+    ) -> Result<(File, u64), ConvertError> {
+        let blocks = blocks::of(frame)?;
+        let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
+        let told = provenance.text();
+        let content = Content { frame, blocks: &blocks, small: &small, told: &told };
+        let layout = Layout { told: told.len(), ..Layout::of(frame, &self.0.key, provenance.bad_records, &blocks) };
+        let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
+        let file = match layout.medium() {
+            Medium::Memory => in_memory(layout, &content, path, &name, deadline)?,
+            Medium::Disk => on_disk(&layout, &content, path, &name, deadline)?,
+        };
+        let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
+        Ok((file, bytes))
+    }
 }
 
 /// The whole file in memory, written in one go.

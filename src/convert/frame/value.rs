@@ -1,0 +1,233 @@
+//! A nested value out of its pickle again: for formats that know no Python objects.
+
+use super::json;
+use super::pickled;
+
+/// What a pickle of [`pickled`] holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'p> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// An integer within `i64`.
+    Int(i64),
+    /// An integer above `i64`, within `u64`.
+    Uint(u64),
+    /// Any other integer, in decimal.
+    BigInt(&'p [u8]),
+    /// Any other number.
+    Float(f64),
+    /// Text as UTF-8, a lone surrogate in it as three bytes.
+    Text(&'p [u8]),
+    /// A list.
+    List(Vec<Value<'p>>),
+    /// An object, in the order of its keys; of a key that stood twice the last value, where the first one was.
+    Object(Vec<(&'p [u8], Value<'p>)>),
+}
+
+impl<'p> Value<'p> {
+    /// What `pickle` holds; `None` if it is none of ours.
+    pub(crate) fn of(pickle: &'p [u8]) -> Option<Self> {
+        let mut reader = Reader { rest: pickle, stack: Vec::new(), open: Vec::new() };
+        while !reader.rest.is_empty() {
+            reader.step()?;
+        }
+        let value = reader.stack.pop()?;
+        (reader.stack.is_empty() && reader.open.is_empty()).then_some(value)
+    }
+
+    /// Appends its JSON: what Python's `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)`
+    /// gives, but for lone surrogates, which stay escaped.
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Self::Int(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::Uint(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::BigInt(decimal) => out.extend_from_slice(decimal),
+            Self::Float(value) => out.extend_from_slice(pickled::float_text(*value).as_bytes()),
+            Self::Text(text) => json::write_text(out, text),
+            Self::List(items) => {
+                out.push(b'[');
+                for (number, item) in items.iter().enumerate() {
+                    json::separate(out, number);
+                    item.write_json(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(members) => write_object(out, members),
+        }
+    }
+}
+
+fn write_object(out: &mut Vec<u8>, members: &[(&[u8], Value<'_>)]) {
+    // Bytes of UTF-8 sort as their characters do.
+    let mut sorted: Vec<_> = members.iter().collect();
+    sorted.sort_by_key(|(key, _)| *key);
+    out.push(b'{');
+    for (number, (key, value)) in sorted.into_iter().enumerate() {
+        json::separate(out, number);
+        json::write_text(out, key);
+        out.push(b':');
+        value.write_json(out);
+    }
+    out.push(b'}');
+}
+
+struct Reader<'p> {
+    rest: &'p [u8],
+    stack: Vec<Value<'p>>,
+    /// How high the stack was where each open list or object began.
+    open: Vec<usize>,
+}
+
+impl<'p> Reader<'p> {
+    fn step(&mut self) -> Option<()> {
+        let value = match self.take::<1>()?[0] {
+            b'N' => Value::Null,
+            0x88 => Value::Bool(true),
+            0x89 => Value::Bool(false),
+            b'K' => Value::Int(i64::from(self.take::<1>()?[0])),
+            b'M' => Value::Int(i64::from(u16::from_le_bytes(self.take()?))),
+            b'J' => Value::Int(i64::from(i32::from_le_bytes(self.take()?))),
+            0x8a => self.long()?,
+            b'L' => self.decimal()?,
+            b'G' => Value::Float(f64::from_be_bytes(self.take()?)),
+            0x8c => {
+                let [length] = self.take()?;
+                self.text(u64::from(length))?
+            }
+            b'X' => {
+                let length = u32::from_le_bytes(self.take()?);
+                self.text(u64::from(length))?
+            }
+            0x8d => {
+                let length = u64::from_le_bytes(self.take()?);
+                self.text(length)?
+            }
+            b']' => Value::List(Vec::new()),
+            b'}' => Value::Object(Vec::new()),
+            b'(' => {
+                self.open.push(self.stack.len());
+                return Some(());
+            }
+            b'e' | b'u' => return self.close(),
+            _ => return None,
+        };
+        self.stack.push(value);
+        Some(())
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*taken)
+    }
+
+    /// An integer of 8 or 9 bytes.
+    fn long(&mut self) -> Option<Value<'p>> {
+        Some(match self.take::<1>()? {
+            [8] => Value::Int(i64::from_le_bytes(self.take()?)),
+            _ => {
+                let value = u64::from_le_bytes(self.take()?);
+                self.take::<1>()?;
+                Value::Uint(value)
+            }
+        })
+    }
+
+    fn decimal(&mut self) -> Option<Value<'p>> {
+        let end = memchr::memchr(b'L', self.rest)?;
+        let (decimal, rest) = self.rest.split_at(end);
+        self.rest = rest.strip_prefix(b"L\n")?;
+        Some(Value::BigInt(decimal))
+    }
+
+    fn text(&mut self, length: u64) -> Option<Value<'p>> {
+        let (text, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
+        self.rest = rest;
+        Some(Value::Text(text))
+    }
+
+    /// Moves what is above the last mark into the list or object below it.
+    fn close(&mut self) -> Option<()> {
+        let items = self.stack.split_off(self.open.pop()?);
+        match self.stack.last_mut()? {
+            Value::List(list) => *list = items,
+            Value::Object(members) => *members = paired(items)?,
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+fn paired<'p>(items: Vec<Value<'p>>) -> Option<Vec<(&'p [u8], Value<'p>)>> {
+    // More keys than this are looked for in a map.
+    const FEW: usize = 16;
+    let mut members: Vec<(&[u8], Value<'p>)> = Vec::with_capacity(items.len() / 2);
+    let mut places = foldhash::HashMap::<&[u8], usize>::default();
+    let mut items = items.into_iter();
+    while let Some(key) = items.next() {
+        let (Value::Text(key), Some(value)) = (key, items.next()) else { return None };
+        let known = if members.len() <= FEW {
+            members.iter().position(|(known, _)| *known == key)
+        } else {
+            if places.is_empty() {
+                places.extend(members.iter().enumerate().map(|(place, (key, _))| (*key, place)));
+            }
+            places.get(key).copied()
+        };
+        if let Some(place) = known {
+            members[place].1 = value;
+        } else {
+            if !places.is_empty() {
+                places.insert(key, members.len());
+            }
+            members.push((key, value));
+        }
+    }
+    Some(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::parse::{ParsePlan, batch};
+    use super::super::column::Cell;
+    use super::*;
+    use crate::convert::fuzzing::lines;
+
+    /// The JSON of what is in the one cell of `text`, parsed, pickled and read again.
+    fn through(text: &str) -> String {
+        let part = batch(&lines(format!("{{\"a\": {text}}}\n").as_bytes()), &ParsePlan::plain(512, 10, 1 << 20)).unwrap();
+        let mut joiner = super::super::join::Joiner::default();
+        let piece = joiner.add(part, 10).unwrap().unwrap();
+        let columns = piece.columns(None).unwrap();
+        let cell = columns[0].cells(0..1, piece.absent()).next().unwrap();
+        let Cell::Pickled(pickle) = cell else { panic!("{cell:?}") };
+        let mut out = Vec::new();
+        Value::of(pickle).unwrap().write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn nested_values_come_out_of_their_pickles_as_they_went_in() {
+        let numbers = "[0,255,256,65535,65536,-1,-2147483648,2147483648,9223372036854775807,9223372036854775808,\
+                       18446744073709551615,18446744073709551616,-9223372036854775809,0.5,1e+16,NaN]";
+        let long = format!("[\"{}\"]", "x".repeat(70_000));
+        for text in [numbers, &long, "[]", "{}", "[[],[{}],[[[]]]]", "{\"a\":[null,true,false,\"é\"],\"b\":{\"c\":1}}"] {
+            assert_eq!(through(text), text);
+        }
+        assert_eq!(through("{\"b\": 1, \"a\": 2, \"b\": 3}"), "{\"a\":2,\"b\":3}");
+        assert_eq!(through("[\"\\ud800\"]"), "[\"\\ud800\"]");
+        let many: Vec<_> = (100..200).map(|key| format!("\"{key}\":{key}")).collect();
+        assert_eq!(through(&format!("{{{},\"150\":150}}", many.join(","))), format!("{{{}}}", many.join(",")));
+    }
+
+    #[test]
+    fn what_is_no_pickle_of_ours_is_refused() {
+        for bytes in [&b""[..], b"NN", b"(", b"]e", b"}(Nu", b"\x8c\x05ab", b"L12", b"Q", b"\x8a"] {
+            assert_eq!(Value::of(bytes), None, "{bytes:?}");
+        }
+    }
+}
