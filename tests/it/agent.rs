@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use super::harness::{Site, wait_until};
+use super::harness::{Site, sha256, wait_until};
 
 const GOOD: &[u8] = b"{\"a\": 1, \"b\": \"x\"}\n";
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use super::harness::{Site, h5inbox, said, wait_until};
+use super::harness::{Site, h5inbox, said, sha256, wait_until};
 use super::readback::{assert_equal_in, random_cases};
 
 const KINDS: [(&str, &str); 4] = [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")];

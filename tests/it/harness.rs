@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// The program under test.
@@ -31,6 +32,11 @@ pub(crate) fn reader(version: &str) -> PathBuf {
     let folder =
         std::env::var_os("H5INBOX_READERS").expect("H5INBOX_READERS is set by `make test`; see CONTRIBUTING.md");
     Path::new(&folder).join(format!("pandas-{version}/bin/python"))
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(content: &[u8]) -> String {
+    blake3::Hash::from_bytes(Sha256::digest(content).into()).to_string()
 }
 
 /// Waits until `done`, or fails with what was waited for. No test asserts how long anything takes.

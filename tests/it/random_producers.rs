@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::dice::{Dice, seed};
-use super::harness::{Site, wait_until};
+use super::harness::{Site, sha256, wait_until};
 
 const PRODUCERS: u64 = 4;
 const ACTIONS: usize = 30;

@@ -4,9 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use super::harness::{Site, said, wait_until};
+use super::harness::{Site, said, sha256, wait_until};
 
 const GOOD: &[u8] = b"{\"row\": 1}\n{\"row\": 2}\n";
 const MARKED: &str = "inbox.done_marker = '.done'\ninbox.recursive = true\ninbox.scan_interval_secs = 86400";
@@ -29,7 +27,7 @@ fn mark(site: &Site, name: &str) {
 
 /// A line of a manifest for a file of this content.
 fn line(content: &[u8], name: &str) -> String {
-    format!("{}  {name}\n", blake3::Hash::from_bytes(Sha256::digest(content).into()).to_hex())
+    format!("{}  {name}\n", sha256(content))
 }
 
 #[test]
