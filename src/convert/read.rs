@@ -113,27 +113,21 @@ impl Attempt<'_> {
         let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut pieces);
         self.unchanged()?;
         let taken = reader.taken();
-        let placed = |defect: Defect| self.placed(defect, taken.compression);
+        let Self { source, identity, options, deadline, .. } = *self;
+        let placed = |defect: Defect| placed(defect, source, identity, taken.compression, options, deadline);
         parsed.map_err(|error| error.map_defect(placed))?;
         if reader.bytes_read() != self.identity.size {
             return Err(ConvertError::Changed);
         }
         let Joined { joiner, pieces, spill } = pieces.into_inner();
-        let frame = match Frame::join(joiner, pieces, spill, &plan.hints, plan.skip_bad) {
+        let mut frame = match Frame::join(joiner, pieces, spill, &plan.hints, plan.skip_bad) {
             Ok(frame) => frame,
             Err(JoinError::Defect(defect)) => return Err(placed(defect).into()),
             Err(JoinError::Again(columns)) => return Ok(Err(columns)),
         };
-        expands_no_more(&frame, reader.text_bytes(), self.options.decompression_ratio)?;
+        frame.most_bytes = HARMLESS_OUTPUT.max(reader.text_bytes().saturating_mul(self.options.decompression_ratio));
+        expands_no_more(&frame, self.options.decompression_ratio)?;
         self.finish(frame, taken, bad, reader.hash()).map(Ok)
-    }
-
-    /// `defect` with its place in the text of the source.
-    fn placed(&self, defect: Defect, compression: Compression) -> Defect {
-        let flatten = self.options.records.nested == Nested::Flatten;
-        let options = read_options(self.options, self.deadline);
-        let defect = locate(self.source, self.identity, options, flatten, defect);
-        if compression == Compression::None { defect } else { defect.in_unpacked_text() }
     }
 
     fn finish(
@@ -221,6 +215,20 @@ impl Attempt<'_> {
     }
 }
 
+/// `defect` with its place in the text of `source`, which was `identity` when it was read first and is compressed so.
+pub(super) fn placed(
+    defect: Defect,
+    source: &File,
+    identity: Identity,
+    compression: Compression,
+    options: &Options,
+    deadline: Deadline,
+) -> Defect {
+    let flatten = options.records.nested == Nested::Flatten;
+    let defect = locate(source, identity, read_options(options, deadline), flatten, defect);
+    if compression == Compression::None { defect } else { defect.in_unpacked_text() }
+}
+
 fn parsed(batch: Result<Batch, ConvertError>, plan: &ParsePlan) -> Result<Part, ConvertError> {
     Ok(parse::batch(&batch?, plan)?)
 }
@@ -266,10 +274,10 @@ fn one_array(frame: &Frame, shape: Shape, input: Input) -> Option<Warning> {
 
 /// Refuses a frame that is almost nothing but absent cells: every record has a cell in every column, so that a small text of
 /// very many different keys would fill any disk.
-fn expands_no_more(frame: &Frame, text_bytes: u64, ratio: u64) -> Result<(), Defect> {
+fn expands_no_more(frame: &Frame, ratio: u64) -> Result<(), Defect> {
     let (rows, columns) = (frame.rows as u64, frame.columns.len() as u64);
     let bytes = rows.saturating_mul(columns).saturating_mul(8);
-    if bytes <= HARMLESS_OUTPUT.max(text_bytes.saturating_mul(ratio)) {
+    if bytes <= frame.most_bytes {
         return Ok(());
     }
     Err(Defect::output_too_large(rows, columns, bytes, ratio))

@@ -21,6 +21,7 @@ mod schema;
 pub(crate) mod spill;
 mod summary;
 mod totals;
+mod unfit;
 pub(crate) mod value;
 mod warnings;
 
@@ -96,6 +97,8 @@ pub(crate) struct Frame {
     pub(crate) columns: Vec<ColumnPlan>,
     /// Number of records.
     pub(crate) rows: usize,
+    /// Bytes that a table of it may have: more is out of all proportion to its source.
+    pub(crate) most_bytes: u64,
     /// Where the cells are of the pieces that do not hold them.
     spill: Option<SpillFile>,
 }
@@ -156,7 +159,7 @@ impl Frame {
         let kind = joiner.kind();
         let (labels, totals) = joiner.finish()?;
         let columns = totals.into_iter().map(|totals| ColumnPlan { dtype: Dtype::Object, totals }).collect();
-        let mut frame = Self { kind, pieces, labels, columns, rows, spill };
+        let mut frame = Self { kind, pieces, labels, columns, rows, most_bytes: u64::MAX, spill };
         frame.decide(hints);
         if skip_bad {
             frame.bad_columns(hints)?;

@@ -16,6 +16,7 @@ use super::frame::Frame;
 use super::options::Encoding;
 use crate::config::{Format, Layout};
 use hdf5::fixed::Fixed;
+use hdf5::table::Table;
 use provenance::Provenance;
 
 /// One way of writing a frame.
@@ -35,6 +36,7 @@ pub(crate) trait Writer {
 pub(crate) fn writer(encoding: &Encoding) -> Box<dyn Writer + '_> {
     match (encoding.format, encoding.layout) {
         (Format::Hdf5, Layout::Fixed) => Box::new(Fixed(encoding)),
+        (Format::Hdf5, Layout::Table) => Box::new(Table(encoding)),
         _ => Box::new(Fixed(encoding)),
     }
 }

@@ -206,7 +206,7 @@ fn fill(
 }
 
 /// The kind of cell whose word is the value on disk.
-fn tag_of(dtype: Dtype) -> Tag {
+pub(super) fn tag_of(dtype: Dtype) -> Tag {
     match dtype {
         Dtype::Bool => Tag::Bool,
         Dtype::Int64 => Tag::Int,
@@ -220,7 +220,7 @@ fn tag_of(dtype: Dtype) -> Tag {
 /// An integer in a float column is rounded half to even, as Python does it: above 2^53 digits are lost, and the user
 /// is told.
 #[expect(clippy::cast_precision_loss, reason = "the reference's own conversion")]
-fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
+pub(super) fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
     match (cell, dtype) {
         (Cell::Int(value), Dtype::Float64) => (value as f64).to_bits(),
         (Cell::Uint(value), Dtype::Float64) => (value as f64).to_bits(),

@@ -6,6 +6,7 @@
 //! nodes     a layout as groups, arrays and attributes   by capi, under the lock
 //! fill      the content, around the library             pickle, heap: its bytes
 //! fixed     the whole of an output
+//! table     the whole of an output in the other of pandas' layouts
 //! origin    what an output tells of its source, read back
 //! ```
 //!
@@ -24,3 +25,4 @@ mod nodes;
 pub(crate) mod origin;
 mod pickle;
 mod refused;
+pub(crate) mod table;

@@ -34,18 +34,29 @@ pub(super) fn lay_out(
     told: &str,
 ) -> Result<(Addresses, Vec<u8>), Refused> {
     let (file, root) = capi::create(library, path, layout.medium())?;
-    root.int(library, "h5inbox_rows", i64::try_from(layout.rows).unwrap_or(i64::MAX))?;
-    root.int(library, "h5inbox_bad_records", layout.bad_records.cast_signed())?;
-    // Of any length and not of a fixed one: its bytes are in a heap, which has no checksum, and can be written later.
-    root.text_of_any_length(library, ATTRIBUTE, told)?;
+    tell(library, &root, layout.rows, layout.bad_records, told)?;
     let addresses = frame(library, root, layout)?;
     Ok((addresses, file.close()?))
 }
 
+/// What every output tells in its root group: how many records it has, and what was `told` of its source.
+pub(super) fn tell<'l>(
+    library: &'l Library,
+    root: &Handle<'l>,
+    rows: usize,
+    bad_records: u64,
+    told: &str,
+) -> Result<(), Refused> {
+    root.int(library, "h5inbox_rows", i64::try_from(rows).unwrap_or(i64::MAX))?;
+    root.int(library, "h5inbox_bad_records", bad_records.cast_signed())?;
+    // Of any length and not of a fixed one: its bytes are in a heap, which has no checksum, and can be written later.
+    root.text_of_any_length(library, ATTRIBUTE, told)?;
+    node(library, root, "GROUP", "1.0")?;
+    root.text(library, "PYTABLES_FORMAT_VERSION", "2.1")
+}
+
 /// Groups, attributes, labels, and space for everything else.
 fn frame<'l>(library: &'l Library, root: Handle<'l>, layout: &Layout) -> Result<Addresses, Refused> {
-    node(library, &root, "GROUP", "1.0")?;
-    root.text(library, "PYTABLES_FORMAT_VERSION", "2.1")?;
     let group = key_group(library, root, &layout.key)?;
     frame_attributes(library, &group, layout.blocks.len())?;
     let mut addresses = Addresses::default();
@@ -78,7 +89,7 @@ fn heap_name(of: &str, number: usize) -> String {
     format!("{of}heap{number}")
 }
 
-fn key_group<'l>(library: &'l Library, root: Handle<'l>, key: &str) -> Result<Handle<'l>, Refused> {
+pub(super) fn key_group<'l>(library: &'l Library, root: Handle<'l>, key: &str) -> Result<Handle<'l>, Refused> {
     key.split('/').filter(|name| !name.is_empty()).try_fold(root, |parent, name| {
         let group = parent.group(library, name)?;
         node(library, &group, "GROUP", "1.0")?;
@@ -210,7 +221,7 @@ fn pickle_attributes<'l>(library: &'l Library, row: &Handle<'l>) -> Result<(), R
     row.text(library, "PSEUDOATOM", "object")
 }
 
-fn node<'l>(library: &'l Library, handle: &Handle<'l>, class: &str, version: &str) -> Result<(), Refused> {
+pub(super) fn node<'l>(library: &'l Library, handle: &Handle<'l>, class: &str, version: &str) -> Result<(), Refused> {
     handle.text(library, "CLASS", class)?;
     handle.text(library, "VERSION", version)?;
     handle.text(library, "TITLE", "")

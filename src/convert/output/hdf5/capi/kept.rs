@@ -23,7 +23,7 @@ use super::{Element, Library, Refused, check, id};
 
 /// Attributes and links of a group that are kept in its header, where they are cheap; HDF5 moves more than eight of them
 /// into a heap and a tree, which cost a small file more than all else. Looking one up goes through all of them.
-const IN_HEADER: u32 = 64;
+pub(super) const IN_HEADER: u32 = 64;
 
 /// Bytes by which a file in memory grows.
 const MEMORY_STEP: usize = 64 << 10;
@@ -125,7 +125,7 @@ fn access(library: &Library) -> Result<hid_t, Refused> {
     Ok(list)
 }
 
-fn dataset(library: &Library) -> Result<hid_t, Refused> {
+pub(super) fn dataset(library: &Library) -> Result<hid_t, Refused> {
     untimed(library, *H5P_CLS_DATASET_CREATE)
 }
 

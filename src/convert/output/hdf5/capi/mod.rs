@@ -8,6 +8,7 @@
 
 mod kept;
 mod read;
+pub(super) mod table;
 
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;

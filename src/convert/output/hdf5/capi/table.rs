@@ -1,0 +1,178 @@
+//! Tables: chunked datasets of compound rows, of which the library is told the type and the places or the bytes of the
+//! chunks.
+
+#![expect(unsafe_code, reason = "the HDF5 C API; every function wants proof that the library's lock is held")]
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::mem::ManuallyDrop;
+
+use hdf5_sys::h5::{haddr_t, hsize_t};
+use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dchunk_iter, H5Dwrite_chunk};
+use hdf5_sys::h5i::{H5Idec_ref, hid_t};
+use hdf5_sys::h5p::{
+    H5P_DEFAULT, H5Pset_alloc_time, H5Pset_attr_phase_change, H5Pset_chunk, H5Pset_deflate, H5Pset_fill_time, H5Pset_shuffle,
+};
+use hdf5_sys::h5s::H5S_UNLIMITED;
+use hdf5_sys::h5t::{H5T_class_t, H5Tarray_create2, H5Tcreate, H5Tinsert};
+
+use super::kept::{IN_HEADER, dataset, kept};
+use super::{Element, File, Handle, Library, Medium, Refused, c_string, check, handle, size_of_element};
+
+/// A field of a table's rows; they follow one another without gaps.
+pub(in super::super) struct Field<'n> {
+    pub(in super::super) name: &'n str,
+    pub(in super::super) element: Element,
+    /// How many elements it has, if it is an array of them.
+    pub(in super::super) array: Option<u64>,
+}
+
+/// The size of a table and its chunks.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Shape {
+    pub(in super::super) rows: u64,
+    pub(in super::super) chunk_rows: u64,
+    /// The level of deflate, behind shuffle; none for chunks as they are, whose space is set aside at once.
+    pub(in super::super) deflate: Option<u8>,
+}
+
+impl<'l> Handle<'l> {
+    /// Creates the table `name` in this group.
+    pub(in super::super) fn table(
+        &self,
+        library: &'l Library,
+        name: &str,
+        fields: &[Field<'_>],
+        shape: Shape,
+    ) -> Result<Self, Refused> {
+        let (kind, creation) = (row(library, fields)?, chunked(library, shape)?);
+        // SAFETY: ids are owned and belong to the library, whose lock is held.
+        unsafe { self.dataset(library, name, kind.id, &[shape.rows], &[H5S_UNLIMITED], creation.id) }
+    }
+
+    /// Where in the file the chunks of this table are, in their order. There are `count`, and all have space already.
+    pub(in super::super) fn chunk_addresses(&self, chunk_rows: u64, count: usize) -> Result<Vec<u64>, Refused> {
+        let mut found = Found { chunk_rows, addresses: vec![None; count] };
+        // SAFETY: the handle proves the lock; `note` is called during the call only, with what is lent to it here.
+        unsafe {
+            let lent = std::ptr::from_mut(&mut found).cast();
+            check("find the chunks", H5Dchunk_iter(self.id, H5P_DEFAULT, Some(note), lent))?;
+        }
+        let addresses: Option<Vec<u64>> = found.addresses.into_iter().collect();
+        addresses.ok_or_else(|| Refused::because("find the chunks", "internal error: some have no place"))
+    }
+}
+
+struct Found {
+    chunk_rows: u64,
+    addresses: Vec<Option<u64>>,
+}
+
+/// Takes down where a chunk is.
+///
+/// # Safety
+/// `offset` points at one number, and `found` at a [`Found`] that nobody else uses.
+unsafe extern "C" fn note(
+    offset: *const hsize_t,
+    _filters: c_uint,
+    address: haddr_t,
+    _bytes: hsize_t,
+    found: *mut c_void,
+) -> c_int {
+    // SAFETY: as above; the dataset has one dimension.
+    let (first_row, found) = unsafe { (*offset, &mut *found.cast::<Found>()) };
+    let place = usize::try_from(first_row / found.chunk_rows).ok().and_then(|chunk| found.addresses.get_mut(chunk));
+    if let Some(place) = place {
+        *place = Some(address);
+    }
+    0
+}
+
+/// The type of a row.
+fn row<'l>(library: &'l Library, fields: &[Field<'_>]) -> Result<Handle<'l>, Refused> {
+    let count = |field: &Field<'_>| usize::try_from(field.array.unwrap_or(1)).unwrap_or(usize::MAX);
+    let bytes = |field: &Field<'_>| size_of_element(field.element).saturating_mul(count(field));
+    // SAFETY: names live until the calls return; ids are checked and owned; the lock is held. The library copies the type
+    // of a field.
+    unsafe {
+        let whole = H5Tcreate(H5T_class_t::H5T_COMPOUND, fields.iter().map(bytes).sum());
+        let row = handle(library, "make a row type", whole)?;
+        let mut offset = 0;
+        for field in fields {
+            let (name, element) = (c_string(field.name)?, kept(library)?.element(library, field.element)?);
+            let array = match field.array {
+                Some(count) => {
+                    let array = H5Tarray_create2(element, 1, [count].as_ptr());
+                    Some(handle(library, "make an array type", array)?)
+                }
+                None => None,
+            };
+            let kind = array.as_ref().map_or(element, |array| array.id);
+            check("add a field", H5Tinsert(row.id, name.as_ptr(), offset, kind))?;
+            offset += bytes(field);
+        }
+        Ok(row)
+    }
+}
+
+/// Properties of a table of this shape.
+fn chunked<'l>(library: &'l Library, shape: Shape) -> Result<Handle<'l>, Refused> {
+    let list = handle(library, "make a property list", dataset(library)?)?;
+    // SAFETY: the list is ours; the lock is held.
+    unsafe {
+        check("set the chunk size", H5Pset_chunk(list.id, 1, [shape.chunk_rows].as_ptr()))?;
+        check("keep attributes in the header", H5Pset_attr_phase_change(list.id, IN_HEADER, IN_HEADER - 1))?;
+        check("turn off filling", H5Pset_fill_time(list.id, H5D_fill_time_t::H5D_FILL_TIME_NEVER))?;
+        if let Some(level) = shape.deflate {
+            check("set the shuffle filter", H5Pset_shuffle(list.id))?;
+            check("set the deflate filter", H5Pset_deflate(list.id, level.into()))?;
+        } else {
+            check("set early allocation", H5Pset_alloc_time(list.id, H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY))?;
+        }
+    }
+    Ok(list)
+}
+
+/// A table whose file stays open between two times that the lock is held: its chunks are made meanwhile.
+pub(in super::super) struct Open {
+    file: hid_t,
+    table: hid_t,
+    medium: Medium,
+}
+
+impl Open {
+    /// Keeps `table` of `file` open.
+    pub(in super::super) fn keep(file: File<'_>, table: Handle<'_>) -> Self {
+        let (medium, file, table) = (file.medium, ManuallyDrop::new(file.handle), ManuallyDrop::new(table));
+        Self { file: file.id, table: table.id, medium }
+    }
+
+    /// Writes the chunk that begins at `row`, filtered already.
+    pub(in super::super) fn write_chunk(&self, _library: &Library, row: u64, bytes: &[u8]) -> Result<(), Refused> {
+        let source = bytes.as_ptr().cast();
+        // SAFETY: the table is open and the lock is held; as many bytes are read as there are.
+        let written = unsafe { H5Dwrite_chunk(self.table, H5P_DEFAULT, 0, [row].as_ptr(), bytes.len(), source) };
+        check("write a chunk", written)
+    }
+
+    /// Closes the file, and tells its bytes if it is in memory.
+    pub(in super::super) fn close(self, library: &Library) -> Result<Vec<u8>, Refused> {
+        let open = ManuallyDrop::new(self);
+        drop(handle(library, "close a table", open.table)?);
+        let file = File { handle: handle(library, "close the file", open.file)?, medium: open.medium };
+        file.close()
+    }
+}
+
+impl Drop for Open {
+    /// Nobody needs the file any more: its table could not be written.
+    fn drop(&mut self) {
+        let (file, table) = (self.file, self.table);
+        hdf5::sync::sync(|| {
+            // SAFETY: the ids are owned by this alone, and the lock is held.
+            unsafe {
+                H5Idec_ref(table);
+                H5Idec_ref(file);
+            }
+        });
+    }
+}
