@@ -84,7 +84,11 @@ fn beside(tag: Tag, before: KindSet) -> String {
     let mut words: Vec<&str> = others.tags().map(words_of).collect();
     words.dedup();
     let (this, those) = (words_of(tag), words.join(" and "));
-    if this == those { "an integer above int64 beside a negative one".to_owned() } else { format!("{this} beside {those}") }
+    if this == those {
+        "an integer above int64 beside a negative one".to_owned()
+    } else {
+        format!("{this} beside {those}")
+    }
 }
 
 fn words_of(tag: Tag) -> &'static str {
@@ -108,8 +112,10 @@ mod tests {
 
     /// What the only column of `values`, one a line, is refused for, and the line; none if it is not.
     fn refused(values: &[&str]) -> Option<(u64, String)> {
-        let text: String =
-            values.iter().map(|value| if value.is_empty() { "{}\n".into() } else { format!("{{\"a\": {value}}}\n") }).collect();
+        let text: String = values
+            .iter()
+            .map(|value| if value.is_empty() { "{}\n".into() } else { format!("{{\"a\": {value}}}\n") })
+            .collect();
         let part = batch(&lines(text.as_bytes()), &ParsePlan::plain(512, 10, 1 << 20)).unwrap();
         let mut joiner = Joiner::default();
         let piece = joiner.add(part, 10).unwrap();
@@ -159,10 +165,12 @@ mod tests {
     #[test]
     fn a_text_that_ends_in_nul_is_found_whether_texts_repeat_or_not() {
         let ended = "\"x\\u0000\"";
-        let repeated: Vec<&str> = (0..200).map(|row| if row == 150 { ended } else { ["\"a\"", "\"b\"", "\"\""][row % 3] }).collect();
+        let repeated: Vec<&str> =
+            (0..200).map(|row| if row == 150 { ended } else { ["\"a\"", "\"b\"", "\"\""][row % 3] }).collect();
         let (line, what) = refused(&repeated).unwrap();
         assert!(line == 151 && what.contains("ends in NUL"), "{line} {what}");
-        let unlike: Vec<String> = (0..200).map(|row| if row == 150 { ended.into() } else { format!("\"text {row}\"") }).collect();
+        let unlike: Vec<String> =
+            (0..200).map(|row| if row == 150 { ended.into() } else { format!("\"text {row}\"") }).collect();
         assert_eq!(refused(&unlike.iter().map(String::as_str).collect::<Vec<_>>()).unwrap().0, 151);
         assert_eq!(refused(&["null", "\"\"", ended, ended]).unwrap().0, 3);
     }

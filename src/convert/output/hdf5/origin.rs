@@ -9,6 +9,7 @@ use super::super::provenance::{ATTRIBUTE, Provenance};
 use super::super::told::Told;
 use super::capi;
 use super::refused::Refused;
+use crate::config::Layout;
 
 /// What the HDF5 file `path` tells of its source; none if it tells nothing, as files of other programs do.
 pub(crate) fn read(path: &Path) -> Result<Option<Provenance>, OutputError> {
@@ -24,10 +25,18 @@ pub(crate) fn rows(path: &Path, told: &Told) -> Result<u64, OutputError> {
     let key = told.key.as_deref().unwrap_or_default();
     let rows = || {
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| no_frame())?;
-        let index = CString::new(format!("{key}/axis1")).map_err(|_| no_frame())?;
+        let index = CString::new(format!("{key}/{}", object(told))).map_err(|_| no_frame())?;
         capi::locked(|library| capi::rows(library, &name, &index))?.ok_or_else(no_frame)
     };
     rows().map_err(super::fixed::refused(path))
+}
+
+/// The dataset that has an element for each row.
+fn object(told: &Told) -> &'static str {
+    match told.layout.as_deref().and_then(Layout::parse) {
+        Some(Layout::Table) => "table",
+        _ => "axis1",
+    }
 }
 
 fn no_frame() -> Refused {

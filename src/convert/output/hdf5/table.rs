@@ -168,7 +168,9 @@ impl Job<'_> {
         let image = capi::locked(|library| open.close(library)).map_err(refused(self.path))?;
         match medium {
             Medium::Memory => self.save(&image),
-            Medium::Disk => Ok(File::options().write(true).open(self.path).map_err(OutputError::io("open", self.path))?),
+            Medium::Disk => {
+                Ok(File::options().write(true).open(self.path).map_err(OutputError::io("open", self.path))?)
+            }
         }
     }
 

@@ -10,7 +10,8 @@ use hdf5_sys::h5::{haddr_t, hsize_t};
 use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dchunk_iter, H5Dwrite_chunk};
 use hdf5_sys::h5i::{H5Idec_ref, hid_t};
 use hdf5_sys::h5p::{
-    H5P_DEFAULT, H5Pset_alloc_time, H5Pset_attr_phase_change, H5Pset_chunk, H5Pset_deflate, H5Pset_fill_time, H5Pset_shuffle,
+    H5P_DEFAULT, H5Pset_alloc_time, H5Pset_attr_phase_change, H5Pset_chunk, H5Pset_deflate, H5Pset_fill_time,
+    H5Pset_shuffle,
 };
 use hdf5_sys::h5s::H5S_UNLIMITED;
 use hdf5_sys::h5t::{H5T_class_t, H5Tarray_create2, H5Tcreate, H5Tinsert};

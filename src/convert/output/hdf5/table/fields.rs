@@ -142,7 +142,11 @@ impl Fields {
         for field in &self.fields {
             let size = field.kind.bytes();
             let of_field = field.columns.iter().enumerate();
-            places.extend(of_field.map(|(i, column)| Place { column: *column, offset: at + i * size, kind: field.kind }));
+            places.extend(of_field.map(|(i, column)| Place {
+                column: *column,
+                offset: at + i * size,
+                kind: field.kind,
+            }));
             at += field.bytes();
         }
         places
@@ -152,7 +156,11 @@ impl Fields {
     fn refuse_excess(&self, frame: &Frame) -> Result<(), Defect> {
         let names = self.fields.iter().map(|field| field.name.as_str());
         if description(names) > DESCRIPTION || self.row_bytes > LONGEST_ROW {
-            let what = format!("a row of {} columns and {} bytes is too long for a table", frame.columns.len(), self.row_bytes);
+            let what = format!(
+                "a row of {} columns and {} bytes is too long for a table",
+                frame.columns.len(),
+                self.row_bytes
+            );
             return Err(Defect::too_large_for_format(what));
         }
         let (rows, row_bytes) = (frame.rows as u64, self.row_bytes as u64);
@@ -256,7 +264,8 @@ mod tests {
         let (int, utc) = (Kind::Word(Dtype::Int64), Kind::Word(Dtype::DatetimeUtc));
         let kinds = [int, int, Kind::Text(3), Kind::Text(4), int, Kind::Text(9), utc];
         let fields = arrange(&names, &kinds);
-        let told: Vec<_> = fields.iter().map(|field| (field.name.as_str(), field.kind, &field.columns[..], field.array())).collect();
+        let told: Vec<_> =
+            fields.iter().map(|field| (field.name.as_str(), field.kind, &field.columns[..], field.array())).collect();
         assert_eq!(
             told,
             [

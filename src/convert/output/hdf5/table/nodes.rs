@@ -121,7 +121,9 @@ fn dtype(kind: Kind) -> String {
     match kind {
         Kind::Word(Dtype::Float64) => "float64".to_owned(),
         Kind::Word(Dtype::Uint64) => "uint64".to_owned(),
-        Kind::Word(Dtype::Datetime | Dtype::DatetimeUtc) => "datetime64[ns]".to_owned(),
+        Kind::Word(Dtype::Datetime) => "datetime64[ns]".to_owned(),
+        // Without a unit, or pandas 1.5 takes no notice of the zone. Only 3.0.0 does not understand it.
+        Kind::Word(Dtype::DatetimeUtc) => "datetime64".to_owned(),
         Kind::Word(_) => "int64".to_owned(),
         Kind::Flag => "bool".to_owned(),
         Kind::Text(bytes) => format!("bytes{}", 8 * bytes),

@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn chunks_cover_all_rows_once_whatever_their_size() {
-        for (rows, row_bytes) in [(0, 9), (1, 9), (7281, 9), (7282, 9), (100, 70_000), (3, 1 << 30), (10_000_000, 100)] {
+        for (rows, row_bytes) in [(0, 9), (1, 9), (7281, 9), (7282, 9), (100, 70_000), (3, 1 << 30), (10_000_000, 100)]
+        {
             let chunks = Chunks::of(rows, row_bytes);
             let mut next = 0;
             for batch in chunks.batches() {

@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn every_value_has_a_text_and_texts_stay_what_they_are() {
         let mut buffer = Vec::new();
-        let mut told = |cell: Cell<'_>| text_of(&cell, &mut buffer).map(|text| String::from_utf8_lossy(text).into_owned());
+        let mut told =
+            |cell: Cell<'_>| text_of(&cell, &mut buffer).map(|text| String::from_utf8_lossy(text).into_owned());
         assert_eq!(told(Cell::Null), None);
         assert_eq!(told(Cell::Missing), None);
         assert_eq!(told(Cell::Pickled(b"\x8c\x02\"x")).unwrap(), "\"x");
