@@ -41,5 +41,6 @@ mod signs;
 mod snapshot;
 mod soak;
 mod sync_order;
+mod table;
 mod traced;
 mod verbs;
