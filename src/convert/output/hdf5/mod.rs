@@ -6,6 +6,7 @@
 //! nodes     a layout as groups, arrays and attributes   by capi, under the lock
 //! fill      the content, around the library             pickle, heap: its bytes
 //! fixed     the whole of an output
+//! packed    the same, compressed              bands of rows, by filter made ready as chunks
 //! origin    what an output tells of its source, read back
 //! ```
 //!
@@ -14,13 +15,16 @@
 
 #[cfg(any(test, feature = "bench"))]
 pub(crate) mod alone;
+mod bands;
 mod blocks;
 mod capi;
 mod fill;
+mod filter;
 pub(crate) mod fixed;
 mod heap;
 mod layout;
 mod nodes;
 pub(crate) mod origin;
+mod packed;
 mod pickle;
 mod refused;

@@ -6,7 +6,10 @@
 
 #![expect(unsafe_code, reason = "the HDF5 C API; every handle proves that the library's lock is held")]
 
+mod chunked;
+mod columns;
 mod kept;
+mod parked;
 mod read;
 
 use std::ffi::{CStr, CString, c_void};
@@ -24,7 +27,9 @@ use hdf5_sys::h5p::H5P_DEFAULT;
 use hdf5_sys::h5s::{H5S_ALL, H5S_UNLIMITED, H5Screate_simple};
 use hdf5_sys::h5t::{H5T_cset_t, hvl_t};
 
+pub(super) use chunked::Chunks;
 use kept::{Kept, kept};
+pub(super) use parked::{Parked, ParkedFile};
 pub(super) use read::root_text;
 
 use super::super::super::profile::{self, Stage};
@@ -57,8 +62,12 @@ pub(super) enum Element {
     Float64,
     /// One-byte booleans as PyTables has them: bit fields.
     Bool,
+    /// One-byte booleans as h5py has them: an enumeration of `FALSE` and `TRUE`.
+    Truth,
     /// Plain bytes.
     Byte,
+    /// Texts of any length: references of 16 bytes to where they are.
+    AnyText,
     /// Fixed-length texts of so many bytes, padded with NUL.
     Text(usize),
 }
@@ -329,7 +338,8 @@ impl<'l> Handle<'l> {
 fn size_of_element(element: Element) -> usize {
     match element {
         Element::Int64 | Element::Uint64 | Element::Float64 => 8,
-        Element::Bool | Element::Byte => 1,
+        Element::Bool | Element::Truth | Element::Byte => 1,
+        Element::AnyText => 16,
         Element::Text(bytes) => bytes,
     }
 }
