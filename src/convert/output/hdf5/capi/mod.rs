@@ -30,7 +30,7 @@ use hdf5_sys::h5t::{H5T_cset_t, hvl_t};
 pub(super) use chunked::Chunks;
 use kept::{Kept, kept};
 pub(super) use parked::{Parked, ParkedFile};
-pub(super) use read::root_text;
+pub(super) use read::{root_text, rows};
 
 use super::super::super::profile::{self, Stage};
 use super::refused::Refused;
