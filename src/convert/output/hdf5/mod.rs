@@ -7,6 +7,7 @@
 //! fill      the content, around the library             pickle, heap: its bytes
 //! fixed     the whole of an output
 //! packed    the same, compressed              bands of rows, by filter made ready as chunks
+//! plain     another layout, one dataset a column
 //! origin    what an output tells of its source, read back
 //! ```
 //!
@@ -27,4 +28,5 @@ mod nodes;
 pub(crate) mod origin;
 mod packed;
 mod pickle;
+pub(crate) mod plain;
 mod refused;

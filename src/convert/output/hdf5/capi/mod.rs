@@ -72,6 +72,18 @@ pub(super) enum Element {
     Text(usize),
 }
 
+impl Element {
+    /// Bytes of one in a file.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Int64 | Self::Uint64 | Self::Float64 => 8,
+            Self::Bool | Self::Truth | Self::Byte => 1,
+            Self::AnyText => 16,
+            Self::Text(bytes) => bytes,
+        }
+    }
+}
+
 /// An open file, group or dataset.
 pub(super) struct Handle<'l> {
     id: hid_t,
@@ -187,7 +199,7 @@ impl<'l> Handle<'l> {
         shape: &[u64],
         content: &[u8],
     ) -> Result<Self, Refused> {
-        let bytes = shape.iter().product::<u64>() * size_of_element(element) as u64;
+        let bytes = shape.iter().product::<u64>() * element.bytes() as u64;
         assert_eq!(bytes, content.len() as u64, "the content fits the shape");
         // SAFETY: as in `create`; `content` has the size that the library will read.
         unsafe {
@@ -332,15 +344,6 @@ impl<'l> Handle<'l> {
             let id = H5Dcreate2(self.id, name.as_ptr(), kind, space.id, H5P_DEFAULT, creation, H5P_DEFAULT);
             handle(library, "create a dataset", id)
         }
-    }
-}
-
-fn size_of_element(element: Element) -> usize {
-    match element {
-        Element::Int64 | Element::Uint64 | Element::Float64 => 8,
-        Element::Bool | Element::Truth | Element::Byte => 1,
-        Element::AnyText => 16,
-        Element::Text(bytes) => bytes,
     }
 }
 
