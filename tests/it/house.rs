@@ -70,7 +70,10 @@ fn unsafe_code_is_where_the_tour_says() {
     let mut sorted = places.clone();
     sorted.sort();
     let capi = ["chunked.rs of capi", "columns.rs of capi", "kept.rs of capi"];
-    assert_eq!(sorted, [&capi[..], &["lease.rs of intake", "mod.rs of capi", "parked.rs of capi", "read.rs of capi"]].concat());
+    assert_eq!(
+        sorted,
+        [&capi[..], &["lease.rs of intake", "mod.rs of capi", "parked.rs of capi", "read.rs of capi"]].concat()
+    );
 }
 
 #[test]

@@ -36,7 +36,6 @@ pub(crate) trait Writer {
 /// The writer for outputs that look so.
 pub(crate) fn writer(encoding: &Encoding) -> Box<dyn Writer + '_> {
     match (encoding.format, encoding.layout) {
-        (Format::Hdf5, Layout::Fixed) => Box::new(Fixed(encoding)),
         (Format::Hdf5, Layout::Plain) => Box::new(Plain(encoding)),
         _ => Box::new(Fixed(encoding)),
     }

@@ -113,12 +113,12 @@ fn in_order<T: Send>(
     // No more than so many wait to be written.
     let window = 2 * rayon::current_num_threads();
     for first in (0..count).step_by(window) {
-        let made: Vec<T> = {
+        let ready: Vec<T> = {
             let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
             let numbers = (first..count.min(first + window)).into_par_iter();
             numbers.map(|number| here.during(|| make(number))).collect::<Result<_, _>>()?
         };
-        (first..).zip(made).try_for_each(|(number, made)| take(number, made))?;
+        (first..).zip(ready).try_for_each(|(number, ready)| take(number, ready))?;
     }
     Ok(())
 }

@@ -131,14 +131,14 @@ impl Block {
         pieces: Vec<u64>,
         exact: u64,
     ) -> Result<PickleSize, Defect> {
-    let words = exact >= WORDS_FROM;
-    // Bytes behind the end of a pickle are not read.
-    let length = if words { exact.next_multiple_of(8) } else { exact };
-    if length > LONGEST_PICKLE {
-        let label = frame.label(self.columns[0]);
-        let what = format!("column `{label}` needs {length} bytes, more than HDF5 can hold");
-        return Err(Defect::too_large_for_format(what));
-    }
-    Ok(PickleSize { header, pieces, length, words })
+        let words = exact >= WORDS_FROM;
+        // Bytes behind the end of a pickle are not read.
+        let length = if words { exact.next_multiple_of(8) } else { exact };
+        if length > LONGEST_PICKLE {
+            let label = frame.label(self.columns[0]);
+            let what = format!("column `{label}` needs {length} bytes, more than HDF5 can hold");
+            return Err(Defect::too_large_for_format(what));
+        }
+        Ok(PickleSize { header, pieces, length, words })
     }
 }

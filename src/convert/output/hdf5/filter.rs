@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn the_library_undoes_what_is_done_here() {
         let alike: Vec<u64> = (0..250).collect();
-        let random: Vec<u64> = (0..250_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(n as u32)).collect();
+        let random: Vec<u64> = (0..250_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(7)).collect();
         for level in [1, 4, 9] {
             assert_eq!(through_the_library(&alike, level), alike);
             assert_eq!(through_the_library(&random, level), random);

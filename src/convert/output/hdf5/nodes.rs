@@ -89,11 +89,7 @@ pub(super) fn origin<'l>(
 }
 
 /// Attributes, labels, and space for everything else: where it is, and the datasets whose chunks are to come.
-fn frame<'l>(
-    library: &'l Library,
-    group: &Handle<'l>,
-    layout: &Layout,
-) -> Result<(Addresses, Vec<Parked>), Refused> {
+fn frame<'l>(library: &'l Library, group: &Handle<'l>, layout: &Layout) -> Result<(Addresses, Vec<Parked>), Refused> {
     frame_attributes(library, group, layout.blocks.len())?;
     let (mut addresses, mut tiled) = (Addresses::default(), Vec::new());
     let columns = layout.blocks.iter().map(|block| block.columns.len()).sum();

@@ -48,11 +48,8 @@ pub(super) fn write(
     let mut pickles = Pickles::pack(frame, &mut blocks, &bands, level, beside, deadline)?;
     let told = provenance.text();
     let tiling = Tiling { height: bands.height(), level };
-    let layout = Layout {
-        told: told.len(),
-        tiling: Some(tiling),
-        ..Layout::of(frame, key, provenance.bad_records, &blocks)
-    };
+    let layout =
+        Layout { told: told.len(), tiling: Some(tiling), ..Layout::of(frame, key, provenance.bad_records, &blocks) };
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let open = capi::locked(|library| nodes::open(library, &name, &layout, &told)).map_err(refused(path))?;
     let tiles = Tiles::of(frame, &blocks, tiling);

@@ -44,12 +44,7 @@ impl<'l> Handle<'l> {
     }
 
     /// Writes the chunk whose first element is `at`, which is what the dataset's filters give.
-    pub(in super::super) fn write_chunk(
-        &self,
-        _library: &'l Library,
-        at: &[u64],
-        ready: &[u8],
-    ) -> Result<(), Refused> {
+    pub(in super::super) fn write_chunk(&self, _library: &'l Library, at: &[u64], ready: &[u8]) -> Result<(), Refused> {
         let source = ready.as_ptr().cast::<c_void>();
         // SAFETY: the dataset is open, the lock is held; `at` has an entry for each dimension, as the caller's dataset has,
         // and the library reads as many bytes as `ready` has.

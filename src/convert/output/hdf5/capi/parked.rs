@@ -41,7 +41,7 @@ impl Handle<'_> {
 
 impl Parked {
     /// The handle again.
-    pub(in super::super) fn resume<'l>(self, _library: &'l Library) -> Handle<'l> {
+    pub(in super::super) fn resume(self, _library: &Library) -> Handle<'_> {
         let handle = Handle { id: self.0, library: PhantomData };
         mem::forget(self);
         handle
@@ -64,7 +64,7 @@ impl File<'_> {
 
 impl ParkedFile {
     /// The file again.
-    pub(in super::super) fn resume<'l>(self, library: &'l Library) -> File<'l> {
+    pub(in super::super) fn resume(self, library: &Library) -> File<'_> {
         File { handle: self.handle.resume(library), medium: self.medium }
     }
 }

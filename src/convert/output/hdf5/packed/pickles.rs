@@ -15,7 +15,7 @@ use super::super::super::super::frame::Frame;
 use super::super::super::super::profile::{self, Stage};
 use super::super::super::OutputError;
 use super::super::bands::Bands;
-use super::super::blocks::Block;
+use super::super::blocks::{Block, PickleSize};
 use super::super::fill::{self, Content, Sink};
 use super::super::layout::Addresses;
 use super::super::{filter, heap, pickle};
@@ -83,7 +83,8 @@ impl Pickles {
     fn add(&mut self, parts: &[Option<Vec<u8>>]) -> io::Result<()> {
         for (part, list) in parts.iter().zip(&mut self.parts) {
             let Some(part) = part else { continue };
-            let bytes = u32::try_from(part.len()).map_err(|_| io::Error::other("internal error: a part is too long"))?;
+            let bytes =
+                u32::try_from(part.len()).map_err(|_| io::Error::other("internal error: a part is too long"))?;
             self.spool.write_all(part)?;
             list.push(Part { start: self.end, bytes });
             self.end += u64::from(bytes);
@@ -93,7 +94,7 @@ impl Pickles {
 
     /// For each block its whole pickle, if that is small.
     pub(super) fn small(&mut self, blocks: &[Block]) -> io::Result<Vec<Option<Vec<u8>>>> {
-        let small = |block: &Block| block.pickle.as_ref().is_some_and(|size| size.is_small());
+        let small = |block: &Block| block.pickle.as_ref().is_some_and(PickleSize::is_small);
         let whole = |(number, block)| {
             let mut out = Vec::new();
             let mut give = |bytes: &[u8]| {

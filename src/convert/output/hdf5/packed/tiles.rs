@@ -20,7 +20,7 @@ use super::super::layout::Tiling;
 pub(super) struct Tiles<'f> {
     frame: &'f Frame,
     tiling: Tiling,
-    tiles: Vec<Tile<'f>>,
+    of_blocks: Vec<Tile<'f>>,
     /// How many datasets the blocks are; the row numbers are the one behind them.
     blocks: usize,
 }
@@ -34,6 +34,15 @@ struct Tile<'f> {
     columns: &'f [usize],
     /// Columns of a chunk; the last one of a band has fewer to hold.
     width: usize,
+}
+
+/// A chunk before the filters.
+struct Raw {
+    dataset: usize,
+    /// Its first row, and its first column if the dataset has some.
+    at: Vec<u64>,
+    dtype: Dtype,
+    words: Vec<u64>,
 }
 
 /// A chunk as it is in the file.
@@ -58,7 +67,7 @@ impl<'f> Tiles<'f> {
                 width,
             }));
         }
-        Self { frame, tiling, tiles, blocks: count }
+        Self { frame, tiling, of_blocks: tiles, blocks: count }
     }
 
     /// Writes them into `datasets`: those of the blocks, and that of the row numbers.
@@ -85,14 +94,14 @@ impl<'f> Tiles<'f> {
         })
     }
 
-    /// The chunks of a band, not filtered yet: where each belongs, and its words.
-    fn band(&self, bands: &Bands, band: usize) -> Result<Vec<(usize, Vec<u64>, Vec<u64>)>, ConvertError> {
+    /// The chunks of a band, not filtered yet.
+    fn band(&self, bands: &Bands, band: usize) -> Result<Vec<Raw>, ConvertError> {
         let _encode = profile::span(Stage::Encode);
         let height = self.tiling.height;
-        let mut words: Vec<Vec<u64>> = self.tiles.iter().map(|tile| vec![0; height * tile.width]).collect();
+        let mut words: Vec<Vec<u64>> = self.of_blocks.iter().map(|tile| vec![0; height * tile.width]).collect();
         for slice in bands.slices(band) {
             let cells = self.frame.cells_of(slice.piece).map_err(ConvertError::Spill)?;
-            for (tile, words) in self.tiles.iter().zip(&mut words) {
+            for (tile, words) in self.of_blocks.iter().zip(&mut words) {
                 let rows = &mut words[slice.offset * tile.width..][..slice.rows.len() * tile.width];
                 for (index, column) in tile.columns.iter().enumerate() {
                     let column = cells.column(*column);
@@ -104,21 +113,23 @@ impl<'f> Tiles<'f> {
         let first = rows.start as u64;
         let mut numbers: Vec<u64> = rows.map(|row| (row as u64).to_le()).collect();
         numbers.resize(height, 0);
-        let blocks = self.tiles.iter().zip(words);
-        let blocks = blocks.map(|(tile, words)| (tile.dataset, vec![first, tile.first as u64], words));
-        Ok(blocks.chain([(self.blocks, vec![first], numbers)]).collect())
+        let blocks = self.of_blocks.iter().zip(words).map(|(tile, words)| {
+            let Tile { dataset, dtype, first: column, .. } = *tile;
+            Raw { dataset, at: vec![first, column as u64], dtype, words }
+        });
+        let rows = Raw { dataset: self.blocks, at: vec![first], dtype: Dtype::Int64, words: numbers };
+        Ok(blocks.chain([rows]).collect())
     }
 
-    fn ready(&self, chunk: (usize, Vec<u64>, Vec<u64>), path: &Path) -> Result<Ready, ConvertError> {
+    fn ready(&self, chunk: Raw, path: &Path) -> Result<Ready, ConvertError> {
         let _compress = profile::span(Stage::Encode);
-        let (dataset, at, words) = chunk;
-        let flags = self.tiles.iter().any(|tile| tile.dataset == dataset && tile.dtype == Dtype::Bool);
-        let element = if flags { 1 } else { size_of::<u64>() };
-        let filter = Filter { element, level: self.tiling.level };
-        let bytes = if flags {
-            filter.apply(&words.into_iter().map(|word| u8::from(word != 0)).collect::<Vec<_>>())
+        let Raw { dataset, at, dtype, words } = chunk;
+        let level = self.tiling.level;
+        let bytes = if dtype == Dtype::Bool {
+            let flags: Vec<u8> = words.into_iter().map(|word| u8::from(word != 0)).collect();
+            Filter { element: 1, level }.apply(&flags)
         } else {
-            filter.apply(bytemuck::cast_slice(&words))
+            Filter { element: size_of::<u64>(), level }.apply(bytemuck::cast_slice(&words))
         };
         Ok(Ready { dataset, at, bytes: bytes.map_err(OutputError::io("compress", path))? })
     }

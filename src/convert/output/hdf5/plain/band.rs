@@ -2,6 +2,7 @@
 //! to it as chunks that are ready.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use super::super::super::super::ConvertError;
@@ -86,9 +87,7 @@ impl Content<'_> {
     /// Writes the bytes of a band that have an address, and makes chunks of the others.
     fn give(&self, file: &impl Sink, bytes: Vec<Bytes>, first: usize, rows: usize) -> io::Result<Vec<Ready<'_>>> {
         let mut chunks = Vec::new();
-        for ((column, (values, mask)), mut bytes) in
-            self.plan.columns.iter().zip(&self.open.places).zip(bytes)
-        {
+        for ((column, (values, mask)), mut bytes) in self.plan.columns.iter().zip(&self.open.places).zip(bytes) {
             if let Some(heaps) = &mut bytes.heaps {
                 heaps.close(&mut |heap, at| file.put(heap, at))?;
             }
@@ -96,11 +95,11 @@ impl Content<'_> {
             for (place, element, bytes) in [(values, column.kind.element(), bytes.values)].into_iter().chain(of_mask) {
                 let width = element.bytes();
                 match place {
-                    Place::Flat(Some(address)) => {
+                    Place::Flat(address) => {
                         let _write = profile::span(Stage::Write);
                         file.put(&bytes[..rows * width], address + (first * width) as u64)?;
                     }
-                    Place::Flat(None) => {}
+                    Place::Nowhere => {}
                     Place::Chunks(dataset) => chunks.push((dataset, self.chunk(bytes, width)?)),
                 }
             }
@@ -124,57 +123,45 @@ fn fill(
     bytes: &mut Bytes,
     slice: &Slice,
 ) -> io::Result<()> {
-    if let Some(mask) = bytes.mask.get_mut(slice.offset..slice.offset + slice.rows.len()) {
-        let mut places = mask.iter_mut();
-        each_cell(cells, column.index, slice.rows.clone(), |cell| {
-            places.next().map(|place| *place = u8::from(matches!(cell, Cell::Missing | Cell::Null)));
+    let (rows, places) = (slice.rows.clone(), slice.offset..slice.offset + slice.rows.len());
+    if let Some(mask) = bytes.mask.get_mut(places) {
+        each_cell(cells, column.index, rows.clone(), |number, cell| {
+            mask[number] = u8::from(matches!(cell, Cell::Missing | Cell::Null));
             Ok(())
         })?;
     }
     let width = column.kind.element().bytes();
     let values = &mut bytes.values[slice.offset * width..][..slice.rows.len() * width];
     match &mut bytes.heaps {
-        Some(heaps) => {
-            let mut places = values.chunks_exact_mut(width);
-            each_text(cells, column, slice.rows.clone(), |text| {
-                let reference = heaps.add(text, &mut |heap, at| file.put(heap, at))?;
-                places.next().map(|place| place.copy_from_slice(&reference));
-                Ok(())
-            })
-        }
-        None => numbers(cells, column, values, slice),
+        Some(heaps) => each_text(cells, column, rows, |number, text| {
+            let reference = heaps.add(text, &mut |heap, at| file.put(heap, at))?;
+            values[number * width..][..width].copy_from_slice(&reference);
+            Ok(())
+        }),
+        None if column.kind == Kind::Bool => each_cell(cells, column.index, rows, |number, cell| {
+            values[number] = u8::from(matches!(cell, Cell::Bool(true)));
+            Ok(())
+        }),
+        None => numbers(cells, column, values, rows),
     }
 }
 
-fn numbers(cells: &PieceCells<'_>, column: &PlainColumn, values: &mut [u8], slice: &Slice) -> io::Result<()> {
-    let words = cells.column(column.index).and_then(|cells_of_it| {
-        cells_of_it.uniform_words(column.kind.tag(), cells.piece.rows()).map(|words| &words[slice.rows.clone()])
-    });
-    match (words, column.kind) {
-        (Some(words), Kind::Bool) => {
-            values.iter_mut().zip(words).for_each(|(place, word)| *place = u8::from(*word != 0));
-            Ok(())
-        }
-        (Some(words), _) => {
-            values.chunks_exact_mut(8).zip(words).for_each(|(place, word)| place.copy_from_slice(&word.to_le_bytes()));
-            Ok(())
-        }
-        (None, Kind::Bool) => {
-            let mut places = values.iter_mut();
-            each_cell(cells, column.index, slice.rows.clone(), |cell| {
-                places.next().map(|place| *place = u8::from(matches!(cell, Cell::Bool(true))));
-                Ok(())
-            })
-        }
-        (None, kind) => {
-            let (missing, mut places) = (missing(column), values.chunks_exact_mut(8));
-            each_cell(cells, column.index, slice.rows.clone(), |cell| {
-                let word = word(&cell, kind, missing);
-                places.next().map(|place| place.copy_from_slice(&word.to_le_bytes()));
-                Ok(())
-            })
-        }
+fn numbers(cells: &PieceCells<'_>, column: &PlainColumn, values: &mut [u8], rows: Range<usize>) -> io::Result<()> {
+    let stored = cells.column(column.index);
+    let words = stored.and_then(|stored| stored.uniform_words(column.kind.tag(), cells.piece.rows()));
+    if let Some(words) = words {
+        values
+            .chunks_exact_mut(size_of::<u64>())
+            .zip(&words[rows])
+            .for_each(|(place, word)| place.copy_from_slice(&word.to_le_bytes()));
+        return Ok(());
     }
+    let missing = missing(column);
+    each_cell(cells, column.index, rows, |number, cell| {
+        let word = word(&cell, column.kind, missing).to_le_bytes();
+        values[number * word.len()..][..word.len()].copy_from_slice(&word);
+        Ok(())
+    })
 }
 
 /// The word of a missing value.

@@ -3,7 +3,7 @@
 
 use super::super::super::super::defect::Defect;
 use super::super::super::super::frame::Frame;
-use super::super::super::super::frame::column::{KindSet, Tag};
+use super::super::super::super::frame::column::Tag;
 use super::super::super::super::frame::dtype::Dtype;
 use super::super::capi::Element;
 use super::names;
@@ -112,13 +112,13 @@ fn column(frame: &Frame, index: usize, on_unfit: OnUnfit) -> Result<PlainColumn,
         let why = "its name holds a NUL, which no name in HDF5 can";
         return Err(Defect::lossy_text(begun.line, &label, why).in_record(begun.record));
     }
+    let lacks = kinds.has(Tag::Null) || kinds.has(Tag::Missing);
     let missing = match kind {
         // Always, so that a file of the next day is of the same make.
         Kind::Time { .. } => Missing::Fill,
-        Kind::Float => Missing::Nowhere,
-        _ if !kinds.has(Tag::Null) && !kinds.has(Tag::Missing) => Missing::Nowhere,
-        Kind::Int | Kind::Uint => Missing::Fill,
-        Kind::Bool | Kind::Text | Kind::Nested | Kind::Mixed => Missing::Mask,
+        Kind::Int | Kind::Uint if lacks => Missing::Fill,
+        Kind::Bool | Kind::Text | Kind::Nested | Kind::Mixed if lacks => Missing::Mask,
+        _ => Missing::Nowhere,
     };
     Ok(PlainColumn { index, link: names::link(&label), label, kind, missing })
 }
@@ -132,19 +132,15 @@ fn kind(frame: &Frame, index: usize, on_unfit: OnUnfit) -> Result<Kind, Defect> 
         Dtype::Datetime => Kind::Time { utc: false },
         Dtype::DatetimeUtc => Kind::Time { utc: true },
         Dtype::Str => Kind::Text,
-        Dtype::Float64 if is_empty(values) || values.has(Tag::Float) => Kind::Float,
+        Dtype::Float64 | Dtype::Object if values.is_empty() => Kind::Float,
+        Dtype::Float64 if values.has(Tag::Float) => Kind::Float,
         // Integers that are floats in pandas only because others are missing.
         Dtype::Float64 if values.has(Tag::Uint) => Kind::Uint,
         Dtype::Float64 => Kind::Int,
-        Dtype::Object if is_empty(values) => Kind::Float,
         Dtype::Object if values.within(&[Tag::Bool]) => Kind::Bool,
         Dtype::Object if values.within(&[Tag::Nested]) => Kind::Nested,
         Dtype::Object => mixed(frame, index, on_unfit)?,
     })
-}
-
-fn is_empty(values: KindSet) -> bool {
-    values.within(&[])
 }
 
 /// A column that has no type here.

@@ -6,8 +6,8 @@ use std::io;
 use super::super::super::super::ConvertError;
 use super::super::super::super::deadline::Deadline;
 use super::super::super::super::defect::Defect;
-use super::super::super::super::frame::column::Cell;
 use super::super::super::super::frame::Frame;
+use super::super::super::super::frame::column::Cell;
 use super::super::super::super::profile::{self, Stage};
 use super::super::bands::Bands;
 use super::columns::{Kind, Missing, PlainColumn};
@@ -95,19 +95,17 @@ fn band_of(frame: &Frame, columns: &[PlainColumn], bands: &Bands, band: usize) -
     for slice in bands.slices(band) {
         let cells = frame.cells_of(slice.piece)?;
         for (column, found) in columns.iter().zip(&mut found).filter(|(column, _)| is_looked_at(column)) {
-            let mut row = first + slice.offset;
             if column.kind.is_text() {
-                texts::each_text(&cells, column, slice.rows.clone(), |text| {
+                texts::each_text(&cells, column, slice.rows.clone(), |number, text| {
                     found.heap.add(text.len());
                     if found.nul.is_none() && memchr::memchr(0, text).is_some() {
-                        found.nul = Some(row);
+                        found.nul = Some(first + slice.offset + number);
                     }
-                    row += 1;
                     Ok(())
                 })?;
             } else {
                 let fill = column.kind.fill();
-                texts::each_cell(&cells, column.index, slice.rows.clone(), |cell| {
+                texts::each_cell(&cells, column.index, slice.rows.clone(), |_, cell| {
                     found.taken |= match cell {
                         Cell::Int(value) => value.cast_unsigned() == fill && column.kind == Kind::Int,
                         Cell::Uint(value) => value == fill,

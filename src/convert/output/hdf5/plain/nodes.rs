@@ -40,8 +40,10 @@ impl Plan<'_> {
 
 /// A dataset whose content is to come.
 pub(super) enum Place {
-    /// It is one run of bytes, at this address; or it has none.
-    Flat(Option<u64>),
+    /// It has none.
+    Nowhere,
+    /// It is one run of bytes, at this address.
+    Flat(u64),
     /// It is in chunks.
     Chunks(Parked),
 }
@@ -102,37 +104,36 @@ fn places<'l>(
     plan: &Plan<'_>,
     column: &PlainColumn,
 ) -> Result<(Place, Option<Place>), Refused> {
-    let (values, place) = dataset(library, group, plan, &column.link, column.kind.element(), column.fill())?;
-    attributes(library, &values, column)?;
-    let place = place.map_or_else(|| Place::Chunks(values.park()), Place::Flat);
-    let mask = column.has_mask().then(|| {
-        let name = format!("{}{MISSING}", column.link);
-        let (mask, place) = dataset(library, group, plan, &name, Element::Truth, None)?;
-        Ok(place.map_or_else(|| Place::Chunks(mask.park()), Place::Flat))
-    });
-    Ok((place, mask.transpose()?))
+    let describe = |values: &Handle<'l>| attributes(library, values, column);
+    let values = dataset(library, group, plan, (&column.link, column.kind.element(), column.fill()), describe)?;
+    let name = format!("{}{MISSING}", column.link);
+    let mask = || dataset(library, group, plan, (&name, Element::Truth, None), |_| Ok(()));
+    Ok((values, column.has_mask().then(mask).transpose()?))
 }
 
-/// A dataset, and where its content belongs unless that comes in chunks.
+/// Makes a dataset of this name, element and fill value, to which `describe` adds attributes.
 fn dataset<'l>(
     library: &'l Library,
     group: &Handle<'l>,
     plan: &Plan<'_>,
-    name: &str,
-    element: Element,
-    fill: Option<u64>,
-) -> Result<(Handle<'l>, Option<Option<u64>>), Refused> {
+    (name, element, fill): (&str, Element, Option<u64>),
+    describe: impl FnOnce(&Handle<'l>) -> Result<(), Refused>,
+) -> Result<Place, Refused> {
     let rows = plan.rows as u64;
     if rows == 0 {
-        return Ok((group.small(library, name, element, &[0], &[])?, Some(None)));
+        describe(&group.small(library, name, element, &[0], &[])?)?;
+        return Ok(Place::Nowhere);
     }
     // References to texts cannot be set aside without being written, so that they always come in chunks.
     if plan.level.is_none() && !matches!(element, Element::AnyText) {
         let (dataset, address) = group.reserve_column(library, name, element, rows, fill)?;
-        return Ok((dataset, Some(address)));
+        describe(&dataset)?;
+        return Ok(address.map_or(Place::Nowhere, Place::Flat));
     }
     let chunks = Chunks { shape: &[plan.height as u64], largest: &[rows], level: plan.level };
-    Ok((group.chunked(library, name, element, &[rows], chunks, fill)?, None))
+    let dataset = group.chunked(library, name, element, &[rows], chunks, fill)?;
+    describe(&dataset)?;
+    Ok(Place::Chunks(dataset.park()))
 }
 
 fn attributes<'l>(library: &'l Library, values: &Handle<'l>, column: &PlainColumn) -> Result<(), Refused> {

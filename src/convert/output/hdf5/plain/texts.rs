@@ -21,17 +21,17 @@ const HEADER: u64 = 16;
 /// Objects of a heap, which HDF5 counts with 16 bits.
 const MOST: usize = 60_000;
 
-/// Gives the cells of `rows` of column `index` to `take`, in order.
+/// Gives the cells of `rows` of column `index` to `take`, in order, each with its number among them.
 pub(super) fn each_cell(
     cells: &PieceCells<'_>,
     index: usize,
     rows: Range<usize>,
-    mut take: impl FnMut(Cell<'_>) -> io::Result<()>,
+    mut take: impl FnMut(usize, Cell<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let absent = cells.piece.absent();
     match cells.column(index) {
-        Some(column) => column.cells(rows, absent).try_for_each(take),
-        None => rows.into_iter().try_for_each(|_| take(Cell::absent(absent))),
+        Some(column) => column.cells(rows, absent).enumerate().try_for_each(|(number, cell)| take(number, cell)),
+        None => (0..rows.len()).try_for_each(|number| take(number, Cell::absent(absent))),
     }
 }
 
@@ -40,16 +40,16 @@ pub(super) fn each_text(
     cells: &PieceCells<'_>,
     column: &PlainColumn,
     rows: Range<usize>,
-    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    mut take: impl FnMut(usize, &[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut json = Vec::new();
-    each_cell(cells, column.index, rows, |cell| match cell {
-        Cell::Missing | Cell::Null => take(b""),
-        Cell::Pickled(pickle) if column.kind == Kind::Text => take(text_in(pickle)),
+    each_cell(cells, column.index, rows, |number, cell| match cell {
+        Cell::Missing | Cell::Null => take(number, b""),
+        Cell::Pickled(pickle) if column.kind == Kind::Text => take(number, text_in(pickle)),
         cell => {
             json.clear();
             write(&cell, &mut json)?;
-            take(&json)
+            take(number, &json)
         }
     })
 }
