@@ -43,3 +43,4 @@ mod soak;
 mod sync_order;
 mod traced;
 mod verbs;
+mod verify;
