@@ -46,3 +46,4 @@ mod soak;
 mod sync_order;
 mod traced;
 mod verbs;
+mod verify;
