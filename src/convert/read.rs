@@ -19,7 +19,7 @@ use super::memory::{Joined, Pieces};
 use super::parse::{self, ParsePlan};
 use super::profile::{self, Stage};
 use super::{ConvertError, Options, PARALLEL_BYTES};
-use crate::config::{Input, Nested, OnBadRecord};
+use crate::config::{Input, Layout, Nested, OnBadRecord};
 use crate::source::Identity;
 
 /// As [`PARALLEL_BYTES`], for compressed sources, of which more comes out than lies on disk.
@@ -143,7 +143,11 @@ impl Attempt<'_> {
         {
             return Err(first.clone().nothing_good().into());
         }
-        let mut warnings = frame.warnings();
+        let mut warnings = frame.warnings(self.options.encoding.is_pandas());
+        if self.options.encoding.layout == Layout::Table {
+            // No name is cut there, and values of different kinds are refused, or wanted as text.
+            warnings.retain(|warning| !matches!(warning.code, "lost_nul" | "mixed_types"));
+        }
         warnings.extend(one_array(&frame, taken.shape, self.options.records.input));
         let bad_file = bad.finish(self.options.durable)?;
         Ok(Read { frame, taken, bad_records, bad_file, hash, warnings })

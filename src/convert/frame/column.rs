@@ -278,14 +278,6 @@ impl Column {
         tagged.map(move |((row, tag), word)| (row, tag, self.cell(tag, *word, &mut heap_at)))
     }
 
-    /// Whether some text may end in NUL: quickly told, and true of some that do not.
-    pub(crate) fn may_end_in_nul(&self) -> bool {
-        if let Some(dictionary) = &self.dictionary {
-            return dictionary.pickles().any(|pickle| pickle.ends_with(b"\0"));
-        }
-        self.uniform != Some(Tag::Text) || self.words.iter().any(|end| self.heap[offset(*end) - 1] == 0)
-    }
-
     /// The one tag of all stored cells, if they have one.
     pub(crate) fn uniform(&self) -> Option<Tag> {
         self.uniform

@@ -2,7 +2,6 @@
 //! the cells themselves are, so that these may be elsewhere.
 
 use super::column::{Cell, Column, KindSet, TAG_COUNT, Tag};
-use super::pickled;
 use super::warnings::is_exact;
 
 /// What is known of one column of one part.
@@ -16,8 +15,6 @@ pub(crate) struct ColumnSummary {
     firsts: [u32; TAG_COUNT],
     /// The first row whose integer is no float64 exactly.
     pub(crate) first_inexact: Option<usize>,
-    /// The first row whose text ends in NUL.
-    pub(crate) first_nul_end: Option<usize>,
 }
 
 impl ColumnSummary {
@@ -33,9 +30,6 @@ impl ColumnSummary {
         }
         if summary.kinds.has(Tag::Int) || summary.kinds.has(Tag::Uint) {
             summary.first_inexact = first_inexact(column);
-        }
-        if summary.kinds.has(Tag::Text) && column.may_end_in_nul() {
-            summary.first_nul_end = first_nul_end(column);
         }
         summary
     }
@@ -65,11 +59,6 @@ fn first_inexact(column: &Column) -> Option<usize> {
         _ => false,
     };
     column.stored().find(|(.., cell)| inexact(cell)).map(|(row, ..)| row)
-}
-
-fn first_nul_end(column: &Column) -> Option<usize> {
-    let ends = |cell: &Cell<'_>| matches!(cell, Cell::Pickled(pickle) if pickled::text_in(pickle).last() == Some(&0));
-    column.stored().find(|(_, tag, cell)| *tag == Tag::Text && ends(cell)).map(|(row, ..)| row)
 }
 
 #[cfg(test)]

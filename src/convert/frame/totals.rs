@@ -25,8 +25,6 @@ pub(crate) struct Totals {
     pub(crate) duplicate: Option<Spot>,
     /// The first record whose integer is no float64 exactly.
     pub(crate) inexact: Option<Spot>,
-    /// The first record whose text ends in NUL.
-    pub(super) nul_end: Option<Spot>,
     /// Whether a hint made floats of such integers.
     pub(crate) rounded: bool,
     /// The first record of the first part that never saw the column.
@@ -45,7 +43,6 @@ impl Totals {
             begun: part.spot(part.begun(index), records),
             duplicate: None,
             inexact: None,
-            nul_end: None,
             rounded: false,
             lacking: None,
             memo: Memo::default(),
@@ -66,7 +63,6 @@ impl Totals {
         let by_hint = part.rounded(index);
         self.rounded |= by_hint.is_some();
         self.inexact = self.inexact.or_else(|| by_hint.or(summary.first_inexact).map(spot));
-        self.nul_end = self.nul_end.or_else(|| summary.first_nul_end.map(spot));
         for tag in summary.kinds.tags() {
             self.counts[tag as usize] += summary.count(tag);
             let first = &mut self.firsts[tag as usize];

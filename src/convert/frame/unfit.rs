@@ -30,17 +30,17 @@ impl Frame {
         Defect::unfit(spot.line, &self.label(index), &why).in_record(spot.record)
     }
 
-    /// Refuses a text in column `index` that `format` cannot give back: one with half of a surrogate pair, or one that ends
-    /// in NUL, which takes `padded` texts of fixed length for their end.
-    pub(crate) fn refuse_lossy_text(&self, index: usize, format: &str) -> Result<(), Defect> {
-        let (totals, label) = (self.totals(index), self.label(index));
-        if let Some(spot) = totals.first(Tag::WildText) {
-            return Err(Defect::lone_surrogate(spot.line, &label).in_record(spot.record));
-        }
-        totals.nul_end.map_or(Ok(()), |spot| {
-            let why = format!("a text that ends in NUL, which {format} would lose");
-            Err(Defect::lossy_text(spot.line, &label, &why).in_record(spot.record))
-        })
+    /// Refuses texts in column `index` of which one has half of a surrogate pair.
+    pub(crate) fn refuse_wild_text(&self, index: usize) -> Result<(), Defect> {
+        let wild = self.totals(index).first(Tag::WildText);
+        wild.map_or(Ok(()), |spot| Err(Defect::lone_surrogate(spot.line, &self.label(index)).in_record(spot.record)))
+    }
+
+    /// The refusal of a text in column `index`, the one in `row`, which would not be given back as it is.
+    pub(crate) fn refuse_lossy_text(&self, index: usize, row: usize, why: &str) -> Defect {
+        let (record, line) = self.spot_of_row(row);
+        let defect = Defect::lossy_text(line.unwrap_or_default(), &self.label(index), why);
+        Defect { line, ..defect }.in_record(record)
     }
 
     fn first_unfit(&self, index: usize) -> (Spot, String) {
@@ -120,11 +120,7 @@ mod tests {
         let mut joiner = Joiner::default();
         let piece = joiner.add(part, 10).unwrap();
         let frame = Frame::join(joiner, piece.into_iter().collect(), None, &Hints::default(), false).unwrap();
-        let defect = if frame.needs_objects(0) {
-            frame.refuse_unfit(0, "a test")
-        } else {
-            frame.refuse_lossy_text(0, "a test").err()?
-        };
+        let defect = frame.needs_objects(0).then(|| frame.refuse_unfit(0, "a test"))?;
         assert_eq!((defect.column.as_deref(), defect.record), (Some("a"), defect.line.map(|line| line - 1)));
         Some((defect.line.unwrap(), defect.what))
     }
@@ -160,18 +156,5 @@ mod tests {
         ] {
             assert_eq!(refused(values), None, "{values:?}");
         }
-    }
-
-    #[test]
-    fn a_text_that_ends_in_nul_is_found_whether_texts_repeat_or_not() {
-        let ended = "\"x\\u0000\"";
-        let repeated: Vec<&str> =
-            (0..200).map(|row| if row == 150 { ended } else { ["\"a\"", "\"b\"", "\"\""][row % 3] }).collect();
-        let (line, what) = refused(&repeated).unwrap();
-        assert!(line == 151 && what.contains("ends in NUL"), "{line} {what}");
-        let unlike: Vec<String> =
-            (0..200).map(|row| if row == 150 { ended.into() } else { format!("\"text {row}\"") }).collect();
-        assert_eq!(refused(&unlike.iter().map(String::as_str).collect::<Vec<_>>()).unwrap().0, 151);
-        assert_eq!(refused(&["null", "\"\"", ended, ended]).unwrap().0, 3);
     }
 }

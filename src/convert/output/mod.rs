@@ -17,6 +17,7 @@ use super::frame::Frame;
 use super::options::Encoding;
 use crate::config::{Format, Layout};
 use hdf5::fixed::Fixed;
+use hdf5::plain::Plain;
 use hdf5::table::Table;
 use provenance::Provenance;
 
@@ -36,8 +37,8 @@ pub(crate) trait Writer {
 /// The writer for outputs that look so.
 pub(crate) fn writer(encoding: &Encoding) -> Box<dyn Writer + '_> {
     match (encoding.format, encoding.layout) {
-        (Format::Hdf5, Layout::Fixed) => Box::new(Fixed(encoding)),
         (Format::Hdf5, Layout::Table) => Box::new(Table(encoding)),
+        (Format::Hdf5, Layout::Plain) => Box::new(Plain(encoding)),
         _ => Box::new(Fixed(encoding)),
     }
 }
@@ -122,7 +123,7 @@ pub fn hint(error: &io::Error) -> &'static str {
 /// Rows that are in the output `path`, which tells `told`.
 pub(crate) fn rows_of(path: &Path, told: &Provenance) -> Result<u64, OutputError> {
     match Format::parse(&told.options.format) {
-        Some(Format::Hdf5) => hdf5::origin::rows(path, &told.options),
+        Some(Format::Hdf5) => Ok(hdf5::origin::rows(path, told)?.unwrap_or(told.rows)),
         _ => Ok(told.rows),
     }
 }

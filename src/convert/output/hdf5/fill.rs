@@ -113,7 +113,7 @@ pub(super) fn write(
 }
 
 /// Writes the heaps of small pickles, and the rows that refer to them.
-fn write_small_pickles(file: &impl Sink, content: &Content<'_>, addresses: &Addresses) -> io::Result<()> {
+pub(super) fn write_small_pickles(file: &impl Sink, content: &Content<'_>, addresses: &Addresses) -> io::Result<()> {
     let small = content.small.iter().zip(&addresses.blocks);
     let small = small.filter_map(|(pickle, place)| Some((pickle.as_deref()?, place.row?)));
     let (pickles, rows): (Vec<&[u8]>, Vec<u64>) = small.unzip();
@@ -185,7 +185,7 @@ fn write_numbers(
 }
 
 /// Puts one column's `rows` into its place in the tile.
-fn fill(
+pub(super) fn fill(
     tile: &mut [u64],
     index: usize,
     stride: usize,

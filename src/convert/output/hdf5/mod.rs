@@ -7,6 +7,8 @@
 //! fill      the content, around the library             pickle, heap: its bytes
 //! fixed     the whole of an output
 //! table     the whole of an output in the other of pandas' layouts
+//! packed    the same, compressed              bands of rows, by filter made ready as chunks
+//! plain     another layout, one dataset a column
 //! origin    what an output tells of its source, read back
 //! ```
 //!
@@ -15,14 +17,18 @@
 
 #[cfg(any(test, feature = "bench"))]
 pub(crate) mod alone;
+mod bands;
 mod blocks;
 mod capi;
 mod fill;
+mod filter;
 pub(crate) mod fixed;
 mod heap;
 mod layout;
 mod nodes;
 pub(crate) mod origin;
+mod packed;
 mod pickle;
+pub(crate) mod plain;
 mod refused;
 pub(crate) mod table;

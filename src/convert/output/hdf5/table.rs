@@ -21,8 +21,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use flate2::Compression as Level;
-use flate2::write::ZlibEncoder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::super::super::deadline::Deadline;
@@ -32,9 +30,9 @@ use super::super::super::profile::{self, Stage};
 use super::super::super::{ConvertError, PARALLEL_BYTES};
 use super::super::provenance::Provenance;
 use super::super::{OutputError, Writer};
-use super::capi::table::Open;
 use super::capi::{self, Medium};
 use super::fill::Sink;
+use super::filter::Filter;
 use super::fixed::refused;
 use crate::config::{Compression, OnUnfit};
 use fields::Fields;
@@ -68,7 +66,10 @@ impl Writer for Table<'_> {
         };
         let job = Job { rows: Rows::new(frame, &fields), chunks: plan.chunks, path, deadline };
         let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
-        let file = if plan.deflate.is_some() { job.deflated(&plan, &name) } else { job.plain(&plan, &name) }?;
+        let file = match plan.deflate {
+            Some(level) => job.deflated(&plan, &name, level)?,
+            None => job.plain(&plan, &name)?,
+        };
         let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
         Ok((file, bytes))
     }
@@ -78,10 +79,11 @@ impl Writer for Table<'_> {
 fn fields_of(frame: &Frame, on_unfit: OnUnfit, deadline: Deadline) -> Result<Fields, ConvertError> {
     let texts = fields::text_columns(frame, on_unfit)?;
     let _encode = profile::span(Stage::Encode);
+    let starts = rows::starts(frame);
     let measure = |piece: usize| -> Result<Measured, ConvertError> {
         deadline.check()?;
         let cells = frame.cells_of(piece).map_err(ConvertError::Spill)?;
-        Ok(Measured::of(&cells, &texts))
+        Ok(Measured::of(&cells, &texts, starts[piece]))
     };
     let pieces = if texts.is_empty() { 0 } else { frame.pieces.len() };
     let both = |one: Measured, other| Ok(one.and(other));
@@ -125,7 +127,7 @@ impl Job<'_> {
             self.put_all(&image, &addresses)?;
             return self.save(&image.into_inner().unwrap_or_else(PoisonError::into_inner));
         }
-        let file = File::options().write(true).open(self.path).map_err(OutputError::io("open", self.path))?;
+        let file = self.open()?;
         self.put_all(&file, &addresses)?;
         Ok(file)
     }
@@ -142,36 +144,42 @@ impl Job<'_> {
     }
 
     /// The library is given the chunks, deflated, in their order.
-    fn deflated(&self, plan: &Plan<'_>, name: &CStr) -> Result<File, ConvertError> {
-        let (medium, level) = (self.medium(), u32::from(plan.deflate.unwrap_or_default()));
+    fn deflated(&self, plan: &Plan<'_>, name: &CStr, level: u8) -> Result<File, ConvertError> {
+        let medium = self.medium();
         let open = capi::locked(|library| {
             let (file, table) = nodes::lay_out(library, name, medium, plan)?;
-            Ok(Open::keep(file, table))
+            Ok((file.park(), table.park()))
         });
-        let open = open.map_err(refused(self.path))?;
+        let (file, table) = open.map_err(refused(self.path))?;
+        let filter = Filter { element: self.chunks.row_bytes, level };
         self.each_batch(
             |_, mut bytes| {
                 let _encode = profile::span(Stage::Encode);
                 // The library knows whole chunks only.
                 bytes.resize(self.chunks.bytes(), 0);
-                Ok(deflate(&shuffle(&bytes, self.chunks.row_bytes), level))
+                Ok(filter.apply(&bytes).map_err(OutputError::io("compress", self.path))?)
             },
-            |first, chunks: Vec<Vec<u8>>| {
+            |first, ready: Vec<Vec<u8>>| {
                 let row = |chunk: usize| (chunk * self.chunks.chunk_rows) as u64;
-                let mut chunks = (first..).zip(&chunks);
+                let mut chunks = (first..).zip(&ready);
                 let written = capi::locked(|library| {
-                    chunks.try_for_each(|(chunk, bytes)| open.write_chunk(library, row(chunk), bytes))
+                    table.with(library, |table| {
+                        chunks.try_for_each(|(chunk, bytes)| table.write_chunk(library, &[row(chunk)], bytes))
+                    })
                 });
                 Ok(written.map_err(refused(self.path))?)
             },
         )?;
-        let image = capi::locked(|library| open.close(library)).map_err(refused(self.path))?;
+        drop(table);
+        let image = capi::locked(|library| file.resume(library).close()).map_err(refused(self.path))?;
         match medium {
             Medium::Memory => self.save(&image),
-            Medium::Disk => {
-                Ok(File::options().write(true).open(self.path).map_err(OutputError::io("open", self.path))?)
-            }
+            Medium::Disk => self.open(),
         }
+    }
+
+    fn open(&self) -> Result<File, ConvertError> {
+        Ok(File::options().write(true).open(self.path).map_err(OutputError::io("open", self.path))?)
     }
 
     /// Writes the whole file.
@@ -215,35 +223,5 @@ impl Job<'_> {
         let mut bytes = Vec::with_capacity(self.chunks.bytes());
         self.rows.write(window, &rows, &mut bytes);
         bytes
-    }
-}
-
-/// The bytes of a chunk as HDF5's shuffle filter has them: first bytes of all rows, then second ones, and so on.
-fn shuffle(bytes: &[u8], row_bytes: usize) -> Vec<u8> {
-    let rows = bytes.len() / row_bytes;
-    let mut shuffled = vec![0; bytes.len()];
-    for (place, column) in shuffled.chunks_exact_mut(rows.max(1)).enumerate() {
-        column.iter_mut().zip(bytes[place..].iter().step_by(row_bytes)).for_each(|(to, from)| *to = *from);
-    }
-    shuffled
-}
-
-/// The bytes of a chunk as HDF5's deflate filter has them.
-fn deflate(bytes: &[u8], level: u32) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len() / 4), Level::new(level));
-    // Memory refuses nothing.
-    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    written.unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_of_equal_places_in_their_rows_come_together() {
-        assert_eq!(shuffle(b"abcABC123", 3), b"aA1bB2cC3");
-        assert_eq!(shuffle(b"abc", 3), b"abc");
-        assert_eq!(shuffle(b"abc", 1), b"abc");
     }
 }

@@ -4,20 +4,16 @@
 #![expect(unsafe_code, reason = "the HDF5 C API; every function wants proof that the library's lock is held")]
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::mem::ManuallyDrop;
 
 use hdf5_sys::h5::{haddr_t, hsize_t};
-use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dchunk_iter, H5Dwrite_chunk};
-use hdf5_sys::h5i::{H5Idec_ref, hid_t};
-use hdf5_sys::h5p::{
-    H5P_DEFAULT, H5Pset_alloc_time, H5Pset_attr_phase_change, H5Pset_chunk, H5Pset_deflate, H5Pset_fill_time,
-    H5Pset_shuffle,
-};
+use hdf5_sys::h5d::{H5D_alloc_time_t, H5D_fill_time_t, H5Dchunk_iter};
+use hdf5_sys::h5p::{H5P_DEFAULT, H5Pset_alloc_time, H5Pset_attr_phase_change, H5Pset_fill_time};
 use hdf5_sys::h5s::H5S_UNLIMITED;
 use hdf5_sys::h5t::{H5T_class_t, H5Tarray_create2, H5Tcreate, H5Tinsert};
 
-use super::kept::{IN_HEADER, dataset, kept};
-use super::{Element, File, Handle, Library, Medium, Refused, c_string, check, handle, size_of_element};
+use super::chunked::chunked;
+use super::kept::{IN_HEADER, kept};
+use super::{Chunks, Element, Handle, Library, Refused, c_string, check, handle};
 
 /// A field of a table's rows; they follow one another without gaps.
 pub(in super::super) struct Field<'n> {
@@ -45,7 +41,7 @@ impl<'l> Handle<'l> {
         fields: &[Field<'_>],
         shape: Shape,
     ) -> Result<Self, Refused> {
-        let (kind, creation) = (row(library, fields)?, chunked(library, shape)?);
+        let (kind, creation) = (row(library, fields)?, creation(library, shape)?);
         // SAFETY: ids are owned and belong to the library, whose lock is held.
         unsafe { self.dataset(library, name, kind.id, &[shape.rows], &[H5S_UNLIMITED], creation.id) }
     }
@@ -91,7 +87,7 @@ unsafe extern "C" fn note(
 /// The type of a row.
 fn row<'l>(library: &'l Library, fields: &[Field<'_>]) -> Result<Handle<'l>, Refused> {
     let count = |field: &Field<'_>| usize::try_from(field.array.unwrap_or(1)).unwrap_or(usize::MAX);
-    let bytes = |field: &Field<'_>| size_of_element(field.element).saturating_mul(count(field));
+    let bytes = |field: &Field<'_>| field.element.bytes().saturating_mul(count(field));
     // SAFETY: names live until the calls return; ids are checked and owned; the lock is held. The library copies the type
     // of a field.
     unsafe {
@@ -116,64 +112,16 @@ fn row<'l>(library: &'l Library, fields: &[Field<'_>]) -> Result<Handle<'l>, Ref
 }
 
 /// Properties of a table of this shape.
-fn chunked<'l>(library: &'l Library, shape: Shape) -> Result<Handle<'l>, Refused> {
-    let list = handle(library, "make a property list", dataset(library)?)?;
+fn creation<'l>(library: &'l Library, shape: Shape) -> Result<Handle<'l>, Refused> {
+    let chunks = Chunks { shape: &[shape.chunk_rows], largest: &[], level: shape.deflate };
+    let list = chunked(library, chunks)?;
     // SAFETY: the list is ours; the lock is held.
     unsafe {
-        check("set the chunk size", H5Pset_chunk(list.id, 1, [shape.chunk_rows].as_ptr()))?;
         check("keep attributes in the header", H5Pset_attr_phase_change(list.id, IN_HEADER, IN_HEADER - 1))?;
         check("turn off filling", H5Pset_fill_time(list.id, H5D_fill_time_t::H5D_FILL_TIME_NEVER))?;
-        if let Some(level) = shape.deflate {
-            check("set the shuffle filter", H5Pset_shuffle(list.id))?;
-            check("set the deflate filter", H5Pset_deflate(list.id, level.into()))?;
-        } else {
+        if shape.deflate.is_none() {
             check("set early allocation", H5Pset_alloc_time(list.id, H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY))?;
         }
     }
     Ok(list)
-}
-
-/// A table whose file stays open between two times that the lock is held: its chunks are made meanwhile.
-pub(in super::super) struct Open {
-    file: hid_t,
-    table: hid_t,
-    medium: Medium,
-}
-
-impl Open {
-    /// Keeps `table` of `file` open.
-    pub(in super::super) fn keep(file: File<'_>, table: Handle<'_>) -> Self {
-        let (medium, file, table) = (file.medium, ManuallyDrop::new(file.handle), ManuallyDrop::new(table));
-        Self { file: file.id, table: table.id, medium }
-    }
-
-    /// Writes the chunk that begins at `row`, filtered already.
-    pub(in super::super) fn write_chunk(&self, _library: &Library, row: u64, bytes: &[u8]) -> Result<(), Refused> {
-        let source = bytes.as_ptr().cast();
-        // SAFETY: the table is open and the lock is held; as many bytes are read as there are.
-        let written = unsafe { H5Dwrite_chunk(self.table, H5P_DEFAULT, 0, [row].as_ptr(), bytes.len(), source) };
-        check("write a chunk", written)
-    }
-
-    /// Closes the file, and tells its bytes if it is in memory.
-    pub(in super::super) fn close(self, library: &Library) -> Result<Vec<u8>, Refused> {
-        let open = ManuallyDrop::new(self);
-        drop(handle(library, "close a table", open.table)?);
-        let file = File { handle: handle(library, "close the file", open.file)?, medium: open.medium };
-        file.close()
-    }
-}
-
-impl Drop for Open {
-    /// Nobody needs the file any more: its table could not be written.
-    fn drop(&mut self) {
-        let (file, table) = (self.file, self.table);
-        hdf5::sync::sync(|| {
-            // SAFETY: the ids are owned by this alone, and the lock is held.
-            unsafe {
-                H5Idec_ref(table);
-                H5Idec_ref(file);
-            }
-        });
-    }
 }

@@ -109,7 +109,7 @@ pub(super) fn text_columns(frame: &Frame, on_unfit: OnUnfit) -> Result<Vec<usize
             return Err(frame.refuse_unfit(index, FORMAT));
         }
         if unfit || matches!(column.dtype, Dtype::Str | Dtype::Object) {
-            frame.refuse_lossy_text(index, FORMAT)?;
+            frame.refuse_wild_text(index)?;
             columns.push(index);
         }
     }
@@ -119,6 +119,11 @@ pub(super) fn text_columns(frame: &Frame, on_unfit: OnUnfit) -> Result<Vec<usize
 impl Fields {
     /// The fields for `frame`, of whose `texts` so much is known.
     pub(super) fn of(frame: &Frame, texts: &[usize], measured: &Measured) -> Result<Self, ConvertError> {
+        if let Some((text, row)) = measured.ends_in_nul {
+            return Err(frame
+                .refuse_lossy_text(texts[text], row, "a text that ends in NUL, which a table loses")
+                .into());
+        }
         let nan_rep = measured.nan_rep();
         let widths: BTreeMap<usize, usize> = texts.iter().copied().zip(measured.longest.iter().copied()).collect();
         let kind = |index: usize| match (widths.get(&index), frame.columns[index].dtype) {

@@ -40,7 +40,9 @@ pub(super) fn lay_out<'l>(
     plan: &Plan<'_>,
 ) -> Result<(File<'l>, Handle<'l>), Refused> {
     let (file, root) = capi::create(library, path, medium)?;
-    nodes::tell(library, &root, plan.chunks.rows, plan.bad_records, plan.told)?;
+    nodes::origin(library, &root, plan.chunks.rows, plan.bad_records, plan.told)?;
+    nodes::node(library, &root, "GROUP", "1.0")?;
+    root.text(library, "PYTABLES_FORMAT_VERSION", "2.1")?;
     let group = nodes::key_group(library, root, plan.key)?;
     group_attributes(library, &group, plan)?;
     let Chunks { rows, chunk_rows, .. } = plan.chunks;

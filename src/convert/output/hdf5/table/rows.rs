@@ -75,13 +75,13 @@ pub(super) struct Window<'f> {
 
 impl<'f> Rows<'f> {
     pub(super) fn new(frame: &'f Frame, fields: &'f Fields) -> Self {
-        let mut starts = vec![0];
-        let mut rows = 0;
-        for piece in &frame.pieces {
-            rows += piece.rows();
-            starts.push(rows);
+        Self {
+            frame,
+            places: fields.places(),
+            nan_rep: fields.nan_rep.as_bytes(),
+            row_bytes: fields.row_bytes,
+            starts: starts(frame),
         }
-        Self { frame, places: fields.places(), nan_rep: fields.nan_rep.as_bytes(), row_bytes: fields.row_bytes, starts }
     }
 
     /// The cells of all pieces that have some of `rows`.
@@ -127,6 +127,15 @@ impl<'f> Rows<'f> {
             }
         }
     }
+}
+
+/// The row at which each piece of `frame` begins, and at which the last one ends.
+pub(super) fn starts(frame: &Frame) -> Vec<usize> {
+    let mut starts = vec![0];
+    for piece in &frame.pieces {
+        starts.push(starts[starts.len() - 1] + piece.rows());
+    }
+    starts
 }
 
 /// Some values of a column in one piece.

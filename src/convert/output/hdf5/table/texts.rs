@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::super::super::super::frame::PieceCells;
-use super::super::super::super::frame::column::{Cell, Tag};
+use super::super::super::super::frame::column::{Cell, Column, Tag};
+use super::super::super::super::frame::dictionary::Dictionary;
 use super::super::super::super::frame::pickled;
 use super::super::super::super::frame::value::Value;
 
@@ -34,31 +35,47 @@ pub(super) struct Measured {
     pub(super) longest: Vec<usize>,
     /// The texts that could be taken for a missing value: `nan` between so many underscores on each side.
     nans: BTreeSet<usize>,
+    /// A text that ends in NUL, which is what texts are padded with: its place among the columns, and the row.
+    pub(super) ends_in_nul: Option<(usize, usize)>,
 }
 
 impl Measured {
-    /// The texts of `columns` in a piece of a frame.
-    pub(super) fn of(cells: &PieceCells<'_>, columns: &[usize]) -> Self {
-        let mut measured = Self { longest: vec![0; columns.len()], nans: BTreeSet::new() };
-        let mut buffer = Vec::new();
+    /// The texts of `columns` in a piece of a frame that begins at row `first`.
+    pub(super) fn of(cells: &PieceCells<'_>, columns: &[usize], first: usize) -> Self {
+        let mut measured = Self { longest: vec![0; columns.len()], ..Self::default() };
         for (place, column) in columns.iter().enumerate() {
             let Some(column) = cells.column(*column) else { continue };
-            if let (Some(dictionary), Some(Tag::Text)) = (column.dictionary(), column.uniform()) {
-                dictionary.pickles().for_each(|pickle| measured.add(place, pickled::text_in(pickle)));
-            } else {
-                for (.., cell) in column.stored() {
-                    if let Some(text) = text_of(&cell, &mut buffer) {
-                        measured.add(place, text);
-                    }
-                }
+            let ends_in_nul = match (column.dictionary(), column.uniform()) {
+                (Some(dictionary), Some(Tag::Text)) => measured.add_dictionary(place, dictionary),
+                _ => measured.add_cells(place, column),
+            };
+            if ends_in_nul && measured.ends_in_nul.is_none() {
+                measured.ends_in_nul = row_that_ends_in_nul(column).map(|row| (place, first + row));
             }
         }
         measured
     }
 
-    fn add(&mut self, place: usize, text: &[u8]) {
+    /// Adds the texts of a column. Returns true if and only if one of them ends in NUL.
+    fn add_cells(&mut self, place: usize, column: &Column) -> bool {
+        let (mut buffer, mut ends_in_nul) = (Vec::new(), false);
+        for (.., cell) in column.stored() {
+            if let Some(text) = text_of(&cell, &mut buffer) {
+                ends_in_nul |= self.add(place, text);
+            }
+        }
+        ends_in_nul
+    }
+
+    /// The same for texts that repeat.
+    fn add_dictionary(&mut self, place: usize, dictionary: &Dictionary) -> bool {
+        dictionary.pickles().fold(false, |found, pickle| self.add(place, pickled::text_in(pickle)) | found)
+    }
+
+    fn add(&mut self, place: usize, text: &[u8]) -> bool {
         self.longest[place] = self.longest[place].max(text.len());
         self.nans.extend(underscores(text));
+        text.last() == Some(&0)
     }
 
     /// What is known of both.
@@ -67,6 +84,8 @@ impl Measured {
         self.longest.resize(self.longest.len().max(other.longest.len()), 0);
         self.longest.iter_mut().zip(other.longest).for_each(|(longest, length)| *longest = length.max(*longest));
         self.nans.extend(other.nans);
+        // The first column, and its first row.
+        self.ends_in_nul = self.ends_in_nul.into_iter().chain(other.ends_in_nul).min();
         self
     }
 
@@ -76,6 +95,13 @@ impl Measured {
         let around = "_".repeat(free);
         format!("{around}nan{around}")
     }
+}
+
+/// The first row whose text ends in NUL.
+fn row_that_ends_in_nul(column: &Column) -> Option<usize> {
+    let mut buffer = Vec::new();
+    let mut ends = |cell: &Cell<'_>| text_of(cell, &mut buffer).is_some_and(|text| text.ends_with(b"\0"));
+    column.stored().find(|(.., cell)| ends(cell)).map(|(row, ..)| row)
 }
 
 /// How many underscores there are on each side of `nan`, if `text` is that.
@@ -94,7 +120,7 @@ mod tests {
     fn a_missing_value_is_told_by_a_text_that_no_value_is() {
         let nan_rep = |texts: &[&str]| {
             let mut measured = Measured { longest: vec![0], ..Measured::default() };
-            texts.iter().for_each(|text| measured.add(0, text.as_bytes()));
+            texts.iter().for_each(|text| assert!(!measured.add(0, text.as_bytes()), "none ends in NUL"));
             measured.nan_rep()
         };
         assert_eq!(nan_rep(&["", "a", "NaN", "_nan", "nan__", "xnany", "_nan_"]), "nan");
@@ -119,9 +145,10 @@ mod tests {
 
     #[test]
     fn what_is_known_of_two_pieces_is_known_of_both() {
-        let one = Measured { longest: vec![3, 1], nans: BTreeSet::from([0]) };
-        let other = Measured { longest: vec![2, 7], nans: BTreeSet::from([1]) };
+        let one = Measured { longest: vec![3, 1], nans: BTreeSet::from([0]), ends_in_nul: Some((1, 2)) };
+        let other = Measured { longest: vec![2, 7], nans: BTreeSet::from([1]), ends_in_nul: Some((0, 9)) };
         let both = Measured::default().and(one).and(other);
         assert_eq!((both.longest.as_slice(), both.nan_rep().as_str()), (&[3, 7][..], "__nan__"));
+        assert_eq!(both.ends_in_nul, Some((0, 9)));
     }
 }
