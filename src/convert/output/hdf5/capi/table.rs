@@ -112,7 +112,7 @@ fn row<'l>(library: &'l Library, fields: &[Field<'_>]) -> Result<Handle<'l>, Ref
 }
 
 /// Properties of a table of this shape.
-fn creation<'l>(library: &'l Library, shape: Shape) -> Result<Handle<'l>, Refused> {
+fn creation(library: &Library, shape: Shape) -> Result<Handle<'_>, Refused> {
     let chunks = Chunks { shape: &[shape.chunk_rows], largest: &[], level: shape.deflate };
     let list = chunked(library, chunks)?;
     // SAFETY: the list is ours; the lock is held.

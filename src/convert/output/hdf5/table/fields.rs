@@ -93,7 +93,7 @@ pub(super) struct Place {
 /// All fields behind the index, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fields {
-    pub(super) fields: Vec<Field>,
+    pub(super) all: Vec<Field>,
     /// What stands for a missing text.
     pub(super) nan_rep: String,
     /// Bytes of a row, the index included.
@@ -136,7 +136,7 @@ impl Fields {
         let kinds: Vec<Kind> = (0..frame.columns.len()).map(kind).collect();
         let fields = arrange(&own_names(&frame.labels), &kinds);
         let row_bytes = INDEX_BYTES + fields.iter().map(Field::bytes).sum::<usize>();
-        let fields = Self { fields, nan_rep, row_bytes };
+        let fields = Self { all: fields, nan_rep, row_bytes };
         fields.refuse_excess(frame)?;
         Ok(fields)
     }
@@ -144,7 +144,7 @@ impl Fields {
     /// Where each column is in a row.
     pub(super) fn places(&self) -> Vec<Place> {
         let (mut places, mut at) = (Vec::new(), INDEX_BYTES);
-        for field in &self.fields {
+        for field in &self.all {
             let size = field.kind.bytes();
             let of_field = field.columns.iter().enumerate();
             places.extend(of_field.map(|(i, column)| Place {
@@ -159,7 +159,7 @@ impl Fields {
 
     /// Refuses rows that HDF5 or NumPy do not take, and a table out of all proportion to its source.
     fn refuse_excess(&self, frame: &Frame) -> Result<(), Defect> {
-        let names = self.fields.iter().map(|field| field.name.as_str());
+        let names = self.all.iter().map(|field| field.name.as_str());
         if description(names) > DESCRIPTION || self.row_bytes > LONGEST_ROW {
             let what = format!(
                 "a row of {} columns and {} bytes is too long for a table",
@@ -282,7 +282,7 @@ mod tests {
             ]
         );
         let row_bytes = 8 + 8 + 16 + 8 + 9 + 8;
-        let fields = Fields { fields, nan_rep: "nan".to_owned(), row_bytes };
+        let fields = Fields { all: fields, nan_rep: "nan".to_owned(), row_bytes };
         let offsets: Vec<_> = fields.places().iter().map(|place| (place.column, place.offset)).collect();
         assert_eq!(offsets, [(1, 8), (0, 16), (4, 24), (2, 32), (3, 36), (5, 40), (6, 49)]);
     }

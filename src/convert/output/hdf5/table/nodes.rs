@@ -55,7 +55,7 @@ pub(super) fn lay_out<'l>(
 /// The fields of a row, the index first.
 fn row(fields: &Fields) -> Vec<table::Field<'_>> {
     let index = table::Field { name: INDEX, element: Element::Int64, array: None };
-    std::iter::once(index).chain(fields.fields.iter().map(field)).collect()
+    std::iter::once(index).chain(fields.all.iter().map(field)).collect()
 }
 
 fn field(field: &Field) -> table::Field<'_> {
@@ -75,7 +75,7 @@ fn element(kind: Kind) -> Element {
 fn group_attributes<'l>(library: &'l Library, group: &Handle<'l>, plan: &Plan<'_>) -> Result<(), Refused> {
     let Plan { fields, labels, .. } = plan;
     let names = |own_only: bool| {
-        let of = fields.fields.iter().filter(move |field| field.own || !own_only);
+        let of = fields.all.iter().filter(move |field| field.own || !own_only);
         list(of.map(|field| text(&field.name)))
     };
     let pickle = |name: &str, value: Vec<u8>| group.pickle(library, name, &finished(value));
@@ -97,16 +97,16 @@ fn group_attributes<'l>(library: &'l Library, group: &Handle<'l>, plan: &Plan<'_
 /// What pandas is to know of the axes, and the zone of points in time that have one.
 fn info(fields: &Fields) -> Vec<u8> {
     let columns = dict([(text("names"), list([NONE.to_vec()])), (text("type"), text("Index"))]);
-    let zoned = fields.fields.iter().filter(|field| field.kind == Kind::Word(Dtype::DatetimeUtc));
-    let zones = zoned.map(|field| (text(&field.name), dict([(text("tz"), text("UTC"))])));
-    dict([(int(1), columns), (text(INDEX), dict([]))].into_iter().chain(zones))
+    let with_zone = fields.all.iter().filter(|field| field.kind == Kind::Word(Dtype::DatetimeUtc));
+    let tz = with_zone.map(|field| (text(&field.name), dict([(text("tz"), text("UTC"))])));
+    dict([(int(1), columns), (text(INDEX), dict([]))].into_iter().chain(tz))
 }
 
 fn table_attributes<'l>(library: &'l Library, table: &Handle<'l>, plan: &Plan<'_>) -> Result<(), Refused> {
     nodes::node(library, table, "TABLE", "2.7")?;
     table.int(library, "NROWS", i64::try_from(plan.chunks.rows).unwrap_or(i64::MAX))?;
     table.text(library, "index_kind", "integer")?;
-    for field in &plan.fields.fields {
+    for field in &plan.fields.all {
         let labels = match field.columns[..] {
             // The name of a column that the frame does not have.
             [] => list([text("none")]),

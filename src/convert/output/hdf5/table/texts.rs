@@ -91,7 +91,7 @@ impl Measured {
 
     /// A text that stands for a missing value and that no value is: `nan`, or as few underscores around it as it takes.
     pub(super) fn nan_rep(&self) -> String {
-        let free = (0..).find(|count| !self.nans.contains(count)).unwrap_or_default();
+        let free = (0..=self.nans.len()).find(|count| !self.nans.contains(count)).unwrap_or_default();
         let around = "_".repeat(free);
         format!("{around}nan{around}")
     }
@@ -106,10 +106,10 @@ fn row_that_ends_in_nul(column: &Column) -> Option<usize> {
 
 /// How many underscores there are on each side of `nan`, if `text` is that.
 fn underscores(text: &[u8]) -> Option<usize> {
-    let around = text.len().checked_sub(3)? / 2;
-    let inner = text.get(around..text.len() - around)?;
-    let all = text.iter().filter(|byte| **byte == b'_').count() == 2 * around;
-    (inner == b"nan" && all).then_some(around)
+    let (left, rest) = text.split_at(text.len().checked_sub(3)? / 2);
+    let (inner, right) = rest.split_at(3);
+    let around = inner == b"nan" && left.len() == right.len() && left.iter().chain(right).all(|byte| *byte == b'_');
+    around.then_some(left.len())
 }
 
 #[cfg(test)]
