@@ -55,7 +55,8 @@ fn large_source(path: &Path) {
         )
     };
     let mut text: String = (0..600_000).map(record).collect::<Vec<_>>().concat();
-    text.push_str("{\"row\": null, \"text\": null, \"late\": true, \"more\": \"a text that makes each row longer by so many bytes\"}\n");
+    text.push_str("{\"row\": null, \"text\": null, \"late\": true, \"more\": \"");
+    text.push_str("a text that makes each row longer by so many bytes\"}\n");
     assert!(text.len() > 32 << 20);
     fs::write(path, text).unwrap();
 }

@@ -25,7 +25,7 @@ def rows(**columns):
 AWKWARD = [
     "", "index", "a/b", ".", "..", "a b", "a.b", "é", "e\u0301", "中", "😀", "1", "class", "__class__", "_v_x", "_f_x", "_g_x",
     "_c_x", "_i_x", "_p_x", "values_block_0", "n\0l", "back\\slash", "new\nline", "'", '"', "nan", "table", "A", "_x", "levels",
-    "columns", "k" * 300, "a_kind", "a", "CLASS", "NROWS",
+    "columns", "k" * 300, "K" * 70_000, "a_kind", "a", "CLASS", "NROWS",
 ]
 MIXED = {
     "nested": ['[1,{"b":2,"a":null}]', "{}", '["\\ud800"]', "null"], "objects": ['{"é":1}', None, "[]", "[[]]"],

@@ -12,7 +12,7 @@ impl Frame {
         self.totals(index).kinds.within(&[Tag::Null, Tag::Missing])
     }
 
-    /// Whether column `index` has values only a column of Python objects can hold side by side, and no array of one type.
+    /// Whether column `index` has values that only Python objects hold side by side, and no array of one type.
     pub(crate) fn needs_objects(&self, index: usize) -> bool {
         let kinds = self.totals(index).kinds;
         match self.columns[index].dtype {

@@ -78,18 +78,18 @@ impl Writer for Table<'_> {
 /// The fields for `frame`, all of whose texts are looked at.
 fn fields_of(frame: &Frame, on_unfit: OnUnfit, deadline: Deadline) -> Result<Fields, ConvertError> {
     let texts = fields::text_columns(frame, on_unfit)?;
-    let _encode = profile::span(Stage::Encode);
     let starts = rows::starts(frame);
     let measure = |piece: usize| -> Result<Measured, ConvertError> {
         deadline.check()?;
         let cells = frame.cells_of(piece).map_err(ConvertError::Spill)?;
+        let _encode = profile::span(Stage::Encode);
         Ok(Measured::of(&cells, &texts, starts[piece]))
     };
     let pieces = if texts.is_empty() { 0 } else { frame.pieces.len() };
     let both = |one: Measured, other| Ok(one.and(other));
     let large = (frame.rows * texts.len()) as u64 * 8 >= PARALLEL_BYTES;
     let measured = if large {
-        let here = profile::here();
+        let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
         let measured = (0..pieces).into_par_iter().map(|piece| here.during(|| measure(piece)));
         measured.try_reduce(Measured::default, both)
     } else {

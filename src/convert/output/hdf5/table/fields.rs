@@ -19,6 +19,8 @@ const MOST_OWN: usize = 1500;
 /// Bytes for that description, and what a field takes of it besides its name.
 const DESCRIPTION: usize = 60_000;
 const FIELD_BYTES: usize = 32;
+/// A longer name is none of a field: attributes are called by it, and hold it.
+const LONGEST_NAME: usize = 1024;
 /// A longer row is none that NumPy could hold.
 const LONGEST_ROW: usize = i32::MAX as usize;
 /// What the format is called in messages.
@@ -205,7 +207,7 @@ fn columns_of(labels: &Labels) -> usize {
 fn may_be_field(name: &str) -> bool {
     let bytes = name.as_bytes();
     let reserved = matches!(bytes, [b'_', b'_', ..] | [b'_', _, b'_', ..]) || name.starts_with("values_block_");
-    let fine = !name.is_empty() && name != INDEX && name != "." && !name.contains(['/', '\0']);
+    let fine = (1..=LONGEST_NAME).contains(&name.len()) && name != INDEX && name != "." && !name.contains(['/', '\0']);
     fine && !reserved
 }
 
@@ -260,7 +262,7 @@ mod tests {
             own_names(&keys(&names.iter().map(String::as_str).collect::<Vec<_>>()))
         };
         assert!(names(1500, 4).iter().all(Option::is_some));
-        assert!(names(1501, 4).iter().chain(&names(2, 40_000)).all(Option::is_none));
+        assert!(names(1501, 4).iter().chain(&names(2, 1025)).chain(&names(60, 1000)).all(Option::is_none));
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! /KEY/table   rows of the fields `index`, COLUMN …, values_block_N …
 //! ```
 //!
-//! `pandas_version` always (pandas before 3.1 wants it), no `FIELD_N_…` and no `…_meta` (nobody wants them; pandas 2.3 would
-//! turn missing text into the word `nan`), and one `nan_rep` for the whole table, which every version honours.
+//! `pandas_version` always (pandas before 3.1 wants it), no `FIELD_N_…` and no `…_meta` (nobody wants them; pandas 2.3
+//! would turn missing text into the word `nan`), and one `nan_rep` for the whole table, which every version honours.
 
 use std::ffi::CStr;
 
