@@ -153,10 +153,8 @@ impl Job<'_> {
         let (file, table) = open.map_err(refused(self.path))?;
         let filter = Filter { element: self.chunks.row_bytes, level };
         self.each_batch(
-            |_, mut bytes| {
+            |_, bytes| {
                 let _encode = profile::span(Stage::Encode);
-                // The library knows whole chunks only.
-                bytes.resize(self.chunks.bytes(), 0);
                 Ok(filter.apply(&bytes).map_err(OutputError::io("compress", self.path))?)
             },
             |first, ready: Vec<Vec<u8>>| {
@@ -203,7 +201,7 @@ impl Job<'_> {
             let window = self.rows.window(&rows).map_err(ConvertError::Spill)?;
             let one = |chunk: usize| {
                 self.deadline.check()?;
-                let bytes = self.chunk(&window, self.chunks.rows_of(chunk));
+                let bytes = self.chunk(&window, &self.chunks.rows_of(chunk));
                 work(chunk, bytes)
             };
             let first = batch.start;
@@ -218,10 +216,11 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn chunk(&self, window: &rows::Window<'_>, rows: Range<usize>) -> Vec<u8> {
+    /// A whole chunk; behind the last row are zeros.
+    fn chunk(&self, window: &rows::Window<'_>, rows: &Range<usize>) -> Vec<u8> {
         let _encode = profile::span(Stage::Encode);
-        let mut bytes = Vec::with_capacity(self.chunks.bytes());
-        self.rows.write(window, &rows, &mut bytes);
+        let mut bytes = vec![0; self.chunks.bytes()];
+        self.rows.write(window, rows, &mut bytes);
         bytes
     }
 }

@@ -195,7 +195,8 @@ fn own_names(labels: &Labels) -> Vec<Option<String>> {
     if fit { names } else { vec![None; keys.len()] }
 }
 
-fn columns_of(labels: &Labels) -> usize {
+/// How many columns have `labels`.
+pub(super) fn columns_of(labels: &Labels) -> usize {
     match labels {
         Labels::None => 0,
         Labels::Keys(keys) => keys.len(),

@@ -16,7 +16,7 @@ use super::super::capi::table::{self, Shape};
 use super::super::capi::{self, Element, File, Handle, Library, Medium};
 use super::super::nodes;
 use super::super::refused::Refused;
-use super::fields::{Field, Fields, INDEX, Kind};
+use super::fields::{Field, Fields, INDEX, Kind, columns_of};
 use super::pickles::{NONE, dict, finished, int, list, text, tuple};
 use super::rows::Chunks;
 
@@ -84,7 +84,7 @@ fn group_attributes<'l>(library: &'l Library, group: &Handle<'l>, plan: &Plan<'_
     group.text(library, "table_type", "appendable_frame")?;
     pickle("index_cols", list([tuple([int(0), text(INDEX)])]))?;
     pickle("values_cols", names(false))?;
-    let columns = 0..labels_count(labels);
+    let columns = 0..columns_of(labels);
     pickle("non_index_axes", list([tuple([int(1), list(columns.map(|column| label(labels, column)))])]))?;
     pickle("data_columns", names(true))?;
     pickle("info", info(fields))?;
@@ -129,14 +129,6 @@ fn dtype(kind: Kind) -> String {
         Kind::Word(_) => "int64".to_owned(),
         Kind::Flag => "bool".to_owned(),
         Kind::Text(bytes) => format!("bytes{}", 8 * bytes),
-    }
-}
-
-fn labels_count(labels: &Labels) -> usize {
-    match labels {
-        Labels::None => 0,
-        Labels::Keys(keys) => keys.len(),
-        Labels::Positions(count) => *count,
     }
 }
 

@@ -92,11 +92,9 @@ impl<'f> Rows<'f> {
         Ok(Window { first, pieces })
     }
 
-    /// Appends `rows`, all of which are in `window`.
-    pub(super) fn write(&self, window: &Window<'_>, rows: &Range<usize>, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.resize(start + rows.len() * self.row_bytes, 0);
-        let mut rest = &mut out[start..];
+    /// Writes `rows`, all of which are in `window`, into `out`, which is zero so far.
+    pub(super) fn write(&self, window: &Window<'_>, rows: &Range<usize>, out: &mut [u8]) {
+        let mut rest = out;
         for (number, cells) in window.pieces.iter().enumerate() {
             let from = self.starts[window.first + number];
             let piece = from..self.starts[window.first + number + 1];
