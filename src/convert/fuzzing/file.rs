@@ -85,7 +85,7 @@ fn encoding(limits: u8) -> Encoding {
     let layout = if limits & 0x40 == 0 { Layout::Fixed } else { Layout::Table };
     let on_unfit = if limits & 0x80 == 0 { OnUnfit::Refuse } else { OnUnfit::Text };
     let compression = if limits & 0xc0 == 0xc0 { Compression::Zlib(1) } else { Compression::None };
-    Encoding { layout, on_unfit, compression, ..Encoding::from_config(&Output::to(PathBuf::new())) }
+    Encoding { layout, compression, on_unfit, ..Encoding::from_config(&Output::to(PathBuf::new())) }
 }
 
 fn types(hints: u8) -> TypeHints {
