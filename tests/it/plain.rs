@@ -140,11 +140,11 @@ fn an_output_is_the_same_for_any_number_of_threads() {
     let source = folder.path().join("large.json");
     // Enough cells for all cores to write, in more than one band.
     let line = |n: usize| {
-        let missing = if n % 7 == 0 { String::new() } else { format!(",\"b\":{n},\"t\":\"text {}\"", n * n) };
-        let more: String = (0..12).map(|column| format!(",\"{column}\":{}", n % 9)).collect();
+        let missing = if n.is_multiple_of(7) { String::new() } else { format!(",\"b\":{n},\"t\":\"text {}\"", n * n) };
+        let more = (0..12).map(|column| format!(",\"{column}\":{}", n % 9)).collect::<Vec<_>>().concat();
         format!("{{\"a\":{n},\"n\":[{n}],\"f\":{}.5{more}{missing}}}\n", n % 1000)
     };
-    fs::write(&source, (0..260_000).map(line).collect::<String>()).unwrap();
+    fs::write(&source, (0..260_000_usize).map(line).collect::<String>()).unwrap();
     for (layout, compression) in [("plain", "none"), ("plain", "zlib:1"), ("fixed", "zlib:1")] {
         let made: Vec<Vec<u8>> = ["1", "5"]
             .into_iter()
