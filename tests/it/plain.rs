@@ -80,11 +80,31 @@ fn h5dump_of_another_version_shows_texts_and_what_is_missing() {
     }
 }
 
+/// More records than a band has, of every kind of column.
+fn many_records() -> String {
+    let record = |n: u64| {
+        let some = if n.is_multiple_of(5) { "null".to_owned() } else { (u64::MAX / 3 + n).to_string() };
+        let least = if n == 69_999 { i64::MIN } else { n.cast_signed() };
+        let late = if n > 66_000 {
+            format!(",\"late\":{},\"text\":\"é{n}\",\"list\":[{n}]", n.is_multiple_of(2))
+        } else {
+            String::new()
+        };
+        let taken = if n.is_multiple_of(3) { String::new() } else { format!(",\"taken\":{least}") };
+        format!(
+            "{{\"n\":{n},\"f\":{n}.25,\"up\":{},\"some\":{some},\"t\":\"text {n}\"{taken}{late}}}\n",
+            n.is_multiple_of(3)
+        )
+    };
+    (0..70_001).map(record).collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn random_columns_are_what_pythons_json_gives_or_refused_with_column_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = folder.path().join("in");
     random_cases(&inputs, "44", "150");
+    fs::write(inputs.join("bands.json"), many_records()).unwrap();
     for (name, text, compression) in [("a", false, "none"), ("b", true, "zlib:1"), ("c", false, "zlib:5")] {
         let outputs = folder.path().join(name);
         let more = ["--compression", compression, "--on-unfit", if text { "text" } else { "refuse" }];
