@@ -11,7 +11,7 @@ use super::readback::{assert_equal_in, hand_written_cases, random_cases};
 fn compressed_equals_the_reference_in(version: &str, seed: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (inputs, outputs) = (folder.path().join("in"), folder.path().join("out"));
-    hand_written_cases(&inputs, &["dtypes", "layouts", "batches", "repeats"]);
+    hand_written_cases(&inputs, &["rare", "layouts", "repeats"]);
     random_cases(&inputs, seed, "60");
     let mut command = h5inbox();
     command.args(["convert", "--compression", "zlib:3"]).arg(&inputs).arg("--outdir").arg(&outputs);
@@ -61,11 +61,11 @@ fn numbers_texts_and_objects_of_many_bands_come_back_equal_and_take_less() {
             "{{\"id\":{n},\"open\":{}.{:03},\"up\":{},\"text\":\"number {}\",\"list\":[{},null],\"big\":{},\"gone\":{}}}\n",
             n / 7 % 100,
             n % 1000,
-            n % 2 == 0,
+            n.is_multiple_of(2),
             n % 5000,
             n % 3,
             u64::MAX - n,
-            if n % 11 == 0 { "null".to_owned() } else { n.to_string() },
+            if n.is_multiple_of(11) { "null".to_owned() } else { n.to_string() },
         )
     };
     fs::write(&source, (0..150_000).map(line).collect::<String>()).unwrap();
@@ -92,7 +92,7 @@ fn numbers_texts_and_objects_of_many_bands_come_back_equal_and_take_less() {
 fn stock_h5dump_undoes_the_filters_of_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("source.json");
-    fs::write(&source, (0..2000).map(|n| format!("{{\"a\":{n}}}\n")).collect::<String>()).unwrap();
+    fs::write(&source, (0..2000).map(|n| format!("{{\"a\":{n}}}\n")).collect::<Vec<_>>().concat()).unwrap();
     convert(&source, folder.path(), "zlib:6");
     let output = folder.path().join("source.h5");
     let shown = Command::new("h5dump").args(["-p", "-d", "/data/block0_values"]).arg(&output).output().unwrap();

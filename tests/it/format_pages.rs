@@ -9,8 +9,8 @@ use super::harness::{h5inbox, said};
 /// The code in `language` on the page `page` of the docs.
 fn code(page: &str, language: &str) -> Vec<String> {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page)).unwrap();
-    let blocks = page.split(&format!("```{language}\n")).skip(1);
-    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+    let opening = format!("```{language}\n");
+    page.split(&opening).skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
 /// A folder in which the commands at the beginning of `page` have run.

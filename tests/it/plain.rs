@@ -80,11 +80,31 @@ fn h5dump_of_another_version_shows_texts_and_what_is_missing() {
     }
 }
 
+/// More records than a band has, of every kind of column.
+fn many_records() -> String {
+    let record = |n: u64| {
+        let some = if n.is_multiple_of(5) { "null".to_owned() } else { (u64::MAX / 3 + n).to_string() };
+        let least = if n == 69_999 { i64::MIN } else { n.cast_signed() };
+        let late = if n > 66_000 {
+            format!(",\"late\":{},\"text\":\"é{n}\",\"list\":[{n}]", n.is_multiple_of(2))
+        } else {
+            String::new()
+        };
+        let taken = if n.is_multiple_of(3) { String::new() } else { format!(",\"taken\":{least}") };
+        format!(
+            "{{\"n\":{n},\"f\":{n}.25,\"up\":{},\"some\":{some},\"t\":\"text {n}\"{taken}{late}}}\n",
+            n.is_multiple_of(3)
+        )
+    };
+    (0..70_001).map(record).collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn random_columns_are_what_pythons_json_gives_or_refused_with_column_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = folder.path().join("in");
     random_cases(&inputs, "44", "150");
+    fs::write(inputs.join("bands.json"), many_records()).unwrap();
     for (name, text, compression) in [("a", false, "none"), ("b", true, "zlib:1"), ("c", false, "zlib:5")] {
         let outputs = folder.path().join(name);
         let more = ["--compression", compression, "--on-unfit", if text { "text" } else { "refuse" }];
@@ -117,7 +137,7 @@ fn what_has_no_type_is_refused_with_column_and_line_and_with_what_to_do() {
         ("18446744073709551616", "an integer beyond 64 bits"),
     ] {
         let said = refused(&format!("{{\"b\": 0, \"a\": 1}}\n\n{{\"a\": {second}}}\n"), &[]);
-        assert!(said.contains(&format!("line 3, byte 26: column `a`: {why}")), "{said}");
+        assert!(said.contains(&format!("line 3, byte 24: column `a`: {why}")), "{said}");
         assert!(said.contains("--on-unfit text"), "{said}");
     }
     let said = refused("{\"a\": -1}\n{\"a\": 18446744073709551615}\n", &[]);
@@ -138,11 +158,13 @@ fn a_text_that_readers_would_cut_at_a_nul_is_refused_whatever_is_wanted() {
 fn an_output_is_the_same_for_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("large.json");
+    // Enough cells for all cores to write, in more than one band.
     let line = |n: usize| {
-        let missing = if n % 7 == 0 { String::new() } else { format!(",\"b\":{n},\"t\":\"text {}\"", n * n) };
-        format!("{{\"a\":{n},\"n\":[{n}],\"f\":{}.5{missing}}}\n", n % 1000)
+        let missing = if n.is_multiple_of(7) { String::new() } else { format!(",\"b\":{n},\"t\":\"text {}\"", n * n) };
+        let more = (0..12).map(|column| format!(",\"{column}\":{}", n % 9)).collect::<Vec<_>>().concat();
+        format!("{{\"a\":{n},\"n\":[{n}],\"f\":{}.5{more}{missing}}}\n", n % 1000)
     };
-    fs::write(&source, (0..700_000).map(line).collect::<String>()).unwrap();
+    fs::write(&source, (0..260_000_usize).map(line).collect::<String>()).unwrap();
     for (layout, compression) in [("plain", "none"), ("plain", "zlib:1"), ("fixed", "zlib:1")] {
         let made: Vec<Vec<u8>> = ["1", "5"]
             .into_iter()

@@ -15,7 +15,7 @@ use super::super::super::{ConvertError, PARALLEL_BYTES};
 /// Most rows of a band: numbers of eight bytes make chunks of 512 KiB.
 const MOST_ROWS: usize = 64 << 10;
 /// Cells of a band of many columns, and the fewest rows of it: all of its cells are in memory at a time.
-const MOST_CELLS: usize = 4 << 20;
+const MOST_CELLS: usize = 2 << 20;
 const FEWEST_ROWS: usize = 64;
 
 /// The bands of a frame.

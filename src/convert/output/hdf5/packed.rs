@@ -26,13 +26,17 @@ use super::super::super::profile::{self, Stage};
 use super::super::OutputError;
 use super::super::provenance::Provenance;
 use super::bands::Bands;
+use super::blocks::Block;
 use super::capi::{self, Medium};
-use super::fill::Content;
+use super::fill::{Content, Sink};
 use super::fixed::refused;
-use super::layout::{Layout, Tiling};
-use super::{blocks, nodes};
+use super::layout::{Addresses, Layout, Place, Tiling};
+use super::{blocks, fill, nodes};
 use pickles::Pickles;
 use tiles::Tiles;
+
+/// Fewer numbers than this are not worth the index that chunks need.
+const FEWEST_NUMBERS: usize = 1024;
 
 /// Writes `frame` into the new file `path` under `key`, compressed as hard as `level` says.
 pub(super) fn write(
@@ -47,27 +51,48 @@ pub(super) fn write(
     let beside = path.parent().unwrap_or(Path::new("."));
     let mut pickles = Pickles::pack(frame, &mut blocks, &bands, level, beside, deadline)?;
     let told = provenance.text();
-    let tiling = Tiling { height: bands.height(), level };
-    let layout =
-        Layout { told: told.len(), tiling: Some(tiling), ..Layout::of(frame, key, provenance.bad_records, &blocks) };
+    let tiling = is_worth_chunks(frame, &blocks).then_some(Tiling { height: bands.height(), level });
+    let layout = Layout { told: told.len(), tiling, ..Layout::of(frame, key, provenance.bad_records, &blocks) };
     let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
     let open = capi::locked(|library| nodes::open(library, &name, &layout, &told)).map_err(refused(path))?;
-    let tiles = Tiles::of(frame, &blocks, tiling);
-    tiles.write(&bands, &open.tiled, path, deadline)?;
+    if let Some(tiling) = tiling {
+        Tiles::of(frame, &blocks, tiling).write(&bands, &open.tiled, path, deadline)?;
+    }
     let addresses = open.addresses.clone();
     let image = capi::locked(|library| open.close(library, &layout)).map_err(refused(path))?;
     let small = pickles.small(&blocks).map_err(ConvertError::Spill)?;
     let content = Content { frame, blocks: &blocks, small: &small, told: &told };
     if layout.medium() == Medium::Disk {
         let file = File::options().write(true).open(path).map_err(OutputError::io("open", path))?;
-        pickles.write(&file, &content, &addresses, path)?;
+        write_around(&file, path, &content, &addresses, &mut pickles, deadline)?;
         return Ok(file);
     }
     let image = Mutex::new(image);
-    pickles.write(&image, &content, &addresses, path)?;
+    write_around(&image, path, &content, &addresses, &mut pickles, deadline)?;
     let _write = profile::span(Stage::Write);
     let mut file = File::create_new(path).map_err(OutputError::io("create", path))?;
     let image = image.into_inner().unwrap_or_else(PoisonError::into_inner);
     file.write_all(&image).map_err(OutputError::io("write", path))?;
     Ok(file)
+}
+
+fn is_worth_chunks(frame: &Frame, blocks: &[Block]) -> bool {
+    let columns: usize = blocks.iter().filter(|block| !block.is_pickled()).map(|block| block.columns.len()).sum();
+    frame.rows * (1 + columns) >= FEWEST_NUMBERS
+}
+
+/// Writes what is in no chunk: all pickles, and numbers if they are few.
+fn write_around(
+    file: &impl Sink,
+    path: &Path,
+    content: &Content<'_>,
+    addresses: &Addresses,
+    pickles: &mut Pickles,
+    deadline: Deadline,
+) -> Result<(), ConvertError> {
+    let place = |(block, place): (&Block, &Place)| if block.is_pickled() { Place::default() } else { *place };
+    let numbers = content.blocks.iter().zip(&addresses.blocks).map(place).collect();
+    let numbers = Addresses { told: None, rows: addresses.rows, heaps: Vec::new(), blocks: numbers };
+    fill::write(file, path, &Content { small: &[], ..*content }, &numbers, deadline)?;
+    pickles.write(file, content, addresses, path)
 }

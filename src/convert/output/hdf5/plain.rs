@@ -38,6 +38,9 @@ use crate::config::Compression;
 use band::Content;
 use nodes::Plan;
 
+/// Fewer values than this are not worth the index that chunks need.
+const FEWEST_ROWS: usize = 1024;
+
 /// An output with less content than this is made in memory and written in one go.
 const IN_MEMORY: u64 = 1 << 20;
 
@@ -55,7 +58,10 @@ impl Writer for Plain<'_> {
         let mut columns = columns::all(frame, self.0.on_unfit)?;
         let bands = Bands::of(frame);
         let heaps = measure::heaps(frame, &mut columns, &bands, deadline)?;
-        let level = if let Compression::Zlib(level) = self.0.compression { Some(level) } else { None };
+        let level = match self.0.compression {
+            Compression::Zlib(level) if frame.rows >= FEWEST_ROWS => Some(level),
+            _ => None,
+        };
         let plan = Plan {
             columns: &columns,
             rows: frame.rows,

@@ -127,16 +127,15 @@ fn kind(frame: &Frame, index: usize, on_unfit: OnUnfit) -> Result<Kind, Defect> 
     let values = frame.kinds(index).without(Tag::Null).without(Tag::Missing);
     Ok(match frame.columns[index].dtype {
         Dtype::Bool => Kind::Bool,
-        Dtype::Int64 | Dtype::NullableInt => Kind::Int,
-        Dtype::Uint64 => Kind::Uint,
         Dtype::Datetime => Kind::Time { utc: false },
         Dtype::DatetimeUtc => Kind::Time { utc: true },
         Dtype::Str => Kind::Text,
         Dtype::Float64 | Dtype::Object if values.is_empty() => Kind::Float,
         Dtype::Float64 if values.has(Tag::Float) => Kind::Float,
+        Dtype::Uint64 => Kind::Uint,
         // Integers that are floats in pandas only because others are missing.
         Dtype::Float64 if values.has(Tag::Uint) => Kind::Uint,
-        Dtype::Float64 => Kind::Int,
+        Dtype::Int64 | Dtype::NullableInt | Dtype::Float64 => Kind::Int,
         Dtype::Object if values.within(&[Tag::Bool]) => Kind::Bool,
         Dtype::Object if values.within(&[Tag::Nested]) => Kind::Nested,
         Dtype::Object => mixed(frame, index, on_unfit)?,
