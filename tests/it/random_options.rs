@@ -93,6 +93,8 @@ fn looks() -> impl Strategy<Value = (Layout, Compression, OnUnfit)> {
     let looks = [
         (Layout::Fixed, Compression::None, OnUnfit::Refuse),
         (Layout::Fixed, Compression::Zlib(1), OnUnfit::Refuse),
+        (Layout::Table, Compression::None, OnUnfit::Refuse),
+        (Layout::Table, Compression::Zlib(1), OnUnfit::Text),
         (Layout::Plain, Compression::None, OnUnfit::Refuse),
         (Layout::Plain, Compression::Zlib(9), OnUnfit::Text),
     ];
