@@ -85,16 +85,23 @@ def named(label):
 
 def refusal(case, columns):
     """What a refusal must say, if the rules refuse the case: the column, and the line where it is simple."""
+    columns = {label: values for label, values in columns.items() if label not in case.series}
+    texts = {}
     for label, values in columns.items():
-        if label in case.series:
-            continue
         unfit = not rules.fits(values)
-        as_text = unfit or {rules.kind_of(value) for value in values} - {"absent"} == {"text"}
-        row = rules.first_unfit(values) if unfit and not case.text else rules.lossy(values) if as_text else None
-        if row is not None:
+        if unfit and not case.text:
+            row = rules.first_unfit(values)
             # Of integers that no type holds together, another pair may be the first one that is seen.
             integers = all(rules.kind_of(value) in ("number", "absent") for value in values[:row + 1])
             return named(label), "line " if integers else f"line {row + 1}, "
+        if unfit or {rules.kind_of(value) for value in values} - {"absent"} == {"text"}:
+            texts[label] = values
+            if (row := rules.first_text(values, rules.is_wild)) is not None:
+                return named(label), f"line {row + 1}, "
+    # Texts are looked at when all columns are known to have a type.
+    for label, values in texts.items():
+        if (row := rules.first_text(values, lambda text: text.endswith("\0"))) is not None:
+            return named(label), f"line {row + 1}, "
     return None
 
 

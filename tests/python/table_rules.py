@@ -64,10 +64,14 @@ def text_of(value):
     return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text)
 
 
-def lossy(values):
-    """The number of the first record whose text a table cannot give back, if the column is text."""
-    bad = lambda value: isinstance(value, str) and (value.endswith("\0") or LONE_SURROGATE.search(value))
-    return next((row for row, value in enumerate(values) if bad(value)), None)
+def is_wild(text):
+    """Whether it holds half of a surrogate pair, which is no Unicode."""
+    return LONE_SURROGATE.search(text)
+
+
+def first_text(values, is_bad):
+    """The number of the first record whose text is bad, if there is one."""
+    return next((row for row, value in enumerate(values) if isinstance(value, str) and is_bad(value)), None)
 
 
 def series_of(values):
