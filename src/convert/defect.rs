@@ -126,6 +126,14 @@ impl Defect {
         Self::new("type_misfit", what, hint).at_line(line).in_column(column)
     }
 
+    /// A value that the format has no type for beside those before it.
+    pub(crate) fn unfit(line: u64, column: &str, why: &str) -> Self {
+        let what = format!("column `{}`: {why}", escape(column.as_bytes(), 60));
+        let hint = "set `output.on_unfit` to \"text\" (`--on-unfit text`) to have such columns as text, or choose another \
+                    format or layout; then retry the file";
+        Self::new("unfit_column", what, hint).at_line(line).in_column(column)
+    }
+
     /// Two columns whose flattened names are the same.
     pub(crate) fn label_clash(line: u64, label: &str) -> Self {
         let what = format!("two different members are flattened to the column `{}`", escape(label.as_bytes(), 60));

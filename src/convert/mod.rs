@@ -35,7 +35,7 @@ pub use options::{Encoding, Options, Schema, Summary};
 use output::OutputError;
 use output::provenance::{Origin, Provenance};
 use output::publish::sync_file;
-use read::read;
+use read::{placed, read};
 
 use crate::source::Identity;
 
@@ -121,7 +121,11 @@ pub fn to_open_file(
         ..Provenance::of(target.origin, identity, read.taken, read.hash, options)
     };
     let writer = output::writer(&options.encoding);
-    let (output, output_bytes) = writer.write(frame, &provenance, target.output, deadline)?;
+    let written = writer.write(frame, &provenance, target.output, deadline);
+    // What a format cannot hold is a defect of some record.
+    let compression = read.taken.compression;
+    let placed = |defect| placed(defect, source, identity, compression, options, deadline);
+    let (output, output_bytes) = written.map_err(|error| error.map_defect(placed))?;
     let summary = Summary {
         input: read.taken,
         rows,

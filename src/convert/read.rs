@@ -113,7 +113,8 @@ impl Attempt<'_> {
         let parsed = self.parse_all(&mut reader, plan, &mut bad, &mut pieces);
         self.unchanged()?;
         let taken = reader.taken();
-        let placed = |defect: Defect| self.placed(defect, taken.compression);
+        let Self { source, identity, options, deadline, .. } = *self;
+        let placed = |defect: Defect| placed(defect, source, identity, taken.compression, options, deadline);
         parsed.map_err(|error| error.map_defect(placed))?;
         if reader.bytes_read() != self.identity.size {
             return Err(ConvertError::Changed);
@@ -126,14 +127,6 @@ impl Attempt<'_> {
         };
         expands_no_more(&frame, reader.text_bytes(), self.options.decompression_ratio)?;
         self.finish(frame, taken, bad, reader.hash()).map(Ok)
-    }
-
-    /// `defect` with its place in the text of the source.
-    fn placed(&self, defect: Defect, compression: Compression) -> Defect {
-        let flatten = self.options.records.nested == Nested::Flatten;
-        let options = read_options(self.options, self.deadline);
-        let defect = locate(self.source, self.identity, options, flatten, defect);
-        if compression == Compression::None { defect } else { defect.in_unpacked_text() }
     }
 
     fn finish(
@@ -149,7 +142,7 @@ impl Attempt<'_> {
         {
             return Err(first.clone().nothing_good().into());
         }
-        let mut warnings = frame.warnings();
+        let mut warnings = frame.warnings(self.options.encoding.format);
         warnings.extend(one_array(&frame, taken.shape, self.options.records.input));
         let bad_file = bad.finish(self.options.durable)?;
         Ok(Read { frame, taken, bad_records, bad_file, hash, warnings })
@@ -219,6 +212,20 @@ impl Attempt<'_> {
         let same = now.size == self.identity.size && now.mtime_ns == self.identity.mtime_ns;
         if same { Ok(()) } else { Err(ConvertError::Changed) }
     }
+}
+
+/// `defect` with its place in the text of `source`, which was `identity` when it was read first and is compressed so.
+pub(super) fn placed(
+    defect: Defect,
+    source: &File,
+    identity: Identity,
+    compression: Compression,
+    options: &Options,
+    deadline: Deadline,
+) -> Defect {
+    let flatten = options.records.nested == Nested::Flatten;
+    let defect = locate(source, identity, read_options(options, deadline), flatten, defect);
+    if compression == Compression::None { defect } else { defect.in_unpacked_text() }
 }
 
 fn parsed(batch: Result<Batch, ConvertError>, plan: &ParsePlan) -> Result<Part, ConvertError> {

@@ -79,7 +79,7 @@ impl Joiner {
             return Err(Defect::too_many_columns(line, column_limit).in_record(record));
         }
         self.rows += part.rows() as u64;
-        Ok(Some(part.into_piece(places)))
+        Ok(Some(part.into_piece(places, records)))
     }
 
     /// Where the first record of the next part is.

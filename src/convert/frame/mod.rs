@@ -22,12 +22,12 @@ pub(crate) mod spill;
 mod summary;
 mod totals;
 pub(crate) mod value;
-mod warnings;
+pub(crate) mod warnings;
 
 use std::borrow::Cow;
 use std::io;
 
-use column::{Column, Tag};
+use column::{Column, KindSet, Tag};
 use dtype::Dtype;
 use hints::Hints;
 use join::Joiner;
@@ -175,6 +175,28 @@ impl Frame {
     /// The texts that repeat in column `index`.
     pub(crate) fn memo(&self, index: usize) -> &Memo {
         &self.totals(index).memo
+    }
+
+    /// The kinds of cells in column `index`, absent ones included.
+    pub(crate) fn kinds(&self, index: usize) -> KindSet {
+        self.totals(index).kinds
+    }
+
+    /// The first record whose cell in column `index` is of the kind `tag`.
+    pub(crate) fn first(&self, index: usize, tag: Tag) -> Option<Spot> {
+        self.totals(index).first(tag)
+    }
+
+    /// Where row `row` is in the source: how many records come before it, and its line where each line is a record.
+    pub(crate) fn spot_of_row(&self, row: usize) -> (u64, Option<u64>) {
+        let mut rest = row;
+        for piece in &self.pieces {
+            if rest < piece.rows() {
+                return piece.spot(rest);
+            }
+            rest -= piece.rows();
+        }
+        (0, None)
     }
 
     /// What is known of column `index`.
