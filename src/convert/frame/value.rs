@@ -37,6 +37,32 @@ impl<'p> Value<'p> {
         (builder.stack.is_empty() && builder.open.is_empty()).then_some(value)
     }
 
+    /// Appends its pickle, in which each key of an object stands once.
+    pub(crate) fn write_pickle(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => pickled::none(out),
+            Self::Bool(value) => pickled::bool(out, *value),
+            Self::Int(value) => pickled::int(out, *value),
+            Self::Uint(value) => pickled::uint(out, *value),
+            Self::BigInt(decimal) => pickled::big_int(out, decimal),
+            Self::Float(value) => pickled::float(out, *value),
+            Self::Text(text) => pickled::text(out, text),
+            Self::List(items) => {
+                pickled::open(out, false, items.is_empty());
+                items.iter().for_each(|item| item.write_pickle(out));
+                items.first().into_iter().for_each(|_| pickled::close_list(out));
+            }
+            Self::Object(members) => {
+                pickled::open(out, true, members.is_empty());
+                for (key, value) in members {
+                    pickled::text(out, key);
+                    value.write_pickle(out);
+                }
+                members.first().into_iter().for_each(|_| pickled::close_dict(out));
+            }
+        }
+    }
+
     /// Appends its JSON: what Python's `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)`
     /// gives, but for lone surrogates, which stay escaped.
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
@@ -274,8 +300,9 @@ mod tests {
         let columns = piece.columns(None).unwrap();
         let cell = columns[0].cells(0..1, piece.absent()).next().unwrap();
         let Cell::Pickled(pickle) = cell else { panic!("{cell:?}") };
-        let mut out = Vec::new();
-        Value::of(pickle).unwrap().write_json(&mut out);
+        let (mut again, mut out) = (Vec::new(), Vec::new());
+        Value::of(pickle).unwrap().write_pickle(&mut again);
+        Value::of(&again).unwrap().write_json(&mut out);
         String::from_utf8(out).unwrap()
     }
 

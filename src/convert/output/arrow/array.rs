@@ -16,11 +16,14 @@ use super::super::super::frame::pickled;
 use super::super::super::frame::value::Value;
 use super::kind::Kind;
 use super::nested::Members;
+use super::table::once;
 
 /// An array in the making.
 pub(super) struct ArrayMaker {
     pub(super) valid: NullBufferBuilder,
     pub(super) values: Values,
+    /// Whether objects may have a key twice, of which the last value counts.
+    pub(super) repeats: bool,
 }
 
 /// The values of an array in the making; where there is a null, something of no meaning.
@@ -93,7 +96,7 @@ impl ArrayMaker {
             Kind::List(items) => Values::List(ends(), Box::new(Self::new(items, room))),
             Kind::Struct(members) => Values::Struct(Members::new(members, room)),
         };
-        Self { valid: NullBufferBuilder::new(room), values }
+        Self { valid: NullBufferBuilder::new(room), values, repeats: false }
     }
 
     /// Number of values.
@@ -150,6 +153,9 @@ impl ArrayMaker {
             (Values::Json(ends, texts), cell) => {
                 write_json(texts, cell)?;
                 ends.push(end_of(texts.len())?);
+            }
+            (Values::List(..) | Values::Struct(_), Cell::Pickled(pickle)) if self.repeats => {
+                return self.push_nested(&once(pickle).ok_or_else(unlike)?);
             }
             (Values::List(..) | Values::Struct(_), Cell::Pickled(pickle)) => return self.push_nested(pickle),
             _ => return Err(unlike()),

@@ -24,7 +24,6 @@ use super::super::super::options::Encoding;
 use super::super::super::profile::{self, Stage};
 use super::super::provenance::Provenance;
 use super::super::{OutputError, Writer};
-use super::array::ArrayMaker;
 use super::groups::{self, Group};
 use super::table::Table;
 use super::{BUFFER_BYTES, arrow_error, sized};
@@ -137,7 +136,7 @@ impl Batches<'_> {
         index: usize,
         rows: Range<usize>,
     ) -> Result<ArrayRef, ArrowError> {
-        let mut maker = ArrayMaker::new(&self.table.kinds[index], rows.len());
+        let mut maker = self.table.maker(index, rows.len());
         for (cells, rows) in groups::spans(cells, rows) {
             maker.append(cells.column(index), cells.piece, rows)?;
         }

@@ -49,7 +49,7 @@ impl Members {
         self.index.get(name).copied().ok_or_else(unlike)
     }
 
-    /// Adds the members of one object, which is number `object`. Of two with one key the last counts.
+    /// Adds the members of one object, which is number `object`; no key is there twice.
     fn push(&mut self, object: usize, tokens: &mut Tokens<'_>) -> Result<(), ArrowError> {
         let mut next = 0;
         loop {
@@ -60,9 +60,7 @@ impl Members {
             };
             let member = self.find(name, next)?;
             next = member + 1;
-            let maker = &mut self.makers[member];
-            maker.truncate(object);
-            maker.push(tokens.next(), tokens)?;
+            self.makers[member].push(tokens.next(), tokens)?;
         }
         self.fill(object + 1);
         Ok(())
@@ -71,10 +69,6 @@ impl Members {
     /// Where a member was not in the object, it is null.
     fn fill(&mut self, objects: usize) {
         self.makers.iter_mut().filter(|maker| maker.len() < objects).for_each(|maker| maker.push_nulls(1));
-    }
-
-    fn truncate(&mut self, length: usize) {
-        self.makers.iter_mut().for_each(|maker| maker.truncate(length));
     }
 }
 
@@ -120,27 +114,6 @@ impl ArrayMaker {
         self.push_nulls(1);
         Ok(())
     }
-
-    /// Takes back all values but the first `length`.
-    fn truncate(&mut self, length: usize) {
-        if self.len() <= length {
-            return;
-        }
-        self.valid.truncate(length);
-        match &mut self.values {
-            Values::Bool(values) => values.truncate(length),
-            Values::Words(words, _) => words.truncate(length),
-            Values::Text(ends, texts) | Values::Json(ends, texts) => {
-                ends.truncate(length + 1);
-                texts.truncate(last_end(ends));
-            }
-            Values::List(ends, items) => {
-                ends.truncate(length + 1);
-                items.truncate(last_end(ends));
-            }
-            Values::Struct(members) => members.truncate(length),
-        }
-    }
 }
 
 fn push_items(items: &mut ArrayMaker, empty: bool, tokens: &mut Tokens<'_>) -> Result<(), ArrowError> {
@@ -151,8 +124,4 @@ fn push_items(items: &mut ArrayMaker, empty: bool, tokens: &mut Tokens<'_>) -> R
         }
     }
     Ok(())
-}
-
-fn last_end(ends: &[i32]) -> usize {
-    ends.last().and_then(|end| usize::try_from(*end).ok()).unwrap_or(0)
 }

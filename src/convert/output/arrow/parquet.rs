@@ -17,12 +17,12 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::super::super::ConvertError;
 use super::super::super::deadline::Deadline;
+use super::super::super::defect::Defect;
 use super::super::super::frame::{Frame, PieceCells};
 use super::super::super::options::Encoding;
 use super::super::super::profile::{self, Stage};
 use super::super::provenance::Provenance;
 use super::super::{OutputError, Writer};
-use super::array::ArrayMaker;
 use super::groups::{self, Group};
 use super::table::Table;
 use super::{BUFFER_BYTES, parquet_error, sized};
@@ -42,6 +42,9 @@ impl Writer for Parquet<'_> {
         path: &Path,
         deadline: Deadline,
     ) -> Result<(File, u64), ConvertError> {
+        if frame.rows > 0 && frame.columns.is_empty() {
+            return Err(Defect::no_columns("Parquet").into());
+        }
         let table = Table::of(frame, self.0.on_unfit, deadline)?;
         let metadata = table.metadata(provenance);
         let schema = table.schema_with(&metadata);
@@ -130,7 +133,7 @@ impl RowGroups<'_> {
         let (kind, field) = (&self.table.kinds[index], self.table.schema.field(index));
         for cells in cells {
             for rows in groups::parts(cells.piece.rows(), kind.leaves()) {
-                let mut maker = ArrayMaker::new(kind, rows.len());
+                let mut maker = self.table.maker(index, rows.len());
                 maker.append(cells.column(index), cells.piece, rows)?;
                 let leaves = compute_leaves(field, &maker.finish()?)?;
                 writers.iter_mut().zip(&leaves).try_for_each(|(writer, leaf)| writer.write(leaf))?;

@@ -6,8 +6,8 @@ use super::super::super::frame::value::{Token, Tokens};
 use super::super::super::frame::warnings::is_exact;
 use super::kind::Kind;
 
-/// Deepest lists and objects: readers allow 64 levels and fewer.
-pub(super) const MOST_LEVELS: usize = 32;
+/// Deepest lists and objects: readers allow 64 levels, and for some each one more takes twice the time.
+pub(super) const MOST_LEVELS: usize = 16;
 /// Most different keys of the objects in a column: more are data and no names.
 pub(super) const MOST_KEYS: usize = 10_000;
 
@@ -53,6 +53,17 @@ struct Members {
     names: Vec<Box<[u8]>>,
     shapes: Vec<Shape>,
     index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
+    /// How many objects were looked at, and for each key in which of them it was seen last.
+    objects: usize,
+    last: Vec<usize>,
+}
+
+/// A value that is looked at.
+struct Visit<'p> {
+    tokens: Tokens<'p>,
+    row: usize,
+    /// Whether some object has a key twice.
+    repeats: bool,
 }
 
 /// Why values have no type together.
@@ -71,14 +82,17 @@ impl Default for Shape {
 }
 
 impl Shape {
-    /// Adds the value of row `row`, as a pickle. Returns false if it is none of ours.
-    pub(super) fn add(&mut self, pickle: &[u8], row: usize) -> bool {
-        let mut tokens = Tokens::of(pickle);
-        let Some(token) = tokens.next() else { return false };
-        self.value(token, &mut tokens, row, 0).is_some()
+    /// Adds the value of row `row`, as a pickle. Tells whether some object in it has a key twice, of which only the last value
+    /// counts: this one has looked at both. `None` if it is no pickle of ours.
+    pub(super) fn add(&mut self, pickle: &[u8], row: usize) -> Option<bool> {
+        let mut visit = Visit { tokens: Tokens::of(pickle), row, repeats: false };
+        let token = visit.tokens.next()?;
+        self.value(token, &mut visit, 0)?;
+        Some(visit.repeats)
     }
 
-    fn value(&mut self, token: Token<'_>, tokens: &mut Tokens<'_>, row: usize, level: usize) -> Option<()> {
+    fn value(&mut self, token: Token<'_>, visit: &mut Visit<'_>, level: usize) -> Option<()> {
+        let row = visit.row;
         match token {
             Token::Null => {}
             Token::Float(value) if value.is_nan() => {}
@@ -94,43 +108,52 @@ impl Shape {
             Token::Float(_) => self.note(Seen::Float, row),
             Token::BigInt(_) => self.note(Seen::BigInt, row),
             Token::Text(text) => self.note(if is_wild(text) { Seen::Wild } else { Seen::Text }, row),
-            Token::List { empty } => return self.list(empty, tokens, row, level),
-            Token::Object { empty } => return self.object(empty, tokens, row, level),
+            Token::List { empty } => {
+                self.note(Seen::List, row);
+                return self.inside(empty, visit, level, Self::items);
+            }
+            Token::Object { empty } => {
+                self.note(Seen::Object, row);
+                return self.inside(empty, visit, level, Self::members);
+            }
             Token::End => return None,
         }
         Some(())
     }
 
-    fn list(&mut self, empty: bool, tokens: &mut Tokens<'_>, row: usize, level: usize) -> Option<()> {
-        self.note(Seen::List, row);
+    /// Looks at what is in a list or object, if that is not too deep, by `look`.
+    fn inside(
+        &mut self,
+        empty: bool,
+        visit: &mut Visit<'_>,
+        level: usize,
+        look: fn(&mut Self, &mut Visit<'_>, usize) -> Option<()>,
+    ) -> Option<()> {
         if empty {
-            return Some(());
+            Some(())
+        } else if level == MOST_LEVELS {
+            self.note(Seen::Deep, visit.row);
+            skip(&mut visit.tokens)
+        } else {
+            look(self, visit, level + 1)
         }
-        if level == MOST_LEVELS {
-            self.note(Seen::Deep, row);
-            return skip(tokens);
-        }
+    }
+
+    fn items(&mut self, visit: &mut Visit<'_>, level: usize) -> Option<()> {
         let items = self.items.get_or_insert_default();
         loop {
-            match tokens.next()? {
+            match visit.tokens.next()? {
                 Token::End => return Some(()),
-                token => items.value(token, tokens, row, level + 1)?,
+                token => items.value(token, visit, level)?,
             }
         }
     }
 
-    fn object(&mut self, empty: bool, tokens: &mut Tokens<'_>, row: usize, level: usize) -> Option<()> {
-        self.note(Seen::Object, row);
-        if empty {
-            return Some(());
-        }
-        if level == MOST_LEVELS {
-            self.note(Seen::Deep, row);
-            return skip(tokens);
-        }
+    fn members(&mut self, visit: &mut Visit<'_>, level: usize) -> Option<()> {
         let mut next = 0;
+        self.members.objects += 1;
         loop {
-            let name = match tokens.next()? {
+            let name = match visit.tokens.next()? {
                 Token::End => return Some(()),
                 Token::Text(name) => name,
                 _ => return None,
@@ -138,10 +161,11 @@ impl Shape {
             let member = self.members.find(name, next);
             next = member + 1;
             if self.members.is_new(member) && is_wild(name) {
-                self.note(Seen::Wild, row);
+                self.note(Seen::Wild, visit.row);
             }
-            let value = tokens.next()?;
-            self.members.shapes[member].value(value, tokens, row, level + 1)?;
+            visit.repeats |= self.members.see(member);
+            let value = visit.tokens.next()?;
+            self.members.shapes[member].value(value, visit, level)?;
         }
     }
 
@@ -229,7 +253,7 @@ impl Shape {
             (self.all_seen(&[Seen::Negative, Seen::Uint]), "integers below zero and above int64"),
             (self.all_seen(&[Seen::Float, Seen::Inexact]), "an integer beyond 2^53 beside fractions"),
             (self.first(Seen::Wild), "half of a surrogate pair (\\ud800 to \\udfff), no Unicode"),
-            (self.first(Seen::Deep), "lists and objects more than 32 levels deep"),
+            (self.first(Seen::Deep), "lists and objects more than 16 levels deep"),
         ]
     }
 
@@ -260,7 +284,13 @@ impl Members {
         self.index.insert(name.into(), self.names.len());
         self.names.push(name.into());
         self.shapes.push(Shape::default());
+        self.last.push(0);
         self.names.len() - 1
+    }
+
+    /// The member is in the object at hand. Tells whether it was before.
+    fn see(&mut self, member: usize) -> bool {
+        std::mem::replace(&mut self.last[member], self.objects) == self.objects
     }
 
     /// Whether nothing was seen of a member yet.

@@ -8,11 +8,13 @@ use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use super::super::super::ConvertError;
 use super::super::super::deadline::Deadline;
 use super::super::super::defect::Defect;
-use super::super::super::frame::Frame;
-use super::super::super::frame::column::{Cell, KindSet, Tag};
+use super::super::super::frame::column::{Cell, Column, KindSet, Tag};
 use super::super::super::frame::dtype::Dtype;
+use super::super::super::frame::value::Value;
+use super::super::super::frame::{Frame, PieceCells, Spot};
 use super::super::super::profile::{self, Stage};
 use super::super::provenance::{ATTRIBUTE, Provenance};
+use super::array::ArrayMaker;
 use super::groups;
 use super::kind::Kind;
 use super::pandas;
@@ -24,7 +26,9 @@ pub(super) struct Table<'f> {
     pub(super) frame: &'f Frame,
     /// What each column is.
     pub(super) kinds: Vec<Kind>,
-    /// The same with the names.
+    /// Whether some object in it has a key twice.
+    repeats: Vec<bool>,
+    /// The same as the kinds, with the names.
     pub(super) schema: SchemaRef,
 }
 
@@ -32,9 +36,9 @@ impl<'f> Table<'f> {
     /// The table of `frame`. A column that has no type is refused, or made text.
     pub(super) fn of(frame: &'f Frame, on_unfit: OnUnfit, deadline: Deadline) -> Result<Self, ConvertError> {
         let nested: Vec<usize> = (0..frame.columns.len()).filter(|index| is_nested(frame, *index)).collect();
-        let shapes = shapes(frame, &nested, deadline)?;
-        let mut shapes = nested.into_iter().zip(shapes).collect::<HashMap<_, _>>();
-        let kind = |index| match kind_of(frame, index, shapes.remove(&index).as_ref()) {
+        let looked_at = look_at(frame, &nested, deadline)?;
+        let looked_at: HashMap<usize, Nested> = nested.into_iter().zip(looked_at).collect();
+        let kind = |index| match kind_of(frame, index, looked_at.get(&index).map(|nested| &nested.shape)) {
             Ok(kind) => Ok(kind),
             Err(_) if on_unfit == OnUnfit::Text => as_text(frame, index),
             Err(defect) => Err(defect),
@@ -44,7 +48,8 @@ impl<'f> Table<'f> {
             Arc::new(Field::new(frame.label(index), kind.data_type(), true))
         };
         let fields: Vec<FieldRef> = kinds.iter().enumerate().map(field).collect();
-        Ok(Self { frame, kinds, schema: Arc::new(Schema::new(fields)) })
+        let repeats = (0..kinds.len()).map(|index| looked_at.get(&index).is_some_and(|nested| nested.repeats)).collect();
+        Ok(Self { frame, kinds, repeats, schema: Arc::new(Schema::new(fields)) })
     }
 
     /// The schema with this metadata.
@@ -57,6 +62,11 @@ impl<'f> Table<'f> {
     pub(super) fn metadata(&self, provenance: &Provenance) -> [(String, String); 2] {
         let told = provenance.text().trim_end().to_owned();
         [("pandas".to_owned(), pandas::metadata(self)), (ATTRIBUTE.to_owned(), told)]
+    }
+
+    /// An array of column `index` in the making, with room for so many rows.
+    pub(super) fn maker(&self, index: usize, room: usize) -> ArrayMaker {
+        ArrayMaker { repeats: self.repeats[index], ..ArrayMaker::new(&self.kinds[index], room) }
     }
 
     /// How many columns of plain values there are.
@@ -78,27 +88,39 @@ fn values(frame: &Frame, index: usize) -> KindSet {
 
 /// Whether every value of column `index` is a list or an object.
 fn is_nested(frame: &Frame, index: usize) -> bool {
-    values(frame, index) == KindSet::of(Tag::Nested)
+    let values = values(frame, index);
+    values.has(Tag::Nested) && values.within(&[Tag::Nested])
+}
+
+/// What the values of a column are, all of which are lists and objects.
+#[derive(Clone, Default)]
+struct Nested {
+    shape: Shape,
+    /// Whether some object has a key twice.
+    repeats: bool,
 }
 
 /// What the values of the columns `nested` are.
-fn shapes(frame: &Frame, nested: &[usize], deadline: Deadline) -> Result<Vec<Shape>, ConvertError> {
-    let mut all = vec![Shape::default(); nested.len()];
+fn look_at(frame: &Frame, nested: &[usize], deadline: Deadline) -> Result<Vec<Nested>, ConvertError> {
+    let mut all = vec![Nested::default(); nested.len()];
     if nested.is_empty() {
         return Ok(all);
     }
     let look = |piece: usize| {
         deadline.check()?;
         let _encode = profile::span(Stage::Encode);
-        shapes_of_piece(frame, nested, piece)
+        let cells = frame.cells_of(piece).map_err(ConvertError::Spill)?;
+        Ok(nested.iter().map(|index| nested_in(&cells, *index)).collect::<Option<Vec<_>>>().ok_or_else(not_ours)?)
     };
-    let mut rows_before = 0;
-    let mut piece = 0;
-    groups::in_order(frame.pieces.len(), groups::is_large(frame), look, |shapes| {
-        all.iter_mut().zip(&shapes).for_each(|(all, shape)| all.merge(shape, rows_before));
+    let (mut rows_before, mut piece) = (0, 0);
+    groups::in_order(frame.pieces.len(), groups::is_large(frame), look, |found| {
+        for (all, found) in all.iter_mut().zip(&found) {
+            all.shape.merge(&found.shape, rows_before);
+            all.repeats |= found.repeats;
+        }
         rows_before += frame.pieces[piece].rows();
         piece += 1;
-        match all.iter().position(|shape| shape.keys() > MOST_KEYS) {
+        match all.iter().position(|nested| nested.shape.keys() > MOST_KEYS) {
             Some(place) => Err(too_many_keys(frame, nested[place]).into()),
             None => Ok(()),
         }
@@ -106,19 +128,39 @@ fn shapes(frame: &Frame, nested: &[usize], deadline: Deadline) -> Result<Vec<Sha
     Ok(all)
 }
 
-fn shapes_of_piece(frame: &Frame, nested: &[usize], piece: usize) -> Result<Vec<Shape>, ConvertError> {
-    let cells = frame.cells_of(piece).map_err(ConvertError::Spill)?;
-    let mut shapes = vec![Shape::default(); nested.len()];
-    for (shape, index) in shapes.iter_mut().zip(nested) {
-        for (row, _, cell) in cells.column(*index).into_iter().flat_map(|column| column.stored()) {
-            if let Cell::Pickled(pickle) = cell
-                && !shape.add(pickle, row)
-            {
-                return Err(Defect::internal("a nested value cannot be read back").into());
-            }
+fn not_ours() -> Defect {
+    Defect::internal("a nested value cannot be read back")
+}
+
+/// What the values of column `index` are in one piece; `None` if they are no pickles of ours.
+fn nested_in(cells: &PieceCells<'_>, index: usize) -> Option<Nested> {
+    let mut found = Nested::default();
+    let Some(column) = cells.column(index) else { return Some(found) };
+    for (row, pickle) in pickles(column) {
+        found.repeats |= found.shape.add(pickle, row)?;
+    }
+    if found.repeats {
+        // Once more, with the last value of each key only.
+        found.shape = Shape::default();
+        for (row, pickle) in pickles(column) {
+            found.shape.add(&once(pickle)?, row)?;
         }
     }
-    Ok(shapes)
+    Some(found)
+}
+
+fn pickles(column: &Column) -> impl Iterator<Item = (usize, &[u8])> {
+    column.stored().filter_map(|(row, _, cell)| match cell {
+        Cell::Pickled(pickle) => Some((row, pickle)),
+        _ => None,
+    })
+}
+
+/// A pickle in which each key of an object stands once, with its last value.
+pub(super) fn once(pickle: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(pickle.len());
+    Value::of(pickle)?.write_pickle(&mut out);
+    Some(out)
 }
 
 /// What column `index` is; `shape` is what its values are, if they are nested.
@@ -129,43 +171,62 @@ fn kind_of(frame: &Frame, index: usize, shape: Option<&Shape>) -> Result<Kind, D
         Dtype::Int64 | Dtype::NullableInt => Kind::Int64,
         Dtype::Uint64 => Kind::Uint64,
         // Integers become floats for their nulls only in pandas.
-        Dtype::Float64 if values == KindSet::of(Tag::Int) => Kind::Int64,
-        Dtype::Float64 if !values.is_empty() && values.within(&[Tag::Int, Tag::Uint]) => Kind::Uint64,
+        Dtype::Float64 if values.is_empty() => Kind::Float64,
+        Dtype::Float64 if values.within(&[Tag::Int]) => Kind::Int64,
+        Dtype::Float64 if values.within(&[Tag::Int, Tag::Uint]) => Kind::Uint64,
         Dtype::Float64 => Kind::Float64,
         Dtype::Str => Kind::Text,
         Dtype::Datetime => Kind::Time,
         Dtype::DatetimeUtc => Kind::TimeUtc,
         Dtype::Object if values.is_empty() => Kind::Text,
-        Dtype::Object if values == KindSet::of(Tag::Bool) => Kind::Bool,
+        Dtype::Object if values.within(&[Tag::Bool]) => Kind::Bool,
         Dtype::Object => match shape {
-            Some(shape) => return shape.kind().map_err(|misfit| unfit_row(frame, index, misfit)),
+            Some(shape) => return shape.kind().map_err(|misfit| unfit_row(frame, index, &misfit)),
             None => return Err(unfit(frame, index)),
         },
     })
 }
 
-/// The refusal of a column whose values, none of them a list or object alone, are of no type together.
+/// The refusal of a column whose values, none of them a list or object alone, are of no type together. It names the first
+/// record that does not go with those before it.
 fn unfit(frame: &Frame, index: usize) -> Defect {
-    let label = frame.label(index);
-    let (spot, why) = if let Some(spot) = frame.mixed_from(index) {
-        (Some(spot), "values of different kinds".to_owned())
-    } else if let Some(spot) = frame.first(index, Tag::BigInt) {
-        (Some(spot), "an integer beyond 64 bits".to_owned())
-    } else {
-        (frame.first(index, Tag::Uint), "integers below zero and above int64".to_owned())
-    };
-    let why = format!("{why}, for which Arrow has no type");
-    match spot {
-        Some(spot) => Defect::unfit(spot.line, &label, &why).in_record(spot.record),
-        None => Defect { line: None, ..Defect::unfit(0, &label, &why) },
+    let spot = |spot: Option<Spot>| spot.map(|Spot { record, line }| (record, Some(line)));
+    let negative = first_negative(frame, index);
+    let found = [
+        (spot(frame.mixed_from(index)), "values of different kinds"),
+        (spot(frame.first(index, Tag::BigInt)), "an integer beyond 64 bits"),
+        (negative.map(|at| at.max(spot(frame.first(index, Tag::Uint)).unwrap_or(at))), "integers below zero and above int64"),
+    ];
+    let found = found.into_iter().filter_map(|(spot, why)| Some((spot?, why))).min();
+    let ((record, line), why) = found.unwrap_or(((0, None), "values of different kinds"));
+    refusal(frame, index, (record, line), why)
+}
+
+/// Where the first negative integer of a column is that has some above `int64`, too.
+fn first_negative(frame: &Frame, index: usize) -> Option<(u64, Option<u64>)> {
+    if !frame.kinds(index).has(Tag::Uint) || !frame.kinds(index).has_negative() {
+        return None;
     }
+    let mut rows_before = 0;
+    for piece in 0..frame.pieces.len() {
+        let cells = frame.cells_of(piece).ok()?;
+        let mut stored = cells.column(index).into_iter().flat_map(|column| column.stored());
+        if let Some((row, ..)) = stored.find(|(.., cell)| matches!(cell, Cell::Int(..0))) {
+            return Some(frame.spot_of_row(rows_before + row));
+        }
+        rows_before += cells.piece.rows();
+    }
+    None
+}
+
+fn refusal(frame: &Frame, index: usize, (record, line): (u64, Option<u64>), why: &str) -> Defect {
+    let why = format!("{why}, for which Arrow has no type");
+    Defect { line, ..Defect::unfit(0, &frame.label(index), &why) }.in_record(record)
 }
 
 /// The refusal of a nested value.
-fn unfit_row(frame: &Frame, index: usize, Misfit { row, why }: Misfit) -> Defect {
-    let (record, line) = frame.spot_of_row(row);
-    let why = format!("{why}, for which Arrow has no type");
-    Defect { line, ..Defect::unfit(0, &frame.label(index), &why) }.in_record(record)
+fn unfit_row(frame: &Frame, index: usize, misfit: &Misfit) -> Defect {
+    refusal(frame, index, frame.spot_of_row(misfit.row), &misfit.why)
 }
 
 fn too_many_keys(frame: &Frame, index: usize) -> Defect {
