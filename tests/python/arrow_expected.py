@@ -73,7 +73,9 @@ def absent(value):
 
 
 def first_unfit(values):
-    """Rows only add to what speaks against a type."""
+    """Rows only add to what speaks against a type. Of values of different kinds nobody looks at what is inside them."""
+    if len({kind(value) for value in values if not absent(value)}) > 1:
+        values = [type(value)() if isinstance(value, (list, dict)) else value for value in values]
     return next(n for n in range(1, len(values) + 1) if not fits(values[:n]))
 
 
@@ -116,7 +118,7 @@ def type_of(values, top=False, level=0):
         case "number":
             return number(values, top)
         case "text":
-            if any(map(wild, values)):
+            if not top and any(map(wild, values)):
                 raise NoType
             return "string"
         case "list":

@@ -183,6 +183,7 @@ impl<'p> Tokens<'p> {
         behind.is_some()
     }
 
+    #[inline]
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
@@ -208,6 +209,7 @@ impl<'p> Tokens<'p> {
         Some(Token::BigInt(decimal))
     }
 
+    #[inline]
     fn text(&mut self, length: u64) -> Option<Token<'p>> {
         let (text, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
         self.rest = rest;

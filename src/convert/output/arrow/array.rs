@@ -128,6 +128,10 @@ impl ArrayMaker {
     fn append_texts(&mut self, column: &Column, piece: &Piece, rows: Range<usize>) -> Result<(), ArrowError> {
         let Values::Text(ends, texts) = &mut self.values else { return Err(unlike()) };
         self.valid.append_n_non_nulls(rows.len());
+        if let Some(pickles) = column.uniform_text(rows.start, rows.end) {
+            texts.reserve(pickles.len());
+            return push_texts(ends, texts, pickles);
+        }
         for cell in column.cells(rows, piece.absent()) {
             let Cell::Pickled(pickle) = cell else { return Err(unlike()) };
             texts.extend_from_slice(pickled::text_in(pickle));
@@ -200,6 +204,15 @@ impl ArrayMaker {
             }
         })
     }
+}
+
+/// Adds the texts of pickles one behind the other.
+fn push_texts(ends: &mut Vec<i32>, texts: &mut Vec<u8>, mut pickles: &[u8]) -> Result<(), ArrowError> {
+    while !pickles.is_empty() {
+        pickles = pickled::move_text(texts, pickles).ok_or_else(unlike)?;
+        ends.push(end_of(texts.len())?);
+    }
+    Ok(())
 }
 
 fn array_of_words(words: Vec<u64>, word: Word, nulls: Option<NullBuffer>) -> ArrayRef {

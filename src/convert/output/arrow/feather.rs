@@ -29,6 +29,8 @@ use super::table::Table;
 use super::{BUFFER_BYTES, arrow_error, sized};
 use crate::config::Compression;
 
+/// Bytes of cells that make a record batch: some ten thousand rows, and little enough to stay in the processor's cache.
+const BATCH_BYTES: usize = 3 << 20;
 /// What the file begins and ends with.
 const MAGIC: &[u8] = b"ARROW1";
 /// Everything begins at a multiple of this.
@@ -54,7 +56,7 @@ impl Writer for Feather<'_> {
         let options = options(self.0.compression).map_err(arrow_error("write", path))?;
         let told = schema_message(&schema, &options).map_err(arrow_error("write", path))?;
         let batches = Batches { table: &table, schema, told: told.len(), options, path, deadline };
-        let groups = groups::of(frame);
+        let groups = groups::of(frame, BATCH_BYTES);
         let file = File::create_new(path).map_err(OutputError::io("create", path))?;
         let mut output = Output { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, blocks: Vec::new() };
         output.begin(&told).map_err(OutputError::io("write", path))?;

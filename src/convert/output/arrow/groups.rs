@@ -9,8 +9,6 @@ use super::super::super::frame::{Frame, PieceCells};
 use super::super::super::profile::{self, Stage};
 use super::super::super::{ConvertError, PARALLEL_BYTES};
 
-/// Bytes of cells that make a group; it has more only where one piece has.
-const GROUP_BYTES: usize = 8 << 20;
 /// Most rows of a group.
 const GROUP_ROWS: usize = 1 << 20;
 /// Most groups that are made ready at a time.
@@ -24,14 +22,14 @@ pub(super) struct Group {
     pub(super) rows: usize,
 }
 
-/// All pieces of `frame`, in groups.
-pub(super) fn of(frame: &Frame) -> Vec<Group> {
+/// All pieces of `frame`, in groups of so many bytes of cells; one has more only where a piece has.
+pub(super) fn of(frame: &Frame, most_bytes: usize) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut bytes = 0;
     for (number, piece) in frame.pieces.iter().enumerate() {
         bytes += piece.bytes();
         match groups.last_mut() {
-            Some(group) if bytes <= GROUP_BYTES && group.rows + piece.rows() <= GROUP_ROWS => {
+            Some(group) if bytes <= most_bytes && group.rows + piece.rows() <= GROUP_ROWS => {
                 group.pieces.end = number + 1;
                 group.rows += piece.rows();
             }

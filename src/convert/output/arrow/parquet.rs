@@ -13,6 +13,7 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
+use ::parquet::schema::types::ColumnPath;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::super::super::ConvertError;
@@ -24,10 +25,13 @@ use super::super::super::profile::{self, Stage};
 use super::super::provenance::Provenance;
 use super::super::{OutputError, Writer};
 use super::groups::{self, Group};
+use super::kind::Kind;
 use super::table::Table;
 use super::{BUFFER_BYTES, parquet_error, sized};
 use crate::config::Compression;
 
+/// Bytes of cells that make a row group.
+const GROUP_BYTES: usize = 16 << 20;
 /// With more columns than this none has a dictionary: each takes memory.
 const MOST_DICTIONARIES: usize = 1000;
 
@@ -54,7 +58,7 @@ impl Writer for Parquet<'_> {
         let writer = ArrowWriter::try_new(file, schema, Some(properties));
         let writer = writer.and_then(ArrowWriter::into_serialized_writer);
         let (mut writer, columns) = writer.map_err(parquet_error("write", path))?;
-        let groups = groups::of(frame);
+        let groups = groups::of(frame, GROUP_BYTES);
         let row_groups = RowGroups { table: &table, columns, together: groups::is_large(frame), path, deadline };
         let make = |number: usize| row_groups.of(number, &groups[number]);
         groups::in_order(groups.len(), row_groups.together, make, |chunks| {
@@ -78,8 +82,27 @@ fn properties(
         Compression::None | Compression::Zlib(_) => basic::Compression::UNCOMPRESSED,
     };
     let told = metadata.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
-    let builder = WriterProperties::builder().set_compression(codec).set_key_value_metadata(Some(told));
-    Ok(builder.set_dictionary_enabled(table.leaves() <= MOST_DICTIONARIES).build())
+    let mut builder = WriterProperties::builder().set_compression(codec).set_key_value_metadata(Some(told));
+    if table.leaves() > MOST_DICTIONARIES {
+        return Ok(builder.set_dictionary_enabled(false).build());
+    }
+    for (index, field) in table.schema.fields().iter().enumerate() {
+        if !may_repeat(table, index) {
+            let path = ColumnPath::new(vec![field.name().clone()]);
+            builder = builder.set_column_dictionary_enabled(path, false);
+        }
+    }
+    Ok(builder.build())
+}
+
+/// Whether the values of column `index` may repeat so often that a dictionary pays: looking for those that do not takes
+/// longer than all else.
+fn may_repeat(table: &Table<'_>, index: usize) -> bool {
+    match table.kinds[index] {
+        Kind::Text => table.frame.memo(index).pickles().next().is_some(),
+        Kind::Bool | Kind::Float64 | Kind::Time | Kind::TimeUtc | Kind::Int64 | Kind::Uint64 => false,
+        Kind::Json | Kind::Empty | Kind::List(_) | Kind::Struct(_) => true,
+    }
 }
 
 fn append(writer: &mut SerializedFileWriter<BufWriter<File>>, chunks: Vec<ArrowColumnChunk>) -> Result<(), ParquetError> {
