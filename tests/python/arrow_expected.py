@@ -74,8 +74,8 @@ def absent(value):
 
 def first_unfit(values):
     """Rows only add to what speaks against a type. Of values of different kinds nobody looks at what is inside them."""
-    if len({kind(value) for value in values if not absent(value)}) > 1:
-        values = [type(value)() if isinstance(value, (list, dict)) else value for value in values]
+    if not {kind(value) for value in values if not absent(value)} <= {"list", "struct"}:
+        values = [[] if isinstance(value, (list, dict)) else value for value in values]
     return next(n for n in range(1, len(values) + 1) if not fits(values[:n]))
 
 
