@@ -65,7 +65,10 @@ fn feather_and_parquet_hold_what_pythons_json_reads_or_are_refused_with_line_and
 #[test]
 fn labels_hints_and_compression_are_what_pandas_and_polars_know_them_as() {
     let folder = tempfile::tempdir().unwrap();
-    python("arrow_options.py", &["--program", env!("CARGO_BIN_EXE_h5inbox"), "--folder", folder.path().to_str().unwrap()]);
+    python(
+        "arrow_options.py",
+        &["--program", env!("CARGO_BIN_EXE_h5inbox"), "--folder", folder.path().to_str().unwrap()],
+    );
 }
 
 /// Lines of some 140 bytes with texts that repeat and others, optional keys, lists and objects.
@@ -73,9 +76,16 @@ fn many_lines(rows: usize) -> String {
     let mut lines = String::new();
     for row in 0..rows {
         write!(lines, "{{\"id\": {row}, \"name\": \"n{}\", \"text\": \"some text of row {row}\"", row % 7).unwrap();
-        write!(lines, ", \"x\": {}.25, \"l\": [{row}, null], \"o\": {{\"a\": \"{}\"", row % 1000, "y".repeat(row % 50)).unwrap();
+        write!(lines, ", \"x\": {}.25, \"l\": [{row}, null], \"o\": {{\"a\": \"{}\"", row % 1000, "y".repeat(row % 50))
+            .unwrap();
         lines.push_str(if row % 3 == 0 { ", \"b\": [true]}" } else { "}" });
-        lines.push_str(if row % 5 == 0 { ", \"n\": null}\n" } else if row % 11 == 0 { ", \"n\": 5}\n" } else { "}\n" });
+        lines.push_str(if row % 5 == 0 {
+            ", \"n\": null}\n"
+        } else if row % 11 == 0 {
+            ", \"n\": 5}\n"
+        } else {
+            "}\n"
+        });
     }
     lines
 }
@@ -109,7 +119,10 @@ fn an_output_tells_its_source_and_can_be_verified() {
         let verified = h5inbox().arg("verify").arg(&output).output().unwrap();
         assert!(verified.status.success(), "{}{}", String::from_utf8_lossy(&verified.stdout), said(&verified));
     }
-    let told = python("arrow_large.py", &["--told", case.path("a.feather").to_str().unwrap(), case.path("a.parquet").to_str().unwrap()]);
+    let told = python(
+        "arrow_large.py",
+        &["--told", case.path("a.feather").to_str().unwrap(), case.path("a.parquet").to_str().unwrap()],
+    );
     for line in told.lines() {
         let told: Value = serde_json::from_str(line).unwrap();
         assert_eq!((told["source"].as_str(), told["rows"].as_u64()), (Some("a.json"), Some(2)), "{told}");
@@ -141,7 +154,11 @@ fn records_without_keys_are_rows_of_feather_and_refused_for_parquet() {
     assert!(case.convert("feather", &[]).status.success());
     let refused = case.convert("parquet", &[]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused).contains("no record has a key, and Parquet has no rows without columns"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("no record has a key, and Parquet has no rows without columns"),
+        "{}",
+        said(&refused)
+    );
     assert!(!case.path("a.parquet").exists());
 }
 

@@ -11,8 +11,8 @@ use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, 
 use arrow_schema::{ArrowError, Field};
 
 use super::super::super::frame::column::{Cell, Column, Tag};
-use super::super::super::frame::piece::Piece;
 use super::super::super::frame::pickled;
+use super::super::super::frame::piece::Piece;
 use super::super::super::frame::value::Value;
 use super::kind::Kind;
 use super::nested::Members;
@@ -63,13 +63,19 @@ impl Word {
     }
 
     /// An integer within `i64` as a word.
-    #[expect(clippy::cast_precision_loss, reason = "the user is told where digits are lost, or it was looked for before")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the user is told where digits are lost, or it was looked for before"
+    )]
     pub(super) fn of_int(self, value: i64) -> u64 {
         if self == Self::Float64 { (value as f64).to_bits() } else { value.cast_unsigned() }
     }
 
     /// An integer above `i64` as a word.
-    #[expect(clippy::cast_precision_loss, reason = "the user is told where digits are lost, or it was looked for before")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the user is told where digits are lost, or it was looked for before"
+    )]
     pub(super) fn of_uint(self, value: u64) -> u64 {
         if self == Self::Float64 { (value as f64).to_bits() } else { value }
     }
@@ -105,7 +111,12 @@ impl ArrayMaker {
     }
 
     /// Adds the cells of `rows` of a column of `piece`; all are null if the piece has no such column.
-    pub(super) fn append(&mut self, column: Option<&Column>, piece: &Piece, rows: Range<usize>) -> Result<(), ArrowError> {
+    pub(super) fn append(
+        &mut self,
+        column: Option<&Column>,
+        piece: &Piece,
+        rows: Range<usize>,
+    ) -> Result<(), ArrowError> {
         let Some(column) = column else {
             self.push_nulls(rows.len());
             return Ok(());

@@ -132,12 +132,7 @@ impl Batches<'_> {
         Ok(batch.map_err(arrow_error("write", self.path))?)
     }
 
-    fn array(
-        &self,
-        cells: &[PieceCells<'_>],
-        index: usize,
-        rows: Range<usize>,
-    ) -> Result<ArrayRef, ArrowError> {
+    fn array(&self, cells: &[PieceCells<'_>], index: usize, rows: Range<usize>) -> Result<ArrayRef, ArrowError> {
         let mut maker = self.table.maker(index, rows.len());
         for (cells, rows) in groups::spans(cells, rows) {
             maker.append(cells.column(index), cells.piece, rows)?;

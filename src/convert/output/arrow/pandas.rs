@@ -11,7 +11,8 @@ use super::table::Table;
 pub(super) fn metadata(table: &Table<'_>) -> String {
     let frame = table.frame;
     let integers = matches!(frame.labels, Labels::Positions(_));
-    let columns = table.kinds.iter().enumerate().map(|(index, kind)| column(&frame.label(index), kind, table.has_nulls(index)));
+    let columns =
+        table.kinds.iter().enumerate().map(|(index, kind)| column(&frame.label(index), kind, table.has_nulls(index)));
     let labels = json!({
         "name": null,
         "field_name": null,

@@ -105,7 +105,10 @@ fn may_repeat(table: &Table<'_>, index: usize) -> bool {
     }
 }
 
-fn append(writer: &mut SerializedFileWriter<BufWriter<File>>, chunks: Vec<ArrowColumnChunk>) -> Result<(), ParquetError> {
+fn append(
+    writer: &mut SerializedFileWriter<BufWriter<File>>,
+    chunks: Vec<ArrowColumnChunk>,
+) -> Result<(), ParquetError> {
     let mut group = writer.next_row_group()?;
     for chunk in chunks {
         chunk.append_to_row_group(&mut group)?;

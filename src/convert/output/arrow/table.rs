@@ -48,7 +48,8 @@ impl<'f> Table<'f> {
             Arc::new(Field::new(frame.label(index), kind.data_type(), true))
         };
         let fields: Vec<FieldRef> = kinds.iter().enumerate().map(field).collect();
-        let repeats = (0..kinds.len()).map(|index| looked_at.get(&index).is_some_and(|nested| nested.repeats)).collect();
+        let repeats =
+            (0..kinds.len()).map(|index| looked_at.get(&index).is_some_and(|nested| nested.repeats)).collect();
         Ok(Self { frame, kinds, repeats, schema: Arc::new(Schema::new(fields)) })
     }
 
@@ -195,7 +196,10 @@ fn unfit(frame: &Frame, index: usize) -> Defect {
     let found = [
         (spot(frame.mixed_from(index)), "values of different kinds"),
         (spot(frame.first(index, Tag::BigInt)), "an integer beyond 64 bits"),
-        (negative.map(|at| at.max(spot(frame.first(index, Tag::Uint)).unwrap_or(at))), "integers below zero and above int64"),
+        (
+            negative.map(|at| at.max(spot(frame.first(index, Tag::Uint)).unwrap_or(at))),
+            "integers below zero and above int64",
+        ),
     ];
     let found = found.into_iter().filter_map(|(spot, why)| Some((spot?, why))).min();
     let ((record, line), why) = found.unwrap_or(((0, None), "values of different kinds"));
