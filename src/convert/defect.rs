@@ -153,6 +153,12 @@ impl Defect {
         Self { hint, ..defect }.in_column(column)
     }
 
+    /// Records without any key, for a format that has no rows without columns.
+    pub(crate) fn no_columns(format: &str) -> Self {
+        let what = format!("no record has a key, and {format} has no rows without columns");
+        Self::new("no_columns", what, "choose another format, then retry the file")
+    }
+
     /// Two columns whose flattened names are the same.
     pub(crate) fn label_clash(line: u64, label: &str) -> Self {
         let what = format!("two different members are flattened to the column `{}`", escape(label.as_bytes(), 60));

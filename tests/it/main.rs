@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test code")]
 
 mod agent;
+mod arrow;
 mod bad_input;
 mod bad_records;
 mod bench;

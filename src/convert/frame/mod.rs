@@ -36,7 +36,8 @@ use memo::Memo;
 use piece::Piece;
 pub use schema::ColumnSchema;
 use spill::SpillFile;
-use totals::{Spot, Totals};
+pub(crate) use totals::Spot;
+use totals::Totals;
 pub use warnings::Warning;
 
 use super::defect::Defect;

@@ -21,6 +21,8 @@ pub(crate) struct Piece {
     absent: Tag,
     pub(super) places: Places,
     source: Place,
+    /// Bytes of the cells, about; the same however much memory there is.
+    bytes: usize,
     cells: Cells,
 }
 
@@ -44,7 +46,13 @@ enum Cells {
 impl Piece {
     /// So many rows, which stand in `source`, and whose cells are in `columns`; a cell that is not there is `absent`.
     pub(super) fn new(rows: usize, absent: Tag, places: Places, source: Place, columns: Vec<Column>) -> Self {
-        Self { rows, absent, places, source, cells: Cells::Here(columns) }
+        let bytes = columns.iter().map(|column| 8 * column.stored_count() + column.heap_len()).sum();
+        Self { rows, absent, places, source, bytes, cells: Cells::Here(columns) }
+    }
+
+    /// Bytes of the cells, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Where row `row` is in the source: how many records come before it, and its line where each line is a record.
