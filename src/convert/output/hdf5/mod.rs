@@ -1,4 +1,4 @@
-//! HDF5 as pandas and PyTables lay it out.
+//! HDF5 as pandas and PyTables lay it out, and as everybody else reads it.
 //!
 //! ```text
 //! blocks    which columns are stored together, and how many bytes each block takes
@@ -7,7 +7,8 @@
 //! fill      the content, around the library             pickle, heap: its bytes
 //! fixed     the whole of an output
 //! table     the whole of an output in the other of pandas' layouts
-//! packed    the same, compressed              bands of rows, by filter made ready as chunks
+//! bands     a frame in rows of chunks                    filter: what HDF5's filters make of them
+//! packed    the fixed format, compressed
 //! plain     another layout, one dataset a column
 //! origin    what an output tells of its source, read back
 //! ```
