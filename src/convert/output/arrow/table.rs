@@ -38,7 +38,7 @@ impl<'f> Table<'f> {
         let nested: Vec<usize> = (0..frame.columns.len()).filter(|index| is_nested(frame, *index)).collect();
         let looked_at = look_at(frame, &nested, deadline)?;
         let looked_at: HashMap<usize, Nested> = nested.into_iter().zip(looked_at).collect();
-        let kind = |index| match kind_of(frame, index, looked_at.get(&index).map(|nested| &nested.shape)) {
+        let kind = |index| match kind_of(frame, index, looked_at.get(&index)) {
             Ok(kind) => Ok(kind),
             Err(_) if on_unfit == OnUnfit::Text => as_text(frame, index),
             Err(defect) => Err(defect),
@@ -99,6 +99,22 @@ struct Nested {
     shape: Shape,
     /// Whether some object has a key twice.
     repeats: bool,
+    /// Whether there are so many different keys that they are data and no names. The shape is given up then.
+    too_many: bool,
+}
+
+impl Nested {
+    /// Adds what was found in rows behind those so far.
+    fn merge(&mut self, found: &Self, rows_before: usize) {
+        self.repeats |= found.repeats;
+        if !self.too_many {
+            self.shape.merge(&found.shape, rows_before);
+            self.too_many = self.shape.keys() > MOST_KEYS;
+        }
+        if self.too_many {
+            self.shape = Shape::default();
+        }
+    }
 }
 
 /// What the values of the columns `nested` are.
@@ -115,16 +131,10 @@ fn look_at(frame: &Frame, nested: &[usize], deadline: Deadline) -> Result<Vec<Ne
     };
     let (mut rows_before, mut piece) = (0, 0);
     groups::in_order(frame.pieces.len(), groups::is_large(frame), look, |found| {
-        for (all, found) in all.iter_mut().zip(&found) {
-            all.shape.merge(&found.shape, rows_before);
-            all.repeats |= found.repeats;
-        }
+        all.iter_mut().zip(&found).for_each(|(all, found)| all.merge(found, rows_before));
         rows_before += frame.pieces[piece].rows();
         piece += 1;
-        match all.iter().position(|nested| nested.shape.keys() > MOST_KEYS) {
-            Some(place) => Err(too_many_keys(frame, nested[place]).into()),
-            None => Ok(()),
-        }
+        Ok(())
     })?;
     Ok(all)
 }
@@ -164,8 +174,8 @@ pub(super) fn once(pickle: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// What column `index` is; `shape` is what its values are, if they are nested.
-fn kind_of(frame: &Frame, index: usize, shape: Option<&Shape>) -> Result<Kind, Defect> {
+/// What column `index` is; `nested` tells of its values, if they are nested.
+fn kind_of(frame: &Frame, index: usize, nested: Option<&Nested>) -> Result<Kind, Defect> {
     let values = values(frame, index);
     Ok(match frame.columns[index].dtype {
         Dtype::Bool => Kind::Bool,
@@ -181,8 +191,9 @@ fn kind_of(frame: &Frame, index: usize, shape: Option<&Shape>) -> Result<Kind, D
         Dtype::DatetimeUtc => Kind::TimeUtc,
         Dtype::Object if values.is_empty() => Kind::Text,
         Dtype::Object if values.within(&[Tag::Bool]) => Kind::Bool,
-        Dtype::Object => match shape {
-            Some(shape) => return shape.kind().map_err(|misfit| unfit_row(frame, index, &misfit)),
+        Dtype::Object => match nested {
+            Some(nested) if nested.too_many => return Err(too_many_keys(frame, index)),
+            Some(nested) => return nested.shape.kind().map_err(|misfit| unfit_row(frame, index, &misfit)),
             None => return Err(unfit(frame, index)),
         },
     })
