@@ -54,10 +54,10 @@ pub(super) struct Joined {
 
 impl Pieces {
     /// No rows yet; `limit` bytes of cells stay in memory, the rest goes to a file in `folder`. More than `columns` columns
-    /// are refused.
-    pub(super) fn new(folder: &Path, limit: u64, columns: usize) -> Self {
+    /// are refused. The one that tells where rows come from is called `source_column`.
+    pub(super) fn new(folder: &Path, limit: u64, columns: usize, source_column: &str) -> Self {
         Self {
-            joiner: Joiner::default(),
+            joiner: Joiner::with_source_column(source_column),
             all: Vec::new(),
             spilled: 0,
             bytes: 0,
@@ -84,6 +84,17 @@ impl Pieces {
             self.spill().map_err(ConvertError::Spill)?;
         }
         Ok(())
+    }
+
+    /// The columns so far.
+    pub(super) fn joiner(&self) -> &Joiner {
+        &self.joiner
+    }
+
+    /// Whether [`Pieces::add`] would have room for parts of up to `bytes` whose columns are those of `other`.
+    pub(super) fn has_room(&self, bytes: u64, other: &Joiner) -> bool {
+        let known = (self.joiner.memory() + other.memory()) as u64;
+        self.joiner.width_with(other) <= self.columns && bytes + known <= self.limit
     }
 
     /// All that there is.

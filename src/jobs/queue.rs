@@ -231,6 +231,8 @@ mod tests {
             temporary: None,
             disposition: Disposition::None,
             previous: None,
+            first_row: None,
+            alone: false,
         }
     }
 

@@ -278,6 +278,7 @@ mod tests {
             temporary: temporary.clone(),
             output: root.path().join("outbox/a.h5"),
             output_bytes: 10,
+            first_row: None,
             rows: 1,
             columns: 1,
             bad_records: 0,

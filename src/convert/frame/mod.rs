@@ -30,7 +30,7 @@ use std::io;
 use column::{Column, Tag};
 use dtype::Dtype;
 use hints::Hints;
-use join::Joiner;
+use join::{Columns, Joiner};
 use memo::Memo;
 use piece::Piece;
 pub use schema::ColumnSchema;
@@ -96,6 +96,8 @@ pub(crate) struct Frame {
     pub(crate) columns: Vec<ColumnPlan>,
     /// Number of records.
     pub(crate) rows: usize,
+    /// Whether the last column is the one that tells where rows come from.
+    tells_source: bool,
     /// Where the cells are of the pieces that do not hold them.
     spill: Option<SpillFile>,
 }
@@ -146,7 +148,7 @@ impl Frame {
     /// bad; with `skip_bad` the latter is [`JoinError::Again`].
     pub(crate) fn join(
         joiner: Joiner,
-        pieces: Vec<Piece>,
+        mut pieces: Vec<Piece>,
         spill: Option<SpillFile>,
         hints: &Hints,
         skip_bad: bool,
@@ -154,9 +156,13 @@ impl Frame {
         let _frame = profile::span(Stage::Frame);
         let rows = pieces.iter().map(Piece::rows).sum();
         let kind = joiner.kind();
-        let (labels, totals) = joiner.finish()?;
+        let Columns { labels, totals, source } = joiner.finish()?;
+        if let Some(source) = source.filter(|source| source + 1 < totals.len()) {
+            let mut before = None;
+            pieces.iter_mut().for_each(|piece| piece.move_to_end(source, totals.len(), &mut before));
+        }
         let columns = totals.into_iter().map(|totals| ColumnPlan { dtype: Dtype::Object, totals }).collect();
-        let mut frame = Self { kind, pieces, labels, columns, rows, spill };
+        let mut frame = Self { kind, pieces, labels, columns, rows, tells_source: source.is_some(), spill };
         frame.decide(hints);
         if skip_bad {
             frame.bad_columns(hints)?;
@@ -203,7 +209,9 @@ impl Frame {
     fn decide(&mut self, hints: &Hints) {
         for index in 0..self.columns.len() {
             let kinds = self.totals(index).kinds;
-            let hint = hints.of(&self.label_bytes(index));
+            // What tells where rows come from is of no record, so that hints do not speak of it.
+            let own = self.tells_source && index + 1 == self.columns.len();
+            let hint = if own { None } else { hints.of(&self.label_bytes(index)) };
             self.columns[index].dtype = hint.map_or_else(|| dtype::decide(kinds), |hint| dtype::hinted(hint, kinds));
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod hdf5;
 pub mod provenance;
 pub mod publish;
+pub mod shares;
 
 use std::fs::File;
 use std::io;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::input::Taken;
 use super::super::options::{Encoding, Options};
+use super::shares::Share;
 use crate::config::{Format, Records};
 use crate::source::{Identity, hex, unhex};
 
@@ -62,6 +63,10 @@ pub struct Provenance {
     /// How it was converted.
     #[serde(default)]
     pub options: Told,
+    /// Where several sources share the output: each of them. What stands above is then of the first where it is of one, and
+    /// else of the whole; the SHA-256 is that over those of the sources, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Share>,
 }
 
 /// The options that decide what is in an output, named as in the configuration.

@@ -17,6 +17,8 @@ use crate::source::Identity;
 const UNFINISHED: &str = "j.id IN (SELECT id FROM job WHERE state IN ('running', 'publishing')
     UNION SELECT id FROM job INDEXED BY job_disposition WHERE disposition = 'pending') ORDER BY j.id";
 const WAITING: &str = "j.id IN (SELECT id FROM job WHERE state IN ('ready', 'failed')) ORDER BY j.seen_at, j.id";
+const SHARING: &str = "j.id IN (SELECT id FROM job INDEXED BY job_state WHERE state = 'publishing' AND temporary = ?1)
+    ORDER BY j.first_row, j.rows, j.id";
 const ANY_REQUEUED: &str = "SELECT 1 FROM job INDEXED BY job_requeued WHERE requeued = 1 LIMIT 1";
 const LAST_SUCCESS: &str = "SELECT max(changed_at) FROM job INDEXED BY job_state WHERE state = 'done'";
 const OLDEST_WAITING: &str = "SELECT min(seen_at) FROM job INDEXED BY job_waiting WHERE state IN ('ready', 'failed')";
@@ -27,6 +29,11 @@ pub(super) fn id(c: &Connection) -> Result<String, LedgerError> {
 
 pub(super) fn unfinished(c: &Connection) -> Result<Vec<Job>, LedgerError> {
     jobs(c, UNFINISHED)
+}
+
+pub(super) fn sharing(c: &Connection, temporary: &Path) -> Result<Vec<Job>, LedgerError> {
+    let mut found = c.prepare_cached(&format!("{JOB} WHERE {SHARING}"))?;
+    Ok(found.query_map([Bytes(temporary)], rows::job)?.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn waiting(c: &Connection) -> Result<Vec<Job>, LedgerError> {
