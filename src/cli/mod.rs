@@ -15,6 +15,7 @@ mod run;
 mod sample_data;
 mod schema;
 mod status;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ enum Verb {
     Status(status::StatusVerb),
     /// List jobs from the ledger, newest first
     History(history::History),
+    /// Read outputs again, and compare them with what they tell of their sources, and with these where they are
+    Verify(verify::Verify),
     /// Put quarantined or failed sources back, so that they are tried again
     Retry(retry::Retry),
     /// Care for the ledger: make a damaged or lost one anew
@@ -115,6 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Schema(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
+        Verb::Verify(verb) => verb.run(),
         Verb::Retry(verb) => verb.run(),
         Verb::Ledger(verb) => verb.run(),
         Verb::CheckConfig(verb) => verb.run(),

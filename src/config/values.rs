@@ -52,7 +52,8 @@ fn unknown_word<C: Choice>(written: &str, words: &str) -> Complaint {
 /// A compression, with or without a level.
 pub(super) fn compression(value: &DeValue) -> Result<Compression, Complaint> {
     let written = text(value, Compression::WRITTEN)?;
-    let unknown = || Complaint::new(format!("= {written:?} is not one of its values"), format!("write {}", Compression::WRITTEN));
+    let unknown =
+        || Complaint::new(format!("= {written:?} is not one of its values"), format!("write {}", Compression::WRITTEN));
     Compression::parse(written).ok_or_else(unknown)
 }
 

@@ -31,9 +31,7 @@ fn machine_bytes() -> u64 {
 pub(super) struct Pieces {
     joiner: Joiner,
     all: Vec<Piece>,
-    /// Those before this one are in the file.
-    spilled: usize,
-    /// Bytes of the cells of the others.
+    /// Bytes of the cells in memory.
     bytes: u64,
     most: u64,
     limit: u64,
@@ -53,13 +51,12 @@ pub(super) struct Joined {
 }
 
 impl Pieces {
-    /// No rows yet; `limit` bytes of cells stay in memory, the rest goes to a file in `folder`. More than `columns` columns
+    /// No rows yet; the first `limit` bytes of cells stay in memory, the rest goes to a file in `folder`. More than `columns` columns
     /// are refused. The one that tells where rows come from is called `source_column`.
     pub(super) fn new(folder: &Path, limit: u64, columns: usize, source_column: &str) -> Self {
         Self {
             joiner: Joiner::with_source_column(source_column),
             all: Vec::new(),
-            spilled: 0,
             bytes: 0,
             most: limit.clamp(LEAST, ENOUGH),
             limit: limit.max(LEAST),
@@ -72,17 +69,19 @@ impl Pieces {
     /// Adds the rows of the next part.
     pub(super) fn add(&mut self, part: Part) -> Result<(), ConvertError> {
         let (bytes, first) = (part.memory() as u64, self.joiner.begin_of(&part));
-        let Some(piece) = self.joiner.add(part, self.columns)? else { return Ok(()) };
+        let Some(mut piece) = self.joiner.add(part, self.columns)? else { return Ok(()) };
         // What is known of the columns stays in memory whatever is put aside.
         let needed = bytes + self.joiner.memory() as u64;
         if needed > self.limit {
             return Err(Defect::too_much_memory(first.line, needed).in_record(first.record).into());
         }
-        self.bytes += bytes;
-        self.all.push(piece);
-        if self.bytes > self.most {
-            self.spill().map_err(ConvertError::Spill)?;
+        // Once memory is full, each piece goes as it comes: all at once, the next would have to wait for them.
+        if self.bytes + bytes > self.most {
+            self.spill(&mut piece).map_err(ConvertError::Spill)?;
+        } else {
+            self.bytes += bytes;
         }
+        self.all.push(piece);
         Ok(())
     }
 
@@ -102,17 +101,11 @@ impl Pieces {
         Joined { joiner: self.joiner, pieces: self.all, spill: self.file }
     }
 
-    fn spill(&mut self) -> std::io::Result<()> {
+    fn spill(&mut self, piece: &mut Piece) -> std::io::Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
             None => SpillFile::in_folder(&self.folder)?,
         };
-        let file = self.file.insert(file);
-        for piece in &mut self.all[self.spilled..] {
-            piece.spill(file)?;
-        }
-        self.spilled = self.all.len();
-        self.bytes = 0;
-        Ok(())
+        piece.spill(self.file.insert(file))
     }
 }

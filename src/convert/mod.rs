@@ -23,6 +23,7 @@ pub mod profile;
 mod read;
 #[cfg(any(test, feature = "bench"))]
 pub mod stages;
+pub mod verify;
 
 use std::fs::File;
 use std::io;
@@ -129,7 +130,7 @@ pub fn to_open_file(
         rows,
         columns,
         bad_records: read.bad_records,
-        ..Provenance::of(target.origin, identity, read.taken, read.hash, options)
+        ..Provenance::of(target.origin, identity.size, read.taken, read.hash, options)
     };
     let writer = output::writer(&options.encoding);
     let (output, output_bytes) = writer.write(frame, &provenance, target.output, deadline)?;

@@ -249,7 +249,7 @@ impl Workshop {
         let bad_records = self.collect_bad_records(job)?;
         // A last record that is cut off may still be on its way; only when its time is over it is a bad one.
         let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
-        let origin = Origin { source: &job.path, job: Some(job.id.0) };
+        let origin = Origin { source: &job.path, job: Some(job.id.0), modified_ns: job.identity.mtime_ns };
         let target = Target { output: &output, bad_records: bad_records.as_deref(), origin };
         let (summary, file) = convert::to_open_file(source, job.identity, target, &options)?;
         Ok((summary, options.durable.then_some(file)))

@@ -57,7 +57,9 @@ mod tests {
         std::fs::write(&path, "abc").unwrap();
         let file = File::open(path).unwrap();
         for _ in 0..2 {
-            let Trouble::Unfinished(failure) = mismatch(&hash_of(&file).unwrap(), &[[0; 32], [1; 32]]) else { panic!() };
+            let Trouble::Unfinished(failure) = mismatch(&hash_of(&file).unwrap(), &[[0; 32], [1; 32]]) else {
+                panic!()
+            };
             let wanted = format!("{} or {}", "00".repeat(32), "01".repeat(32));
             assert!(failure.message.contains("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
             assert!(failure.message.contains(&wanted), "{}", failure.message);

@@ -153,7 +153,7 @@ impl Workshop {
     /// An output, and its file of bad records, get their names.
     fn give_names(&self, job: &Job, decided: Decided) -> Result<Decided, End> {
         let _publish = profile::span(Stage::Publish);
-        let named = self.give_name(job, decided).map_err(Err)?;
+        let named = self.give_name(job, &decided).map_err(Err)?;
         match named.and_then(|name| Ok((name, self.publish_bad_records(job)?))) {
             Ok((name, bad_records)) => Ok(Decided { name, bad_records, ..decided }),
             Err(error) => Err(self.unpublished(job, &decided, &error)),

@@ -93,7 +93,7 @@ type Outcome = Result<(Summary, Vec<u8>, Vec<u8>), String>;
 fn outcome(source: &Path, options: &Options) -> Outcome {
     let (output, bad) = (source.with_extension("h5"), source.with_extension("bad"));
     let (file, identity) = open_named(source).unwrap();
-    let origin = Origin { source: source.file_name().unwrap().as_ref(), job: None };
+    let origin = Origin { source: source.file_name().unwrap().as_ref(), job: None, modified_ns: 0 };
     let target = Target { output: &output, bad_records: Some(&bad), origin };
     let done = convert::to_file(&file, identity, target, options);
     let read = |path| fs::read(path).unwrap_or_default();

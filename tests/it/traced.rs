@@ -61,6 +61,46 @@ pub(crate) fn recorded(log: &Path) -> Command {
     traced
 }
 
+/// As [`recorded`], with all that is written.
+pub(crate) fn recorded_whole(log: &Path) -> Command {
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-y", "-x", "-s", "1000000", "-e", &format!("trace={CHANGES}"), "-o"]).arg(log);
+    traced.arg(env!("CARGO_BIN_EXE_h5inbox"));
+    traced
+}
+
+/// The calls in `log` that went well, in the order in which they ended: name, arguments, and the paths of these below `root`.
+pub(crate) fn complete(log: &Path, root: &Path) -> Vec<(String, String, Vec<PathBuf>)> {
+    const UNFINISHED: &str = " <unfinished ...>";
+    let text = std::fs::read_to_string(log).unwrap();
+    let mut begun: HashMap<&str, String> = HashMap::new();
+    let mut calls = Vec::new();
+    for line in text.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let rest = rest.trim_start();
+        if let Some(start) = rest.strip_suffix(UNFINISHED) {
+            begun.insert(thread, start.to_owned());
+            continue;
+        }
+        let resumed = rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>"));
+        let whole = match resumed {
+            Some((_, end)) => begun.remove(thread).unwrap_or_default() + end,
+            None => rest.to_owned(),
+        };
+        let Some((call, rest)) = whole.split_once('(') else { continue };
+        let Some((arguments, result)) = rest.rsplit_once(" = ") else { continue };
+        if result.starts_with("-1") || result.starts_with('?') {
+            continue;
+        }
+        let arguments = arguments.trim_end();
+        let arguments = arguments.strip_suffix(')').unwrap_or(arguments);
+        let named = if call.contains("write") { arguments.split('"').next().unwrap_or_default() } else { arguments };
+        let found = whole_paths(named).into_iter().filter(|path| path.starts_with(root)).collect();
+        calls.push((call.to_owned(), arguments.to_owned(), found));
+    }
+    calls
+}
+
 /// The calls in `log` that change something below one of `roots`, in order.
 pub(crate) fn steps(log: &Path, roots: &[&Path]) -> Vec<Step> {
     let text = std::fs::read_to_string(log).unwrap();
@@ -99,4 +139,32 @@ fn paths(arguments: &str) -> impl Iterator<Item = PathBuf> {
     };
     let starts = arguments.match_indices(['"', '<']).map(|(start, _)| start);
     starts.filter_map(ends).filter(|path| path.is_absolute())
+}
+
+/// The paths that arguments name: a name behind an open folder is one in it.
+fn whole_paths(arguments: &str) -> Vec<PathBuf> {
+    let (mut found, mut rest) = (Vec::new(), arguments);
+    while let Some(start) = rest.find(['"', '<']) {
+        let quoted = |text: &str| {
+            text.strip_prefix('"').and_then(|text| text.split_once('"')).map(|(a, b)| (a.to_owned(), b.to_owned()))
+        };
+        let at = &rest[start..];
+        if let Some((name, behind)) = quoted(at) {
+            found.push(PathBuf::from(name));
+            rest = &rest[rest.len() - behind.len()..];
+            continue;
+        }
+        let Some((folder, behind)) = at[1..].split_once('>') else { break };
+        match behind.strip_prefix(", ").and_then(quoted) {
+            Some((name, end)) => {
+                found.push(Path::new(folder).join(name));
+                rest = &rest[rest.len() - end.len()..];
+            }
+            None => {
+                found.push(PathBuf::from(folder));
+                rest = behind;
+            }
+        }
+    }
+    found
 }

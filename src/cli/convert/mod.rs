@@ -13,8 +13,8 @@ use clap::Args;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use indicatif::ProgressBar;
 
-use super::progress::bar;
 use super::encoding::EncodingOptions;
+use super::progress::bar;
 use super::records::RecordOptions;
 use super::{ExitCode, output};
 use crate::convert::profile::Profile;

@@ -68,7 +68,7 @@ fn convert_one(task: &Task, number: usize, options: &Options) -> Result<Summary,
     let temporary = Temporary(held.temporary(number));
     let bad_records = Temporary(temporary.0.with_extension("bad.tmp"));
     let name = Path::new(task.source.file_name().unwrap_or_default());
-    let origin = Origin { source: name, job: None };
+    let origin = Origin { source: name, job: None, modified_ns: identity.mtime_ns };
     let target = Target { output: &temporary.0, bad_records: Some(&bad_records.0), origin };
     let summary = convert::to_file(&file, identity, target, options)?;
     let _publish = profile::span(Stage::Publish);

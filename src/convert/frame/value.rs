@@ -199,7 +199,8 @@ mod tests {
 
     /// The JSON of what is in the one cell of `text`, parsed, pickled and read again.
     fn through(text: &str) -> String {
-        let part = batch(&lines(format!("{{\"a\": {text}}}\n").as_bytes()), &ParsePlan::plain(512, 10, 1 << 20)).unwrap();
+        let part =
+            batch(&lines(format!("{{\"a\": {text}}}\n").as_bytes()), &ParsePlan::plain(512, 10, 1 << 20)).unwrap();
         let mut joiner = super::super::join::Joiner::default();
         let piece = joiner.add(part, 10).unwrap().unwrap();
         let columns = piece.columns(None).unwrap();
@@ -215,7 +216,8 @@ mod tests {
         let numbers = "[0,255,256,65535,65536,-1,-2147483648,2147483648,9223372036854775807,9223372036854775808,\
                        18446744073709551615,18446744073709551616,-9223372036854775809,0.5,1e+16,NaN]";
         let long = format!("[\"{}\"]", "x".repeat(70_000));
-        for text in [numbers, &long, "[]", "{}", "[[],[{}],[[[]]]]", "{\"a\":[null,true,false,\"é\"],\"b\":{\"c\":1}}"] {
+        for text in [numbers, &long, "[]", "{}", "[[],[{}],[[[]]]]", "{\"a\":[null,true,false,\"é\"],\"b\":{\"c\":1}}"]
+        {
             assert_eq!(through(text), text);
         }
         assert_eq!(through("{\"b\": 1, \"a\": 2, \"b\": 3}"), "{\"a\":2,\"b\":3}");

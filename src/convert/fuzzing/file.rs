@@ -1,14 +1,14 @@
 //! A whole source into a whole output: no panic, no contradiction of the program with itself, and no record lost.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::input::count_lines;
 use super::super::output::provenance::Origin;
-use super::super::{ConvertError, Options, Summary, Target, to_file};
+use super::super::{ConvertError, Encoding, Options, Summary, Target, to_file};
 use super::splitter::split;
 use super::{chosen, first, read_options};
-use crate::config::{Input, Nested, OnBadRecord, Records, TypeHint, TypeHints};
+use crate::config::{Input, Nested, OnBadRecord, Output, Records, TypeHint, TypeHints};
 use crate::source::Identity;
 
 /// What columns may be said to be; the first and the last few stand for nothing.
@@ -47,7 +47,7 @@ pub fn file(data: &[u8]) {
     fs::write(&source, content).expect("room for the source");
     let source = File::open(source).expect("the source");
     let identity = Identity::of(&source.metadata().expect("the source"));
-    let origin = Origin { source: "source".as_ref(), job: None };
+    let origin = Origin { source: "source".as_ref(), job: None, modified_ns: 0 };
     let target = Target { output: &output, bad_records: Some(&bad), origin };
     match to_file(&source, identity, target, &options) {
         Ok(summary) => check(&summary, &source, &output, &options),
@@ -60,7 +60,7 @@ fn options(choice: u8, hints: u8, limits: u8) -> Options {
     let limited = |bit: u8, small: u64, large: u64| if limits & bit == 0 { large } else { small };
     let places = |bit, small, large| usize::try_from(limited(bit, small, large)).expect("a small number");
     Options {
-        key: "/data".to_owned(),
+        encoding: Encoding::from_config(&Output::to(PathBuf::new())),
         records: Records {
             input: chosen(choice & 3, &[Input::Auto, Input::Lines, Input::Document, Input::Auto]),
             on_bad_record: if choice & 4 == 0 { OnBadRecord::RejectFile } else { OnBadRecord::Skip },

@@ -4,6 +4,7 @@ pub(crate) mod hdf5;
 pub mod provenance;
 pub mod publish;
 pub mod shares;
+pub mod told;
 
 use std::fs::File;
 use std::io;
@@ -114,6 +115,14 @@ pub fn hint(error: &io::Error) -> &'static str {
         Some(Errno::NOMEM) => "lower `workers` or `limits.memory_bytes`, or free memory",
         Some(Errno::ACCESS | Errno::PERM) => "let this user write there",
         _ => ANYTHING,
+    }
+}
+
+/// Rows that are in the output `path`, which tells `told`.
+pub(crate) fn rows_of(path: &Path, told: &Provenance) -> Result<u64, OutputError> {
+    match Format::parse(&told.options.format) {
+        Some(Format::Hdf5) => hdf5::origin::rows(path, &told.options),
+        _ => Ok(told.rows),
     }
 }
 

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::input::Taken;
-use super::super::options::{Encoding, Options};
+use super::super::options::Options;
 use super::shares::Share;
-use crate::config::{Format, Records};
-use crate::source::{Identity, hex, unhex};
+use super::told::Told;
+use crate::source::{hex, unhex};
 
 /// The attribute of the root group that holds it.
 pub(super) const ATTRIBUTE: &str = "h5inbox_source";
@@ -30,6 +30,8 @@ pub struct Origin<'p> {
     pub source: &'p Path,
     /// The number of the agent's job; none for `h5inbox convert`.
     pub job: Option<i64>,
+    /// When the source was last modified, nanoseconds since 1970.
+    pub modified_ns: i64,
 }
 
 /// What an output tells.
@@ -69,57 +71,12 @@ pub struct Provenance {
     pub sources: Vec<Share>,
 }
 
-/// The options that decide what is in an output, named as in the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// `output.format`
-    pub format: String,
-    /// `output.layout`, for HDF5.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layout: Option<String>,
-    /// `output.key`, for HDF5.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// `output.compression`
-    pub compression: String,
-    /// `output.on_unfit`
-    pub on_unfit: String,
-    /// `records.input`
-    pub input: String,
-    /// `records.on_bad_record`
-    pub on_bad_record: String,
-    /// `records.nested`
-    pub nested: String,
-    /// `records.types`: names and dtypes in their order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub types: Vec<(String, String)>,
-}
-
-impl Told {
-    fn of(options: &Options) -> Self {
-        let Encoding { format, layout, key, compression, on_unfit } = &options.encoding;
-        let Records { input, on_bad_record, nested, types } = &options.records;
-        let hdf5 = *format == Format::Hdf5;
-        Self {
-            format: format.as_str().to_owned(),
-            layout: hdf5.then(|| layout.as_str().to_owned()),
-            key: hdf5.then(|| key.clone()),
-            compression: compression.to_string(),
-            on_unfit: on_unfit.as_str().to_owned(),
-            input: input.as_str().to_owned(),
-            on_bad_record: on_bad_record.as_str().to_owned(),
-            nested: nested.as_str().to_owned(),
-            types: types.iter().map(|(name, hint)| (name.clone(), hint.to_string())).collect(),
-        }
-    }
-}
-
 impl Provenance {
-    /// Of a source that was `identity`, turned out to be `taken`, and is converted with `options`. What the frame is
-    /// remains to be said.
+    /// Of a source of that size, which turned out to be `taken`, and is converted with `options`. What the frame
+    /// is remains to be said.
     pub(in super::super) fn of(
         origin: Origin<'_>,
-        identity: Identity,
+        size: u64,
         taken: Taken,
         hash: Option<[u8; 32]>,
         options: &Options,
@@ -130,14 +87,26 @@ impl Provenance {
             job: origin.job,
             source: name.to_string_lossy().into_owned(),
             source_bytes: name.to_str().is_none().then(|| name.as_bytes().to_vec()),
-            size: identity.size,
-            modified: format!("{:.9}", Timestamp::from_nanosecond(identity.mtime_ns.into()).unwrap_or_default()),
+            size,
+            modified: Self::moment(origin.modified_ns),
             sha256: hash.as_ref().map(hex),
             input: taken.shape.as_str().to_owned(),
             compression: taken.compression.as_str().to_owned(),
             options: Told::of(options),
             ..Self::default()
         }
+    }
+
+    /// A moment as it stands in an output.
+    pub(in super::super) fn moment(mtime_ns: i64) -> String {
+        format!("{:.9}", Timestamp::from_nanosecond(mtime_ns.into()).unwrap_or_default())
+    }
+
+    /// When the source was last modified, in nanoseconds since 1970.
+    #[must_use]
+    pub fn modified_ns(&self) -> Option<i64> {
+        let moment: Timestamp = self.modified.parse().ok()?;
+        i64::try_from(moment.as_nanosecond()).ok()
     }
 
     /// The source, relative to the inbox.
@@ -176,11 +145,11 @@ mod tests {
     fn whatever_the_name_is_it_is_read_back() {
         for name in [&b"sub/a.json"[..], b"caf\xc3\xa9 \"\\\n.json", b"\xff\xfe.json"] {
             let source = Path::new(OsStr::from_bytes(name));
-            let identity = Identity { device: 1, inode: 2, size: 123, mtime_ns: 1_700_000_000_000_000_001, ctime_ns: 5 };
             let options = Options::from_config(&Config::new("/i".into(), "/o".into()), 1);
-            let origin = Origin { source, job: Some(7) };
-            let told = Provenance::of(origin, identity, Taken::default(), Some([0xab; 32]), &options);
+            let origin = Origin { source, job: Some(7), modified_ns: 1_700_000_000_000_000_001 };
+            let told = Provenance::of(origin, 123, Taken::default(), Some([0xab; 32]), &options);
             assert_eq!((told.modified.as_str(), told.size), ("2023-11-14T22:13:20.000000001Z", 123));
+            assert_eq!(told.modified_ns(), Some(1_700_000_000_000_000_001));
             assert_eq!((told.options.format.as_str(), told.options.key.as_deref()), ("hdf5", Some("/data")));
             let read = Provenance::parse(&told.text()).unwrap();
             assert_eq!((&read, read.path().as_path(), read.hash()), (&told, source, Some([0xab; 32])));

@@ -198,7 +198,9 @@ mod tests {
     fn versions_are_numbered_before_the_ending() {
         assert_eq!(versioned(Path::new("/o/a.b.h5"), 1), Path::new("/o/a.b.h5"));
         assert_eq!(versioned(Path::new("/o/a.b.h5"), 2), Path::new("/o/a.b~2.h5"));
-        for (name, first) in [("/o/a.b~12.h5", "/o/a.b.h5"), ("/o/a~.h5", "/o/a~.h5"), ("/o/~2.h5", "/o/~2.h5"), ("a2", "a2")] {
+        for (name, first) in
+            [("/o/a.b~12.h5", "/o/a.b.h5"), ("/o/a~.h5", "/o/a~.h5"), ("/o/~2.h5", "/o/~2.h5"), ("a2", "a2")]
+        {
             assert_eq!(unversioned(Path::new(name)), Path::new(first));
         }
     }

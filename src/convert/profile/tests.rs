@@ -219,7 +219,7 @@ fn the_page_of_a_real_conversion_tells_what_it_did() {
     std::fs::write(&source, "{\"number\": 1.5, \"text\": \"x\"}\n".repeat(50_000)).unwrap();
     let options =
         Options { hash: true, durable: true, ..Options::from_config(&Config::new("/i".into(), "/o".into()), 1) };
-    let origin = Origin { source: Path::new("a.json"), job: None };
+    let origin = Origin { source: Path::new("a.json"), job: None, modified_ns: 0 };
     let target = Target { output: &target, bad_records: None, origin };
     let opened = Source::open(&source).unwrap();
     let identity = Identity::of(&opened.metadata().unwrap());

@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::sync::LazyLock;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::convert::deadline::Deadline;
 use crate::convert::frame::Frame;

@@ -25,7 +25,7 @@ use hdf5_sys::h5s::{H5S_ALL, H5S_UNLIMITED, H5Screate_simple};
 use hdf5_sys::h5t::{H5T_cset_t, hvl_t};
 
 use kept::{Kept, kept};
-pub(super) use read::root_text;
+pub(super) use read::{root_text, rows};
 
 use super::super::super::profile::{self, Stage};
 use super::refused::Refused;

@@ -1,15 +1,17 @@
-//! What is read back of an output: one text attribute.
+//! What is read back of an output: one text attribute, and how long an array is.
 
 #![expect(unsafe_code, reason = "the HDF5 C API; every function wants proof that the library's lock is held")]
 
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
-use hdf5_sys::h5::H5free_memory;
+use hdf5_sys::h5::{H5free_memory, hsize_t};
 use hdf5_sys::h5a::{H5Aexists, H5Aget_type, H5Aopen, H5Aread};
+use hdf5_sys::h5d::{H5Dget_space, H5Dopen2};
 use hdf5_sys::h5f::{H5F_ACC_RDONLY, H5Fopen};
 use hdf5_sys::h5g::H5Gopen2;
 use hdf5_sys::h5p::H5P_DEFAULT;
+use hdf5_sys::h5s::{H5Sget_simple_extent_dims, H5Sget_simple_extent_ndims};
 use hdf5_sys::h5t::H5Tis_variable_str;
 
 use super::{Handle, Library, Refused, check, handle, kept};
@@ -28,6 +30,26 @@ pub(in super::super) fn root_text(library: &Library, path: &CStr, name: &CStr) -
         let attribute = H5Aopen(root.id, name.as_ptr(), H5P_DEFAULT);
         let attribute = handle(library, "open an attribute", attribute)?;
         text(library, &attribute)
+    }
+}
+
+/// The length of the one-dimensional dataset `object` in the file `path`; none if there is no such dataset.
+pub(in super::super) fn rows(library: &Library, path: &CStr, object: &CStr) -> Result<Option<u64>, Refused> {
+    // SAFETY: strings live until the calls return; ids are checked and owned; the lock is held; a dataspace of one
+    // dimension has one extent.
+    unsafe {
+        let access = kept(library)?.on_disk;
+        let file = handle(library, "open the file", H5Fopen(path.as_ptr(), H5F_ACC_RDONLY, access))?;
+        let Ok(dataset) = handle(library, "open a dataset", H5Dopen2(file.id, object.as_ptr(), H5P_DEFAULT)) else {
+            return Ok(None);
+        };
+        let space = handle(library, "look at a dataset", H5Dget_space(dataset.id))?;
+        if H5Sget_simple_extent_ndims(space.id) != 1 {
+            return Ok(None);
+        }
+        let mut rows: hsize_t = 0;
+        H5Sget_simple_extent_dims(space.id, &raw mut rows, ptr::null_mut());
+        Ok(Some(rows))
     }
 }
 
