@@ -9,7 +9,9 @@ use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::types::type_hints;
-use super::values::{choice, column_name, compression, flag, globs, listen_address, marker_ending, number, only, some_globs};
+use super::values::{
+    choice, column_name, compression, flag, globs, listen_address, marker_ending, number, only, some_globs,
+};
 use super::{Config, folders};
 
 /// Seconds.

@@ -105,7 +105,10 @@ pub(super) fn column_name(value: &DeValue) -> Result<String, Complaint> {
     const WANTED: &str = "the name of a column, as \"source\"; \"\" turns it off";
     let written = text(value, WANTED)?;
     if written.len() > 255 || written.chars().any(char::is_control) {
-        return Err(Complaint::new(format!("= {written:?} is too long or has a control character"), format!("write {WANTED}")));
+        return Err(Complaint::new(
+            format!("= {written:?} is too long or has a control character"),
+            format!("write {WANTED}"),
+        ));
     }
     Ok(written.to_owned())
 }

@@ -141,7 +141,10 @@ impl Defect {
 
     /// The source has a column of the name that the one which tells where rows come from is to have.
     pub(crate) fn source_column_taken(line: u64, name: &str) -> Self {
-        let what = format!("column `{}` is to tell where rows come from, and the records have it", escape(name.as_bytes(), 60));
+        let what = format!(
+            "column `{}` is to tell where rows come from, and the records have it",
+            escape(name.as_bytes(), 60)
+        );
         let hint = "set `output.gather_source_column` to another name, then retry the file";
         Self::new("source_column", what, hint).at_line(line).in_column(name)
     }

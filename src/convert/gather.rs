@@ -22,7 +22,7 @@ use super::output::provenance::{Origin, Provenance};
 use super::output::shares::{Share, hash_of_all};
 use super::parts::{Passed, Reading, SourceColumn};
 use super::read::{again, expands_no_more, one_array, plan, something_good};
-use super::{ConvertError, Options, Summary, Target};
+use super::{ConvertError, Options, Summary};
 use crate::source::Identity;
 
 /// Why a source does not go with others.
@@ -98,19 +98,19 @@ impl<'o> Gathering<'o> {
     }
 
     /// Reads `source`, which is open at its start and was `identity` then, and judges it by itself; its bad records go to the
-    /// file that `target` names. `skip_truncated` is as in [`Options`].
+    /// new file `bad_path`. `skip_truncated` is as in [`Options`].
     pub fn read(
         &self,
         source: &File,
         identity: Identity,
-        target: Target<'_>,
+        origin: Origin<'_>,
+        bad_path: Option<&Path>,
         skip_truncated: bool,
     ) -> Result<Result<Rows, Unfit>, ConvertError> {
         let options = Options { skip_truncated, ..self.options.clone() };
-        let name = target.origin.source.to_string_lossy();
+        let name = origin.source.to_string_lossy();
         let column = (!self.column.is_empty()).then_some(SourceColumn { name: self.column, source: &name });
-        let reading =
-            Reading { source, identity, deadline: self.deadline, bad_path: target.bad_records, column, options: &options };
+        let reading = Reading { source, identity, deadline: self.deadline, bad_path, column, options: &options };
         let mut plan = plan(&options);
         loop {
             let (parts, passed) = match self.parts(&reading, &mut plan)? {
@@ -121,7 +121,7 @@ impl<'o> Gathering<'o> {
             let mut own = Joiner::with_source_column(self.column);
             parts.iter().try_for_each(|part| own.look_at(part, options.columns)).map_err(placed)?;
             match Frame::join(own.clone(), Vec::new(), None, &plan.hints, plan.skip_bad) {
-                Ok(_) => return rows(&reading, target.origin, parts, own, passed).map(Ok),
+                Ok(_) => return rows(&reading, origin, parts, own, passed).map(Ok),
                 Err(JoinError::Defect(defect)) => return Err(placed(defect).into()),
                 Err(JoinError::Again(columns)) => again(&reading, &mut plan, columns)?,
             }
@@ -177,7 +177,8 @@ impl<'o> Gathering<'o> {
         }
         let largest = rows.parts.iter().map(Part::memory).max().unwrap_or(0) as u64;
         if !self.pieces.has_room(largest, own) {
-            let what = "has more columns, with those of the others, than `limits.columns` or `limits.memory_bytes` allows";
+            let what =
+                "has more columns, with those of the others, than `limits.columns` or `limits.memory_bytes` allows";
             return Some(Unfit(what.to_owned()));
         }
         let size = (here.rows() + own.rows(), here.width_with(own) as u64);
@@ -196,8 +197,8 @@ impl<'o> Gathering<'o> {
             Err(JoinError::Again(_)) => return Err(Unwritten::AllUnfit(Unfit("have bad columns together".to_owned()))),
         };
         for (record, warning) in frame.placed_warnings() {
-            let of = &mut sources[source_of(&sources, record)];
-            of.warnings.push(warning);
+            let source = source_of(&sources, record);
+            sources[source].warnings.push(warning);
         }
         let hash = hash_of_all(sources.iter().map(|source| source.hash));
         let columns = frame.columns.len() as u64;
@@ -246,8 +247,8 @@ fn rows(
     something_good(rows, &bad)?;
     let warnings = one_array(own.kind(), rows, taken.shape, reading.options.records.input).into_iter().collect();
     let bad_file = bad.finish(reading.options.durable)?;
-    let told = Provenance::of(origin, reading.identity, taken, hash, reading.options);
-    let told = Provenance { rows, bad_records, ..told };
+    let told = Provenance::of(origin, reading.identity.size, taken, hash, reading.options);
+    let told = Provenance { rows, bad_records, ..told }.with_source_column(reading.column);
     let source = Source { told, taken, hash, bad_file, warnings, first_row: 0, first_record: 0 };
     Ok(Rows { parts, own, text_bytes, source })
 }

@@ -38,8 +38,8 @@ pub use options::{Encoding, Options, Schema, Summary};
 use output::OutputError;
 use output::provenance::{Origin, Provenance};
 use output::publish::sync_file;
-pub use parts::SourceColumn;
 use parts::Reading;
+pub use parts::SourceColumn;
 use read::read;
 
 use crate::source::Identity;
@@ -131,7 +131,8 @@ pub fn to_open_file(
         columns,
         bad_records: read.bad_records,
         ..Provenance::of(target.origin, identity.size, read.taken, read.hash, options)
-    };
+    }
+    .with_source_column(column);
     let writer = output::writer(&options.encoding);
     let (output, output_bytes) = writer.write(frame, &provenance, target.output, deadline)?;
     let summary = Summary {

@@ -105,8 +105,7 @@ impl<'a> Reading<'a> {
         plan: &mut ParsePlan,
         mut add_one: impl FnMut(Part) -> Result<(), ConvertError> + Send,
     ) -> Result<(), ConvertError> {
-        let mut add =
-            |parts: Vec<Result<Part, ConvertError>>| parts.into_iter().try_for_each(|part| add_one(part?));
+        let mut add = |parts: Vec<Result<Part, ConvertError>>| parts.into_iter().try_for_each(|part| add_one(part?));
         // The first batch tells whether the source is compressed, and its first record what all must be.
         let mut batches = some_batches(reader, 1);
         let packed = reader.taken().compression != Compression::None;

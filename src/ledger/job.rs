@@ -150,7 +150,8 @@ pub struct Job {
     pub previous: Option<Previous>,
     /// Where its rows begin in an output that it shares with others, from `publishing` on; none where it has its own.
     pub first_row: Option<u64>,
-    /// Whether it is to have an output of its own, because something went wrong when it was read with others.
+    /// Whether it is to have an output of its own: something went wrong when it was read with others, or it may have brought the
+    /// agent down.
     pub alone: bool,
 }
 

@@ -137,7 +137,9 @@ impl Joiner {
     /// How many columns there were if those of `other` were added.
     pub(crate) fn width_with(&self, other: &Self) -> usize {
         match self.kind.or(other.kind) {
-            Some(LineKind::Object) => self.width() + other.keys.iter().filter(|key| !self.known.contains_key(*key)).count(),
+            Some(LineKind::Object) => {
+                self.width() + other.keys.iter().filter(|key| !self.known.contains_key(*key)).count()
+            }
             _ => self.width().max(other.width()),
         }
     }

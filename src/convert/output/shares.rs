@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::super::parts::SourceColumn;
 use super::provenance::Provenance;
 use crate::source::{hex, unhex};
 
@@ -43,9 +44,11 @@ pub struct Share {
 
 impl Share {
     /// Of the source that `told` is of, whose rows begin at `first_row`.
-    pub(in super::super) fn of(told: Provenance, first_row: u64) -> Self {
-        let Provenance { job, source, source_bytes, size, modified, sha256, rows, bad_records, input, compression, .. } =
-            told;
+    #[must_use]
+    pub fn of(told: Provenance, first_row: u64) -> Self {
+        let Provenance {
+            job, source, source_bytes, size, modified, sha256, rows, bad_records, input, compression, ..
+        } = told;
         Self { job, source, source_bytes, size, modified, sha256, first_row, rows, bad_records, input, compression }
     }
 
@@ -64,6 +67,12 @@ impl Share {
 }
 
 impl Provenance {
+    /// The same, of an output with that column, if it has one.
+    pub(in super::super) fn with_source_column(mut self, column: Option<SourceColumn<'_>>) -> Self {
+        self.options.gather_source_column = column.map(|column| column.name.to_owned());
+        self
+    }
+
     /// Of all these sources together: what is said of one is that of the first, and everything else is of the whole.
     pub(in super::super) fn of_all(first: Self, shares: Vec<Share>, hash: Option<[u8; 32]>) -> Self {
         let sum = |of: fn(&Share) -> u64| shares.iter().map(of).sum();
@@ -105,7 +114,11 @@ mod tests {
 
     #[test]
     fn the_whole_is_told_beside_each_source() {
-        let shares = vec![Share::of(told("a", 2, "lines"), 0), Share::of(told("b", 0, "lines"), 2), Share::of(told("c", 5, "array"), 2)];
+        let shares = vec![
+            Share::of(told("a", 2, "lines"), 0),
+            Share::of(told("b", 0, "lines"), 2),
+            Share::of(told("c", 5, "array"), 2),
+        ];
         let whole = Provenance::of_all(told("a", 2, "lines"), shares, Some([1; 32]));
         assert_eq!((whole.source.as_str(), whole.size, whole.rows, whole.columns), ("a", 30, 7, 3));
         assert_eq!((whole.input.as_str(), whole.compression.as_str()), ("several", ""));

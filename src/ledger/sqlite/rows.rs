@@ -100,7 +100,7 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         disposition: row.get("disposition")?,
         previous: previous(row)?,
         first_row: optional_unsigned(row, "first_row")?,
-        alone: row.get("alone")?,
+        alone: row.get("alone")? || row.get::<_, u32>("crashes")? > 0,
     })
 }
 

@@ -147,7 +147,8 @@ pub(super) fn release(c: &Connection, id: JobId) -> Result<(), LedgerError> {
 }
 
 pub(super) fn apart(c: &Connection, id: JobId) -> Result<(), LedgerError> {
-    let sql = "UPDATE job SET state = 'ready', alone = 1, run_at = ?2, changed_at = ?2 WHERE id = ?1 AND state = 'running'";
+    let sql =
+        "UPDATE job SET state = 'ready', alone = 1, run_at = ?2, changed_at = ?2 WHERE id = ?1 AND state = 'running'";
     step(c, id, "be taken apart", sql, params![id, Time(Timestamp::now())])
 }
 
