@@ -61,6 +61,7 @@ pub struct Gathering<'o> {
     /// What the column is called that tells where rows come from; empty: there is none.
     column: &'o str,
     folder: PathBuf,
+    hints: Hints,
     deadline: Deadline,
     pieces: Pieces,
     sources: Vec<Source>,
@@ -94,7 +95,8 @@ impl<'o> Gathering<'o> {
     pub fn new(folder: &Path, column: &'o str, options: &'o Options) -> Self {
         let pieces = Pieces::new(folder, options.memory_bytes, options.columns, column);
         let deadline = Deadline::in_secs(options.convert_secs);
-        Self { options, column, folder: folder.into(), deadline, pieces, sources: Vec::new(), text_bytes: 0 }
+        let (folder, hints) = (folder.into(), Hints::new(&options.records.types));
+        Self { options, column, folder, hints, deadline, pieces, sources: Vec::new(), text_bytes: 0 }
     }
 
     /// Reads `source`, which is open at its start and was `identity` then, and judges it by itself; its bad records go to the
@@ -183,14 +185,26 @@ impl<'o> Gathering<'o> {
         }
         let size = (here.rows() + own.rows(), here.width_with(own) as u64);
         let fits = expands_no_more(size, self.text_bytes + rows.text_bytes, self.options.decompression_ratio);
-        fits.err().map(|defect| Unfit(defect.what))
+        fits.err()
+            .map(|defect| Unfit(defect.what))
+            .or_else(|| self.needed(here, own).or_else(|| self.needed(own, here)))
+    }
+
+    /// A column of `one` that has to have a value in every row, and that `other` has not.
+    fn needed(&self, one: &Joiner, other: &Joiner) -> Option<Unfit> {
+        if other.rows() == 0 || self.options.records.types.is_empty() {
+            return None;
+        }
+        one.labels_without(other).find_map(|label| {
+            let why = self.hints.absence(&label)?;
+            Some(Unfit(format!("has, or has not, a column `{}`: {why}", String::from_utf8_lossy(&label))))
+        })
     }
 
     /// Writes all rows into the new file `output`, and returns it open: nobody has synced it yet.
     pub fn write(self, output: &Path) -> Result<(Gathered, File), Unwritten> {
-        let Self { options, deadline, pieces, mut sources, .. } = self;
+        let Self { options, hints, deadline, pieces, mut sources, .. } = self;
         let Joined { joiner, pieces, spill } = pieces.into_inner();
-        let hints = Hints::new(&options.records.types);
         let frame = match Frame::join(joiner, pieces, spill, &hints, false) {
             Ok(frame) => frame,
             Err(JoinError::Defect(defect)) => return Err(unfit(&sources, defect)),

@@ -15,6 +15,8 @@ mod dice;
 mod disks;
 mod faults;
 mod fuzz;
+mod gather;
+mod gather_kills;
 mod harness;
 mod hostile;
 mod house;

@@ -144,6 +144,11 @@ impl Joiner {
         }
     }
 
+    /// The labels of the columns that `other` has not.
+    pub(crate) fn labels_without(&self, other: &Self) -> impl Iterator<Item = Vec<u8>> {
+        self.keys.iter().filter(|key| !other.known.contains_key(*key)).map(|key| label_of(key))
+    }
+
     /// What the records are; `None` without any.
     pub(crate) fn kind(&self) -> Option<LineKind> {
         self.kind
