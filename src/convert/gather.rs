@@ -16,7 +16,7 @@ use super::frame::join::Joiner;
 use super::frame::part::Part;
 use super::frame::{Frame, JoinError, Warning};
 use super::input::Taken;
-use super::memory::{Joined, Pieces};
+use super::memory::{Joined, LEAST, Pieces};
 use super::output;
 use super::output::provenance::{Origin, Provenance};
 use super::output::shares::{Share, hash_of_all};
@@ -137,7 +137,7 @@ impl<'o> Gathering<'o> {
         plan: &mut super::parse::ParsePlan,
     ) -> Result<Result<(Vec<Part>, Passed<'a>), Unfit>, ConvertError> {
         // What is held beside the rows of the others, and as batches.
-        let room = self.options.memory_bytes / 4;
+        let room = self.options.memory_bytes.max(LEAST) / 4;
         let (mut parts, mut bytes) = (Vec::new(), 0);
         let passed = reading.parts(plan, |part| {
             bytes += part.memory() as u64;
@@ -291,3 +291,6 @@ fn provenance(sources: &[Source], columns: u64, hash: Option<[u8; 32]>) -> Prove
     let shares = sources.iter().map(|source| Share::of(source.told.clone(), source.first_row)).collect();
     Provenance::of_all(first, shares, hash)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use super::frame::spill::SpillFile;
 /// More than this does not make a conversion faster, so that no conversion keeps more.
 const ENOUGH: u64 = 256 << 20;
 /// Less than this is of no use: some batches are at hand at any time.
-const LEAST: u64 = 4 << 20;
+pub(super) const LEAST: u64 = 4 << 20;
 
 /// Bytes for the columns of one conversion, if `limit` (0: a quarter of the machine's memory) is for `workers` of them.
 pub(super) fn share(limit: u64, workers: usize) -> u64 {

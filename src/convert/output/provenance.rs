@@ -102,13 +102,6 @@ impl Provenance {
         format!("{:.9}", Timestamp::from_nanosecond(mtime_ns.into()).unwrap_or_default())
     }
 
-    /// When the source was last modified, in nanoseconds since 1970.
-    #[must_use]
-    pub fn modified_ns(&self) -> Option<i64> {
-        let moment: Timestamp = self.modified.parse().ok()?;
-        i64::try_from(moment.as_nanosecond()).ok()
-    }
-
     /// The source, relative to the inbox.
     #[must_use]
     pub fn path(&self) -> PathBuf {
@@ -149,7 +142,7 @@ mod tests {
             let origin = Origin { source, job: Some(7), modified_ns: 1_700_000_000_000_000_001 };
             let told = Provenance::of(origin, 123, Taken::default(), Some([0xab; 32]), &options);
             assert_eq!((told.modified.as_str(), told.size), ("2023-11-14T22:13:20.000000001Z", 123));
-            assert_eq!(told.modified_ns(), Some(1_700_000_000_000_000_001));
+            assert_eq!(Share::of(told.clone(), 0).modified_ns(), Some(1_700_000_000_000_000_001));
             assert_eq!((told.options.format.as_str(), told.options.key.as_deref()), ("hdf5", Some("/data")));
             let read = Provenance::parse(&told.text()).unwrap();
             assert_eq!((&read, read.path().as_path(), read.hash()), (&told, source, Some([0xab; 32])));

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -57,6 +58,13 @@ impl Share {
     pub fn path(&self) -> PathBuf {
         let bytes = self.source_bytes.as_deref().unwrap_or(self.source.as_bytes());
         Path::new(OsStr::from_bytes(bytes)).into()
+    }
+
+    /// When the source was last modified, in nanoseconds since 1970.
+    #[must_use]
+    pub fn modified_ns(&self) -> Option<i64> {
+        let moment: Timestamp = self.modified.parse().ok()?;
+        i64::try_from(moment.as_nanosecond()).ok()
     }
 
     /// SHA-256 of the source.

@@ -166,7 +166,7 @@ mod tests {
     fn no_frequent_question_reads_the_whole_table() {
         let c = Connection::open_in_memory().unwrap();
         crate::ledger::sqlite::schema::MIGRATIONS.iter().for_each(|sql| c.execute_batch(sql).unwrap());
-        let jobs = [UNFINISHED, WAITING].map(|which| format!("{JOB} WHERE {which}"));
+        let jobs = [UNFINISHED, WAITING, SHARING].map(|which| format!("{JOB} WHERE {which}"));
         let others = [ANY_REQUEUED, LAST_SUCCESS, OLDEST_WAITING].map(str::to_owned);
         for sql in jobs.into_iter().chain(others) {
             let plan = plan(&c, &sql);
