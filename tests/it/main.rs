@@ -45,3 +45,4 @@ mod soak;
 mod sync_order;
 mod traced;
 mod verbs;
+mod verify;
