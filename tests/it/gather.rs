@@ -105,6 +105,25 @@ fn run_once_gathers_all_that_is_there_and_waits_for_nobody() {
 }
 
 #[test]
+fn outputs_of_several_sources_are_verified_against_all_of_them() {
+    let site = Site::new(&format!("{ALL}{COLUMN}source.after = \"archive\"\ninbox.recursive = true"));
+    (0..9).for_each(|number| give(&site, &format!("f{number}.json"), &varied(number + 1)));
+    give(&site, "sub/alone.json", b"{\"x\": 1}\n");
+    assert!(site.once().status.success());
+    let (config, outbox) = (site.config(), site.path("outbox"));
+    let verify = || {
+        let done = h5inbox().args(["verify", "--json", "--config"]).args([&config, &outbox]).output().unwrap();
+        let lines = String::from_utf8(done.stdout).unwrap();
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["compared"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(verify(), ["equal", "equal"]);
+    fs::write(site.path("archive/f5.json"), "{\"n\": 7}\n").unwrap();
+    assert_eq!(verify(), ["other_source", "equal"]);
+    fs::remove_file(site.path("archive/f5.json")).unwrap();
+    assert_eq!(verify(), ["no_source", "equal"]);
+}
+
+#[test]
 fn a_window_closes_by_count_by_bytes_and_by_time() {
     let record = b"{\"a\": 1}\n";
     let mut site = Site::new(&format!("{ALL}output.gather_files = 3\noutput.gather_bytes = 40"));

@@ -92,6 +92,8 @@ fn killed_at_each(config: &str, refused: bool) {
     let undisturbed = stage(config);
     let moments = moments(&undisturbed);
     assert_finished(&undisturbed, refused, "undisturbed");
+    let shared = undisturbed.path("outbox/f0+2~2.h5").exists();
+    assert!(shared != refused, "three sources are one output");
     let (killed, sites) = (AtomicUsize::new(0), Mutex::new(vec![undisturbed]));
     each(&moments, |moment| {
         let site = stage(config);

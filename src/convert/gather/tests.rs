@@ -139,7 +139,7 @@ fn columns_are_put_aside_across_sources_and_give_the_same_bytes() {
     for memory in [1 << 30, 0] {
         bench.options.memory_bytes = memory;
         let mut all = bench.gathering("from");
-        (0..40).for_each(|number| add(&mut all, i64::try_from(number).unwrap(), &text(number)).unwrap());
+        (0..90).for_each(|number| add(&mut all, i64::try_from(number).unwrap(), &text(number)).unwrap());
         bytes.push(bench.write(all).1);
     }
     assert!(bytes[0] == bytes[1]);

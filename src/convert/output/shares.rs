@@ -107,8 +107,8 @@ pub fn hash_of_all(mut hashes: impl ExactSizeIterator<Item = Option<[u8; 32]>>) 
     if hashes.len() == 1 {
         return hashes.next()?;
     }
-    let hasher = hashes.try_fold(Sha256::new(), |hasher, hash| Some(hasher.chain_update(hash?)))?;
-    Some(hasher.finalize().into())
+    let all = hashes.try_fold(Sha256::new(), |sum, hash| Some(sum.chain_update(hash?)))?;
+    Some(all.finalize().into())
 }
 
 #[cfg(test)]

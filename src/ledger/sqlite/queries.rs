@@ -168,7 +168,7 @@ mod tests {
         crate::ledger::sqlite::schema::MIGRATIONS.iter().for_each(|sql| c.execute_batch(sql).unwrap());
         let jobs = [UNFINISHED, WAITING, SHARING].map(|which| format!("{JOB} WHERE {which}"));
         let others = [ANY_REQUEUED, LAST_SUCCESS, OLDEST_WAITING].map(str::to_owned);
-        for sql in jobs.into_iter().chain(others) {
+        for sql in jobs.into_iter().chain(others).map(|sql| sql.replace("?1", "''")) {
             let plan = plan(&c, &sql);
             assert!(plan.iter().all(|line| !line.starts_with("SCAN") || line.contains("INDEX")), "{sql}: {plan:#?}");
         }

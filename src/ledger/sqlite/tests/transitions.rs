@@ -260,7 +260,7 @@ fn twenty_thousand_arrivals_and_the_ledger_is_still_asked_in_an_instant() {
 /// Three jobs whose outputs are decided: the first two share one, and the third has its own.
 fn two_of_three_share(ledger: &dyn Ledger) -> [JobId; 3] {
     let ids = ["a.json", "b.json", "c.json"].map(|path| admit(ledger, path, 1).id);
-    ids.iter().for_each(|id| drop(ledger.begin(*id).unwrap()));
+    assert!(ledger.begin_all(&ids).unwrap().iter().all(Result::is_ok));
     ledger.publishing(ids[2], &publication(ids[2])).unwrap();
     let share = |id, first_row| (id, Publication { first_row, ..publication(ids[0]) });
     ledger.publishing_together(&[share(ids[1], Some(7)), share(ids[0], Some(0))]).unwrap();
