@@ -82,6 +82,7 @@ pub fn inspect(path: &Path) -> Result<Inspected, VerifyError> {
 /// Converts the sources at `sources`, as many as [`Inspected::shares`] has, again, into the folder `scratch`, and compares the
 /// output at `path`, of which is known what `inspected` says, with that. What else the options say, limits and memory, is as in
 /// `options`.
+#[must_use]
 pub fn compare(path: &Path, inspected: &Inspected, sources: &[PathBuf], scratch: &Path, options: &Options) -> Compared {
     let told = &inspected.provenance;
     for (share, source) in inspected.shares().iter().zip(sources) {

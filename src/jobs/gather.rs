@@ -47,9 +47,12 @@ impl Patterns {
         let name = source.file_name().unwrap_or_default();
         let unpacked = unpacked_name(name);
         let path = source.with_file_name(unpacked);
-        let names = |pattern: &Pattern| match pattern.of_path {
-            true => pattern.glob.is_match(source) || pattern.glob.is_match(&path),
-            false => pattern.glob.is_match(name) || pattern.glob.is_match(unpacked),
+        let names = |Pattern { glob, of_path }: &Pattern| {
+            if *of_path {
+                glob.is_match(source) || glob.is_match(&path)
+            } else {
+                glob.is_match(name) || glob.is_match(unpacked)
+            }
         };
         self.0.iter().position(names)
     }

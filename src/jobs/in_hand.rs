@@ -40,7 +40,7 @@ impl InHand {
     pub(super) fn start(outbox: &Path, workers: usize, room: usize) -> Self {
         let path = outbox.join(STAGING).join(NAME);
         let (file, room, since) = (File::create(&path).ok(), room.max(1), Mutex::new(vec![None; workers]));
-        let in_hand = Self { file, path, room, since };
+        let in_hand = Self { path, file, room, since };
         (0..workers).for_each(|worker| in_hand.note(worker, &[NOTHING]));
         in_hand
     }

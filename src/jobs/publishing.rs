@@ -105,7 +105,7 @@ impl Workshop {
 
     /// What the ledger notes of an output before it gets its name.
     fn publication(&self, job: &Job, made: &Made) -> Publication {
-        self.publication_as(self.likely_name(self.first_name(job, made.summary.source_hash)), None, made)
+        publication_as(self.likely_name(self.first_name(job, made.summary.source_hash)), None, made)
     }
 
     /// The name that an output will get if the one that it is to have is `first`. Only a guess, which spares a second note in
@@ -113,26 +113,6 @@ impl Workshop {
     pub(super) fn likely_name(&self, first: PathBuf) -> PathBuf {
         let taken = self.on_existing == OnExisting::Version && fs::symlink_metadata(&first).is_ok();
         if taken { next_free(&first) } else { first }
-    }
-
-    pub(super) fn publication_as(&self, output: PathBuf, first_row: Option<u64>, made: &Made) -> Publication {
-        let summary = &made.summary;
-        Publication {
-            hash: summary.source_hash.unwrap_or_default(),
-            temporary: made.temporary.clone(),
-            output,
-            output_bytes: summary.output_bytes,
-            first_row,
-            rows: summary.rows,
-            columns: summary.columns,
-            bad_records: summary.bad_records,
-            warnings: warnings_json(&summary.warnings),
-            input: summary.input.shape.as_str().to_owned(),
-            compression: summary.input.compression.as_str().to_owned(),
-            bom: summary.input.bom,
-            wait_s: made.wait_s,
-            convert_s: made.convert_s,
-        }
     }
 
     /// From here on the outputs are decided: they are only given their names, also after a crash.
@@ -264,6 +244,27 @@ impl Workshop {
 
     fn first_name(&self, job: &Job, hash: Option<[u8; 32]>) -> PathBuf {
         self.naming.output_of(&self.outbox, &job.path, job.identity.mtime_ns, hash.unwrap_or_default())
+    }
+}
+
+/// What the ledger notes of an output before it gets its name.
+pub(super) fn publication_as(output: PathBuf, first_row: Option<u64>, made: &Made) -> Publication {
+    let summary = &made.summary;
+    Publication {
+        hash: summary.source_hash.unwrap_or_default(),
+        temporary: made.temporary.clone(),
+        output,
+        output_bytes: summary.output_bytes,
+        first_row,
+        rows: summary.rows,
+        columns: summary.columns,
+        bad_records: summary.bad_records,
+        warnings: warnings_json(&summary.warnings),
+        input: summary.input.shape.as_str().to_owned(),
+        compression: summary.input.compression.as_str().to_owned(),
+        bom: summary.input.bom,
+        wait_s: made.wait_s,
+        convert_s: made.convert_s,
     }
 }
 

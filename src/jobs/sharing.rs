@@ -11,7 +11,7 @@ use super::attempt::Workshop;
 use super::batch::{Batch, End, Going};
 use super::gathering::{Shared, Sharing};
 use super::pool::Report;
-use super::publishing::{Decided, log_warnings, refusal};
+use super::publishing::{Decided, log_warnings, publication_as, refusal};
 use super::retry::{Trouble, unwritten};
 use crate::convert::ConvertError;
 use crate::convert::output::OutputError;
@@ -42,8 +42,7 @@ impl Workshop {
         }
         let first = self.shared_name(&jobs, hash);
         let name = self.likely_name(first.clone());
-        let publication =
-            |Sharing { job, made }: &Sharing| (job.id, self.publication_as(name.clone(), job.first_row, made));
+        let publication = |Sharing { job, made }: &Sharing| (job.id, publication_as(name.clone(), job.first_row, made));
         let publications: Vec<(JobId, Publication)> = jobs.iter().map(publication).collect();
         if let Err(error) = self.record(|ledger| ledger.publishing_together(&publications)) {
             return self.unrecorded(jobs, &error);

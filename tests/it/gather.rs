@@ -59,7 +59,7 @@ fn varied(number: usize) -> Vec<u8> {
         (4, 2) => format!("{{\"n\": {}, \"t\": null}}\n", u64::MAX - row as u64),
         _ => format!("{{\"n\": {number}, \"row\": {row}}}\n"),
     };
-    (0..number % 9).map(record).collect::<String>().into_bytes()
+    (0..number % 9).map(record).collect::<Vec<_>>().concat().into_bytes()
 }
 
 #[test]

@@ -130,11 +130,10 @@ fn the_column_that_tells_the_source_is_the_last_and_is_no_other() {
 #[test]
 fn columns_are_put_aside_across_sources_and_give_the_same_bytes() {
     let mut bench = bench();
-    let text = |number: usize| {
-        (0..4000)
-            .map(|row| format!("{{\"n\": {row}, \"t\": \"{number} {row}\", \"c{}\": {row}}}\n", number % 3))
-            .collect::<String>()
+    let record = |number: usize, row: usize| {
+        format!("{{\"n\": {row}, \"t\": \"{number} {row}\", \"c{}\": {row}}}\n", number % 3)
     };
+    let text = |number: usize| (0..4000).map(|row| record(number, row)).collect::<Vec<_>>().concat();
     let mut bytes = Vec::new();
     for memory in [1 << 30, 0] {
         bench.options.memory_bytes = memory;
@@ -150,6 +149,6 @@ fn a_source_that_needs_much_memory_is_not_for_others() {
     let mut bench = bench();
     bench.options.memory_bytes = 0;
     let all = bench.gathering("");
-    let long = (0..100_000).map(|row| format!("{{\"n\": {row}, \"m\": {row}}}\n")).collect::<String>();
+    let long = "{\"n\": 1, \"m\": 2}\n".repeat(100_000);
     assert!(read(&all, 1, &long).unwrap().is_err());
 }
