@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -111,7 +111,12 @@ impl Workshop {
         let bytes = group.iter().map(|(job, _)| job.identity.size).sum();
         let first = group.first().map(|(job, _)| job.path.clone()).unwrap_or_default();
         let (file, mut ended) = (profile::file(&first, bytes), Vec::new());
+        let (begun, most) = (Instant::now(), Duration::from_secs(self.options.convert_secs));
         for _ in 0..TRIES {
+            // What takes long must not take long again.
+            if begun.elapsed() > most / 2 && !ended.is_empty() {
+                break;
+            }
             match self.gather(std::mem::take(&mut group), &mut ended) {
                 Ok(shared) => {
                     let jobs = shared.iter().flat_map(|shared| &shared.jobs);

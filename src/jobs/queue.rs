@@ -27,7 +27,9 @@ pub struct Queue {
     order: Order,
     windows: Windows,
     ready: BTreeMap<Rank, Task>,
-    /// Jobs in these.
+    /// Those that wait with them and may have brought the agent down.
+    suspected: BTreeMap<Rank, Task>,
+    /// Jobs in both.
     ready_jobs: usize,
     later: BTreeMap<(Duration, JobId), Job>,
     behind: HashMap<PathBuf, Vec<Job>>,
@@ -53,6 +55,7 @@ impl Queue {
             order,
             windows,
             ready: BTreeMap::new(),
+            suspected: BTreeMap::new(),
             ready_jobs: 0,
             later: BTreeMap::new(),
             behind: HashMap::new(),
@@ -71,6 +74,12 @@ impl Queue {
     /// blame twice for what another has done.
     pub fn suspect(&mut self, jobs: impl IntoIterator<Item = JobId>) {
         self.suspects.extend(jobs);
+        self.ready_jobs = 0;
+        let ready = std::mem::take(&mut self.ready);
+        ready
+            .into_values()
+            .chain(std::mem::take(&mut self.suspected).into_values())
+            .for_each(|task| self.make_ready(task));
     }
 
     /// Adds `job`, to start after `wait`. If it is here already and waits for a later time, that time is moved up:
@@ -113,22 +122,8 @@ impl Queue {
     }
 
     fn hand_over_first(&mut self) -> Option<JobId> {
-        let mut later = Vec::new();
-        let handed = self.hand_over_but(&mut later);
-        later.into_iter().for_each(|task| self.make_ready(task));
-        handed
-    }
-
-    /// Collects in `later` what must not be in hand together with what is.
-    fn hand_over_but(&mut self, later: &mut Vec<Task>) -> Option<JobId> {
         let sender = self.sender.clone()?;
-        while let Some((_, task)) = self.ready.pop_first() {
-            self.ready_jobs -= task.len();
-            let is_suspect = task.iter().any(|job| self.suspects.contains(&job.id));
-            if is_suspect && self.suspect_in_hand.is_some() {
-                later.push(task);
-                continue;
-            }
+        while let Some((is_suspect, task)) = self.take_first() {
             let task = self.not_in_hand(task);
             let Some(id) = task.first().map(|job| job.id) else { continue };
             let paths: Vec<PathBuf> = task.iter().map(|job| job.path.clone()).collect();
@@ -141,6 +136,18 @@ impl Queue {
             return Some(id);
         }
         None
+    }
+
+    /// The first that may be in hand together with what is, and whether it is a suspect.
+    fn take_first(&mut self) -> Option<(bool, Task)> {
+        let next = self.ready.first_key_value().map(|(rank, _)| rank);
+        let suspect = self.suspected.first_key_value().map(|(rank, _)| rank);
+        let suspect = suspect.filter(|_| self.suspect_in_hand.is_none());
+        let is_suspect = suspect.is_some_and(|suspect| next.is_none_or(|next| suspect < next));
+        let from = if is_suspect { &mut self.suspected } else { &mut self.ready };
+        let (_, task) = from.pop_first()?;
+        self.ready_jobs -= task.len();
+        Some((is_suspect, task))
     }
 
     /// Those of `task` whose paths are not in hand; the others wait behind what is.
@@ -229,7 +236,9 @@ impl Queue {
         // Those that go together come when the first of them would.
         let Some(rank) = task.iter().map(|job| self.rank(job)).min() else { return };
         self.ready_jobs += task.len();
-        self.ready.insert(rank, task);
+        let is_suspect = task.iter().any(|job| self.suspects.contains(&job.id));
+        let to = if is_suspect { &mut self.suspected } else { &mut self.ready };
+        to.insert(rank, task);
     }
 
     fn rank(&self, job: &Job) -> Rank {

@@ -55,7 +55,7 @@ fn varied(number: usize) -> Vec<u8> {
         (0, _) => format!("{{\"n\": {number}, \"row\": {row}, \"t\": \"text {}\"}}\n", row % 2),
         (1, 0) => format!("{{\"row\": {row}.5, \"n\": {number}}}\n"),
         (2, 1) => format!("{{\"n\": {number}, \"late{}\": [1, {{\"x\": null}}], \"row\": null}}\n", number % 5),
-        (3, _) => format!("{{\"n\": {number}, \"row\": {row}, \"b\": {}}}\n", row % 2 == 0),
+        (3, _) => format!("{{\"n\": {number}, \"row\": {row}, \"b\": {}}}\n", row.is_multiple_of(2)),
         (4, 2) => format!("{{\"n\": {}, \"t\": null}}\n", u64::MAX - row as u64),
         _ => format!("{{\"n\": {number}, \"row\": {row}}}\n"),
     };
