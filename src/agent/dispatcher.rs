@@ -282,10 +282,11 @@ impl Dispatcher {
         store(&self.live.retrying, self.queue.retrying());
     }
 
-    /// With `--once`: all sources that were there have come, or no more are waited for.
+    /// With `--once`: all sources that were there have come, or no more are waited for. In a pause those come back that could not
+    /// be converted, and are to go together again.
     fn waits_for_nobody(&self) -> bool {
         let patient = self.begun.elapsed() <= ONCE_PATIENCE;
-        self.intake.unlisted().is_none() && (self.intake.settling() == 0 || !patient)
+        self.pause.why().is_none() && self.intake.unlisted().is_none() && (self.intake.settling() == 0 || !patient)
     }
 
     /// With `--once`: everything that was there is done, or is still being written after all patience.

@@ -122,7 +122,8 @@ impl Workshop {
 
     /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
     pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
-        if job.first_row.is_some() {
+        // The ledger knows which others share it, and what it is called by now.
+        if job.first_row.is_some() || job.output.is_none() {
             return self.resume_shared(job);
         }
         let decided = self.decided_before(job);

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::harness::{Site, h5inbox, reader, said, wait_until};
-use super::traced::killed_at;
+use super::traced::{injected, killed_at};
 
 /// Everything is gathered, as much as there is, and each row says where it comes from.
 pub(crate) const ALL: &str = "output.gather = [\"*.json\", \"*.ndjson\"]\noutput.gather_secs = 3600\n";
@@ -244,6 +244,24 @@ fn a_name_that_is_taken_is_versioned_for_all_or_refused_for_all() {
             assert!(site.once().status.success());
             assert_eq!(assert_as_the_reference("3.1", "", &[&site]).1, 3, "each once, after all");
         }
+    }
+}
+
+/// The disk is full when the output is synced, or fails when it gets its name: all wait until that is over.
+#[test]
+fn a_passing_fault_costs_no_source_and_no_attempt() {
+    for (call, error) in [("fsync", "ENOSPC"), ("renameat2", "EIO")] {
+        let site = Site::new(&format!("{ALL}source.after = \"archive\""));
+        (0..4).for_each(|number| give(&site, &format!("f{number}.json"), b"{\"a\": 1}\n"));
+        let mut traced = injected(&[call], &[format!("{call}:error={error}:when=1")]);
+        traced.arg("-P").arg(site.path("outbox/.h5inbox/1.tmp")).arg(env!("CARGO_BIN_EXE_h5inbox"));
+        let run = site.once_by(traced);
+        assert!(run.status.success(), "{}", said(&run));
+        assert!(said(&run).contains("file.waits"), "it was met: {}", said(&run));
+        assert_eq!((outputs(&site), site.unfinished()), (names(&["f0+3.h5"]), 0));
+        assert!(site.history().iter().all(|job| job["state"] == "done" && job["attempts"] == 1));
+        assert_eq!(site.names("archive").len(), 4);
+        assert_as_the_reference("3.1", "", &[&site]);
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gather::{ALL, assert_as_the_reference, give};
-use super::harness::{Site, said};
+use super::harness::{Site, h5inbox, said};
 use super::traced::{killed_at, recorded, steps};
 
 /// Runs at a time: each waits most of its time for a quiet inbox.
@@ -131,6 +131,26 @@ fn killed_while_gathered_sources_are_deleted_each_is_in_one_output() {
 #[test]
 fn killed_while_an_output_of_several_is_refused_its_name_all_are_refused_or_none() {
     killed_at_each("source.after = \"archive\"\noutput.on_existing = \"refuse\"", true);
+}
+
+#[test]
+fn killed_again_and_again_under_load_each_gathered_source_is_in_one_output() {
+    let config =
+        "output.gather = [\"*.json\"]\noutput.gather_files = 7\noutput.gather_secs = 1\nsource.after = \"archive\"\n";
+    let mut site = Site::new(&format!("{config}output.gather_source_column = \"from\"\nretry.max_attempts = 100"));
+    for round in 0..12_usize {
+        for number in round * 10..round * 10 + 10 {
+            give(&site, &format!("f{number}.json"), format!("{{\"a\": {number}}}\n").repeat(number % 4 + 1).as_bytes());
+        }
+        site.spawn(h5inbox());
+        // A different moment each time, from before they are ready to the middle of the work.
+        std::thread::sleep(std::time::Duration::from_millis(40 * round as u64 + 20));
+        site.kill();
+    }
+    assert!(site.once().status.success());
+    assert!(site.history().iter().all(|job| job["state"] == "done"));
+    assert_eq!(assert_as_the_reference("3.1", "from", &[&site]).1, 120);
+    assert_eq!((site.names("archive").len(), site.unfinished()), (120, 0));
 }
 
 /// The first kill leaves a decided output to recovery, which is killed at each of its own calls.
