@@ -383,6 +383,61 @@ mod tests {
         assert_eq!((taken.len(), queue.retrying(), queue.waiting()), (1, 0, 0));
     }
 
+    fn gathering() -> (Queue, Receiver<Task>) {
+        let patterns = crate::jobs::gather::Patterns::new(&["*.json".to_owned()]).unwrap();
+        let output = crate::config::Output { gather_secs: 5, ..crate::config::Output::to("/o".into()) };
+        Queue::new(Order::Name, 9, Windows::new(patterns, &output))
+    }
+
+    fn numbers(taken: &Receiver<Task>) -> Vec<Vec<i64>> {
+        taken.try_iter().map(|task| task.iter().map(|job| job.id.0).collect()).collect()
+    }
+
+    #[test]
+    fn sources_that_wait_for_each_other_go_together_and_are_counted_one_by_one() {
+        let (mut queue, taken) = gathering();
+        for (id, path) in [(1, "b.json"), (2, "a.json"), (3, "c.txt")] {
+            queue.add(job(id, path, 1), NONE, NONE);
+        }
+        queue.feed(NONE);
+        assert_eq!((numbers(&taken), queue.waiting(), queue.next_time()), (vec![vec![3]], 2, Some(S(5))));
+        queue.feed(S(5));
+        assert_eq!((queue.in_hand(), queue.waiting()), (3, 0));
+        // What nobody has begun comes back as it was.
+        queue.recall();
+        assert_eq!((queue.in_hand(), queue.waiting()), (1, 2));
+        queue.feed(S(5));
+        assert_eq!(numbers(&taken), [[2, 1]]);
+        // A newer version of one waits until the older one has ended, and then goes alone.
+        queue.add(job(4, "a.json", 1), NONE, S(6));
+        queue.add(job(5, "d.json", 1), NONE, S(6));
+        assert_eq!((queue.hand_over(), numbers(&taken)), (Some(JobId(5)), vec![vec![5]]), "who asks waits for nobody");
+        queue.finished(&job(2, "a.json", 1));
+        queue.feed(S(6));
+        assert_eq!(numbers(&taken), [[4]]);
+        for (id, path) in [(1, "b.json"), (3, "c.txt"), (4, "a.json"), (5, "d.json")] {
+            assert!(!queue.is_idle());
+            queue.finished(&job(id, path, 1));
+        }
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn what_may_have_brought_the_agent_down_goes_alone_and_one_at_a_time() {
+        let (mut queue, taken) = gathering();
+        queue.suspect([JobId(1), JobId(2)]);
+        for (id, path, alone) in [(1, "a.json", true), (2, "b.json", true), (3, "c.json", false), (4, "d.json", false)]
+        {
+            queue.add(Job { alone, ..job(id, path, 1) }, NONE, NONE);
+        }
+        queue.close_windows();
+        queue.feed(NONE);
+        assert_eq!(numbers(&taken), [vec![1], vec![3, 4]]);
+        queue.finished(&job(1, "a.json", 1));
+        queue.feed(NONE);
+        assert_eq!(numbers(&taken), [[2]]);
+    }
+
     #[test]
     fn a_job_waits_for_its_time() {
         let (mut queue, taken) = Queue::new(Order::Name, 1, Windows::default());
