@@ -48,11 +48,11 @@ fn moments(site: &Site) -> Vec<Moment> {
     all
 }
 
-/// What SQLite writes between two syncs is left to SQLite.
+/// Of the ledger's calls those count that begin a commit, and its syncs.
 fn counts(call: &str, path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let own = ["in-hand", "ledger.sqlite.lock", "ledger.sqlite-shm", "ledger.sqlite.sock"].contains(&name.as_ref());
-    !own && (!path.starts_with("state") || call == "fsync")
+    !own && (!path.starts_with("state") || call == "fsync" || name.ends_with("-wal"))
 }
 
 fn kill_at(site: &Site, (call, path, nth): &Moment) -> bool {
