@@ -19,6 +19,8 @@ const AT_A_TIME: usize = 4;
 /// The agent's folders.
 const FOLDERS: [&str; 5] = ["inbox", "outbox", "archive", "quarantine", "state"];
 
+const SKIP: &str = "records.on_bad_record = \"skip\"";
+
 /// A moment to die at: a thread's `nth` such call on this path, relative to the site.
 type Moment = (String, PathBuf, usize);
 
@@ -30,6 +32,10 @@ fn stage(config: &str) -> Site {
     std::fs::write(site.path("outbox/f0+2.h5"), "of somebody else").unwrap();
     for number in 0..3 {
         give(&site, &format!("f{number}.json"), format!("{{\"a\": {number}}}\n").repeat(number + 1).as_bytes());
+    }
+    if config.contains(SKIP) {
+        // What is left out is not among what was given.
+        site.drop_in("f1.json", b"{\"a\": 1}\nbad\n{\"a\": 1}\n");
     }
     site
 }
@@ -69,6 +75,10 @@ fn assert_finished(site: &Site, refused: bool, what: &str) {
     assert_eq!(history.len(), 3, "{what}");
     assert!(states == [if refused { "quarantined" } else { "done" }].into(), "{states:?} {what}");
     assert_eq!((site.unfinished(), site.unfinished_in("quarantine")), (0, 0), "{what}");
+    if !refused {
+        let left_out = history.iter().any(|job| job["bad_records"] == 1);
+        assert_eq!(site.names("quarantine"), ["f1.bad.ndjson"][..usize::from(left_out)], "{what}");
+    }
     assert_eq!(std::fs::read(site.path("outbox/f0+2.h5")).unwrap(), b"of somebody else", "{what}");
     site.once();
     assert_eq!(site.history(), history, "a second run did something; {what}");
@@ -124,8 +134,8 @@ fn killed_at_any_change_on_disk_each_gathered_source_is_in_one_output() {
 }
 
 #[test]
-fn killed_while_gathered_sources_are_deleted_each_is_in_one_output() {
-    killed_at_each("source.after = \"delete\"", false);
+fn killed_while_gathered_sources_with_bad_records_are_deleted_each_is_in_one_output() {
+    killed_at_each(&format!("source.after = \"delete\"\n{SKIP}"), false);
 }
 
 #[test]
