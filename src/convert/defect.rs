@@ -166,6 +166,22 @@ impl Defect {
         Self::new("label_clash", what, hint).at_line(line).in_column(label)
     }
 
+    /// Records that are not objects have no names of columns, so that there is no place for one more.
+    pub(crate) fn no_source_column(line: u64, name: &str, kind: super::frame::LineKind) -> Self {
+        let what = format!("a column `{name}` cannot stand beside records each of which is {}", kind.name());
+        Self::new("source_column", what, "set `output.gather_source_column` to \"\", then retry the file").at_line(line)
+    }
+
+    /// The source has a column of the name that the one which tells where rows come from is to have.
+    pub(crate) fn source_column_taken(line: u64, name: &str) -> Self {
+        let what = format!(
+            "column `{}` is to tell where rows come from, and the records have it",
+            escape(name.as_bytes(), 60)
+        );
+        let hint = "set `output.gather_source_column` to another name, then retry the file";
+        Self::new("source_column", what, hint).at_line(line).in_column(name)
+    }
+
     /// The program contradicts itself.
     pub(crate) fn internal(what: &str) -> Self {
         Self::new("internal", format!("internal error: {what}"), "please report it, with the source")

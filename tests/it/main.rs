@@ -18,6 +18,8 @@ mod disks;
 mod faults;
 mod format_pages;
 mod fuzz;
+mod gather;
+mod gather_kills;
 mod harness;
 mod hostile;
 mod house;

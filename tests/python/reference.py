@@ -45,8 +45,9 @@ class Refused(Exception):
 class Expected:
     """The reference's frame: as read back, and the labels as they were before writing."""
 
-    def __init__(self, source):
-        """`source`: a path, opened as the reference opens it, or the lines themselves."""
+    def __init__(self, source, more=None):
+        """`source`: a path, opened as the reference opens it, or the lines themselves. `more`: a column behind the others,
+        its label and its values."""
         stage = "json.loads"
         handle, path = tempfile.mkstemp(suffix=".h5")
         os.close(handle)
@@ -59,6 +60,8 @@ class Expected:
                 self.data = [json.loads(line) for line in source]
             stage = "DataFrame"
             frame = pd.DataFrame(self.data)
+            if more:
+                frame[more[0]] = more[1]
             self.labels = frame.columns
             stage = "to_hdf"
             frame.to_hdf(path, key="/data")

@@ -31,7 +31,7 @@ use std::io;
 use column::{Column, KindSet, Tag};
 use dtype::Dtype;
 use hints::Hints;
-use join::Joiner;
+use join::{Columns, Joiner};
 use memo::Memo;
 use piece::Piece;
 pub use schema::ColumnSchema;
@@ -100,6 +100,8 @@ pub(crate) struct Frame {
     pub(crate) rows: usize,
     /// Bytes that a table of it may have: more is out of all proportion to its source.
     pub(crate) most_bytes: u64,
+    /// Whether the last column is the one that tells where rows come from.
+    tells_source: bool,
     /// Where the cells are of the pieces that do not hold them.
     spill: Option<SpillFile>,
 }
@@ -150,7 +152,7 @@ impl Frame {
     /// bad; with `skip_bad` the latter is [`JoinError::Again`].
     pub(crate) fn join(
         joiner: Joiner,
-        pieces: Vec<Piece>,
+        mut pieces: Vec<Piece>,
         spill: Option<SpillFile>,
         hints: &Hints,
         skip_bad: bool,
@@ -158,9 +160,13 @@ impl Frame {
         let _frame = profile::span(Stage::Frame);
         let rows = pieces.iter().map(Piece::rows).sum();
         let kind = joiner.kind();
-        let (labels, totals) = joiner.finish()?;
+        let Columns { labels, totals, source } = joiner.finish()?;
+        if let Some(source) = source.filter(|source| source + 1 < totals.len()) {
+            let mut before = None;
+            pieces.iter_mut().for_each(|piece| piece.move_to_end(source, totals.len(), &mut before));
+        }
         let columns = totals.into_iter().map(|totals| ColumnPlan { dtype: Dtype::Object, totals }).collect();
-        let mut frame = Self { kind, pieces, labels, columns, rows, most_bytes: u64::MAX, spill };
+        let mut frame = Self { kind, pieces, labels, columns, rows, most_bytes: u64::MAX, tells_source: source.is_some(), spill };
         frame.decide(hints);
         if skip_bad {
             frame.bad_columns(hints)?;
@@ -234,7 +240,9 @@ impl Frame {
     fn decide(&mut self, hints: &Hints) {
         for index in 0..self.columns.len() {
             let kinds = self.totals(index).kinds;
-            let hint = hints.of(&self.label_bytes(index));
+            // What tells where rows come from is of no record, so that hints do not speak of it.
+            let own = self.tells_source && index + 1 == self.columns.len();
+            let hint = if own { None } else { hints.of(&self.label_bytes(index)) };
             self.columns[index].dtype = hint.map_or_else(|| dtype::decide(kinds), |hint| dtype::hinted(hint, kinds));
         }
     }

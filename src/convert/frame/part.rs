@@ -13,6 +13,9 @@ use super::totals::Spot;
 /// Stands between the names of a flattened key in a part, where a label has a dot; no UTF-8 holds this byte.
 pub(crate) const MEMBER: u8 = 0xff;
 
+/// The key of the column that tells where rows come from, whatever that is called; no UTF-8 holds this byte.
+pub(super) const SOURCE: &[u8] = &[0xfe];
+
 /// Keys of columns whose texts are known not to repeat: looking for those that do would cost time.
 pub(crate) type PlainKeys = Arc<HashSet<Box<[u8]>, foldhash::fast::RandomState>>;
 
@@ -79,7 +82,24 @@ impl Part {
         self.kind
     }
 
-    /// Takes out the keys of the columns, in order of first appearance.
+    /// Adds the column that tells that all rows come from `source`, which is UTF-8. The part has ended, and its columns have
+    /// keys.
+    pub(crate) fn tell_source(&mut self, source: &[u8]) {
+        let mut column = Column::default();
+        (0..self.rows).for_each(|_| column.push_text(source, source.len()));
+        column.finish();
+        self.summaries.push(ColumnSummary::of(&column, self.rows, self.absent()));
+        self.columns.push(column);
+        self.begun.push(0);
+        self.keys.push(SOURCE.into());
+    }
+
+    /// The keys of the columns, in order of first appearance.
+    pub(super) fn keys(&self) -> &[Box<[u8]>] {
+        &self.keys
+    }
+
+    /// Takes these keys out.
     pub(super) fn take_keys(&mut self) -> Vec<Box<[u8]>> {
         std::mem::take(&mut self.keys)
     }

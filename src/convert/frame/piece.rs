@@ -78,6 +78,24 @@ impl Piece {
         self.places.get(index).filter(|place| **place != NOWHERE).map(|place| *place as usize)
     }
 
+    /// Column `index` of `columns` becomes the last one. `before` is what this did to another piece, which may have the same
+    /// places.
+    pub(super) fn move_to_end(&mut self, index: usize, columns: usize, before: &mut Option<(Places, Places)>) {
+        let moved = match before {
+            Some((from, to)) if Arc::ptr_eq(from, &self.places) => Arc::clone(to),
+            _ => {
+                let mut places: Vec<u32> = self.places.iter().copied().collect();
+                places.resize(columns, NOWHERE);
+                let last = places.remove(index);
+                places.push(last);
+                let places = Places::from(places);
+                *before = Some((Arc::clone(&self.places), Arc::clone(&places)));
+                places
+            }
+        };
+        self.places = moved;
+    }
+
     /// Writes the cells away to `file`.
     pub(crate) fn spill(&mut self, file: &SpillFile) -> io::Result<()> {
         if let Cells::Here(columns) = &self.cells {

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::super::defect::escape;
+use super::super::options::Encoding;
 use super::column::Tag;
 use super::dtype::Dtype;
 use super::totals::Spot;
 use super::{Frame, Labels};
+use crate::config::{Format, Layout};
 
 /// Above this, not every integer is a float64.
 const EXACT: u64 = 1 << 53;
@@ -31,70 +33,81 @@ impl Warning {
 }
 
 impl Frame {
-    /// What is to be told of an output, in which columns are `as_pandas` has them, or not; each kind of
-    /// warning in the order of the columns; what costs most is told first.
-    pub(crate) fn warnings(&self, as_pandas: bool) -> Vec<Warning> {
-        let kinds: &[fn(&Self, usize) -> Option<Warning>] = if as_pandas {
-            &[Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null]
-        } else {
-            // Nothing else is lost there, and values of different kinds are refused, or wanted as text.
-            &[Self::lost_digits_by_floats, Self::duplicate_key, Self::all_null]
+    /// What is to be told of an output that looks like `encoding`; each kind of warning in the order of the columns; what costs
+    /// most is told first.
+    pub(crate) fn warnings(&self, encoding: &Encoding) -> Vec<Warning> {
+        self.placed_warnings(encoding).into_iter().map(|(_, warning)| warning).collect()
+    }
+
+    /// The same, each with the number of the record that it is about.
+    pub(crate) fn placed_warnings(&self, encoding: &Encoding) -> Vec<(u64, Warning)> {
+        let kinds: &[fn(&Self, usize) -> Option<(u64, Warning)>] = match (encoding.format, encoding.layout) {
+            (Format::Hdf5, Layout::Fixed) => {
+                &[Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null]
+            }
+            // No name is cut there, and values of different kinds are refused, or wanted as text.
+            (Format::Hdf5, Layout::Table) => &[Self::lost_digits, Self::duplicate_key, Self::all_null],
+            // Nor are digits lost where integers have nulls beside them.
+            _ => &[Self::lost_digits_by_floats, Self::duplicate_key, Self::all_null],
         };
-        let of_kind = |kind: &fn(&Self, usize) -> Option<Warning>| {
+        let of_kind = |kind: &fn(&Self, usize) -> Option<(u64, Warning)>| {
             let kind = *kind;
             (0..self.columns.len()).filter_map(move |index| kind(self, index))
         };
         kinds.iter().flat_map(of_kind).collect()
     }
 
-    fn warning(&self, code: &'static str, index: usize, line: u64, what: &str) -> Warning {
+    fn warning(&self, code: &'static str, index: usize, spot: Spot, what: &str) -> (u64, Warning) {
         let column = self.label(index);
         let shown = match &self.labels {
             Labels::Keys(_) => format!("`{}`", escape(column.as_bytes(), 60)),
             _ => column.clone(),
         };
-        Warning { code, message: format!("column {shown} {what}"), column, line }
+        (spot.record, Warning { code, message: format!("column {shown} {what}"), column, line: spot.line })
     }
 
-    fn lost_digits(&self, index: usize) -> Option<Warning> {
+    fn lost_digits(&self, index: usize) -> Option<(u64, Warning)> {
         if self.columns[index].dtype != Dtype::Float64 {
             return None;
         }
         let totals = self.totals(index);
-        let line = totals.inexact?.line;
+        let spot = totals.inexact?;
+        let line = spot.line;
         let whose = if totals.rounded { "`records.types` says so" } else { REASON };
         let what = format!(
             "is float64 because {whose}; from line {line} on it holds integers beyond 2^53, whose last digits are lost \
              (as in pandas)"
         );
-        Some(self.warning("lost_digits", index, line, &what))
+        Some(self.warning("lost_digits", index, spot, &what))
     }
 
     /// The same where an integer column may have nulls.
-    fn lost_digits_by_floats(&self, index: usize) -> Option<Warning> {
+    fn lost_digits_by_floats(&self, index: usize) -> Option<(u64, Warning)> {
         let totals = self.totals(index);
         let floats = totals.rounded || totals.kinds.has(Tag::Float);
         floats.then(|| self.lost_digits(index)).flatten()
     }
 
-    fn duplicate_key(&self, index: usize) -> Option<Warning> {
-        let line = self.totals(index).duplicate?.line;
+    fn duplicate_key(&self, index: usize) -> Option<(u64, Warning)> {
+        let spot = self.totals(index).duplicate?;
+        let line = spot.line;
         let what = format!("occurs twice in the record of line {line}; the last value counts (as in Python)");
-        Some(self.warning("duplicate_key", index, line, &what))
+        Some(self.warning("duplicate_key", index, spot, &what))
     }
 
-    fn lost_nul(&self, index: usize) -> Option<Warning> {
-        let line = self.loses_nul(index).then(|| self.totals(index).begun.line)?;
+    fn lost_nul(&self, index: usize) -> Option<(u64, Warning)> {
+        let spot = self.loses_nul(index).then(|| self.totals(index).begun)?;
+        let line = spot.line;
         let what =
             format!("loses the NUL at the end of its name (as in pandas); the first record with it is in line {line}");
-        Some(self.warning("lost_nul", index, line, &what))
+        Some(self.warning("lost_nul", index, spot, &what))
     }
 
-    fn all_null(&self, index: usize) -> Option<Warning> {
-        let line =
-            self.totals(index).kinds.within(&[Tag::Null, Tag::Missing]).then(|| self.totals(index).begun.line)?;
+    fn all_null(&self, index: usize) -> Option<(u64, Warning)> {
+        let spot = self.totals(index).kinds.within(&[Tag::Null, Tag::Missing]).then(|| self.totals(index).begun)?;
+        let line = spot.line;
         let what = format!("has no value in any record; the first record with it is in line {line}");
-        Some(self.warning("all_null", index, line, &what))
+        Some(self.warning("all_null", index, spot, &what))
     }
 
     /// The first record whose value in column `index` is of another kind than those before it.
@@ -110,13 +123,14 @@ impl Frame {
     }
 
     /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
-    fn mixed_types(&self, index: usize) -> Option<Warning> {
+    fn mixed_types(&self, index: usize) -> Option<(u64, Warning)> {
         if self.columns[index].dtype != Dtype::Object {
             return None;
         }
-        let line = self.mixed_from(index)?.line;
+        let spot = self.mixed_from(index)?;
+        let line = spot.line;
         let what = format!("holds values of different kinds from line {line} on, as Python objects (as in pandas)");
-        Some(self.warning("mixed_types", index, line, &what))
+        Some(self.warning("mixed_types", index, spot, &what))
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod arrow;
 pub(crate) mod hdf5;
 pub mod provenance;
 pub mod publish;
+pub mod shares;
 pub mod told;
 
 use std::fs::File;
