@@ -26,8 +26,8 @@ pub(super) struct Verify {
     /// Look for sources in the inbox and the archive of this configuration file as well, and take its limits
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One JSON object an output and line: path, verdict (verified, consistent or failed), rows, output_bytes, source,
-    /// sha256, compared (equal, different, no_source, other_source, other_version, unconverted or null), byte, error
+    /// One JSON object an output and line: path, verdict (verified, consistent or failed), rows, `output_bytes`, source,
+    /// sha256, compared (equal, different, `no_source`, `other_source`, `other_version`, unconverted or null), byte, error
     #[arg(long)]
     json: bool,
 }

@@ -115,14 +115,15 @@ mod tests {
     #[test]
     fn folders_are_mirrored_and_the_ending_is_replaced() {
         let source = Path::new("a/b.c.json.gz");
-        let named = |naming: Naming| naming.output_of(Path::new("/out"), source, 1_700_000_000_000_000_000, [0xab; 32]);
+        let called =
+            |naming: Naming| naming.output_of(Path::new("/out"), source, 1_700_000_000_000_000_000, [0xab; 32]);
         let names = ["/out/a/b.c.h5", "/out/a/b.c.feather", "/out/a/b.c.parquet"].map(PathBuf::from);
-        assert_eq!(Format::ALL.map(|format| named(Naming::as_sources(format))), names);
+        assert_eq!(Format::ALL.map(|format| called(Naming::as_sources(format))), names);
         let template = NameTemplate::parse("{date:%Y/%m}/{hash:6}-{name}").unwrap();
         let naming = Naming { template, format: Format::Hdf5 };
         let shared = naming.shared_output_of(Path::new("/out"), source, 1_700_000_000_000_000_000, [0xab; 32], 41);
         assert_eq!(shared, Path::new("/out/a/2023/11/ababab-b.c+41.h5"));
-        assert_eq!(named(naming), Path::new("/out/a/2023/11/ababab-b.c.h5"));
+        assert_eq!(called(naming), Path::new("/out/a/2023/11/ababab-b.c.h5"));
     }
 
     #[test]

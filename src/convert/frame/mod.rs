@@ -166,7 +166,8 @@ impl Frame {
             pieces.iter_mut().for_each(|piece| piece.move_to_end(source, totals.len(), &mut before));
         }
         let columns = totals.into_iter().map(|totals| ColumnPlan { dtype: Dtype::Object, totals }).collect();
-        let mut frame = Self { kind, pieces, labels, columns, rows, most_bytes: u64::MAX, tells_source: source.is_some(), spill };
+        let mut frame =
+            Self { kind, pieces, labels, columns, rows, most_bytes: u64::MAX, tells_source: source.is_some(), spill };
         frame.decide(hints);
         if skip_bad {
             frame.bad_columns(hints)?;

@@ -32,6 +32,9 @@ impl Warning {
     pub const TOLD: usize = 20;
 }
 
+/// One kind of warning about a column, with the record that it is about.
+type OfColumn = fn(&Frame, usize) -> Option<(u64, Warning)>;
+
 impl Frame {
     /// What is to be told of an output that looks like `encoding`; each kind of warning in the order of the columns; what costs
     /// most is told first.
@@ -41,7 +44,7 @@ impl Frame {
 
     /// The same, each with the number of the record that it is about.
     pub(crate) fn placed_warnings(&self, encoding: &Encoding) -> Vec<(u64, Warning)> {
-        let kinds: &[fn(&Self, usize) -> Option<(u64, Warning)>] = match (encoding.format, encoding.layout) {
+        let kinds: &[OfColumn] = match (encoding.format, encoding.layout) {
             (Format::Hdf5, Layout::Fixed) => {
                 &[Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null]
             }
@@ -50,7 +53,7 @@ impl Frame {
             // Nor are digits lost where integers have nulls beside them.
             _ => &[Self::lost_digits_by_floats, Self::duplicate_key, Self::all_null],
         };
-        let of_kind = |kind: &fn(&Self, usize) -> Option<(u64, Warning)>| {
+        let of_kind = |kind: &OfColumn| {
             let kind = *kind;
             (0..self.columns.len()).filter_map(move |index| kind(self, index))
         };
