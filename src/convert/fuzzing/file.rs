@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::super::input::count_lines;
+use super::super::output::arrow::origin::{rows_of_feather, rows_of_parquet};
 use super::super::output::provenance::Origin;
 use super::super::{ConvertError, Encoding, Options, Summary, Target, to_file};
 use super::splitter::split;
 use super::{chosen, first, read_options};
-use crate::config::{Input, Nested, OnBadRecord, Output, Records, TypeHint, TypeHints};
+use crate::config::{Format, Input, Nested, OnBadRecord, OnUnfit, Output, Records, TypeHint, TypeHints};
 use crate::source::Identity;
 
 /// What columns may be said to be; the first and the last few stand for nothing.
@@ -60,7 +61,11 @@ fn options(choice: u8, hints: u8, limits: u8) -> Options {
     let limited = |bit: u8, small: u64, large: u64| if limits & bit == 0 { large } else { small };
     let places = |bit, small, large| usize::try_from(limited(bit, small, large)).expect("a small number");
     Options {
-        encoding: Encoding::from_config(&Output::to(PathBuf::new())),
+        encoding: Encoding {
+            format: chosen(limits >> 6, &[Format::Hdf5, Format::Feather, Format::Parquet, Format::Feather]),
+            on_unfit: if limits >> 6 == 3 { OnUnfit::Text } else { OnUnfit::Refuse },
+            ..Encoding::from_config(&Output::to(PathBuf::new()))
+        },
         records: Records {
             input: chosen(choice & 3, &[Input::Auto, Input::Lines, Input::Document, Input::Auto]),
             on_bad_record: if choice & 4 == 0 { OnBadRecord::RejectFile } else { OnBadRecord::Skip },
@@ -91,8 +96,15 @@ fn check(summary: &Summary, source: &File, output: &Path, options: &Options) {
     assert_eq!(summary.rows + summary.bad_records, split.records.len() as u64, "rows and bad records");
     let listed = summary.bad_file.as_ref().map_or(0, |path| line_count(path));
     assert_eq!(listed, summary.bad_records, "lines in the file of bad records");
-    let written = hdf5::File::open(output).and_then(|file| file.dataset("data/axis1"));
-    assert_eq!(written.expect("an output that HDF5 opens").size() as u64, summary.rows, "rows in the output");
+    let rows = match options.encoding.format {
+        Format::Hdf5 => {
+            let written = hdf5::File::open(output).and_then(|file| file.dataset("data/axis1"));
+            written.expect("an output that HDF5 opens").size() as u64
+        }
+        Format::Feather => rows_of_feather(output).expect("an output that Arrow reads"),
+        Format::Parquet => rows_of_parquet(output).expect("an output that Parquet reads"),
+    };
+    assert_eq!(rows, summary.rows, "rows in the output");
 }
 
 fn line_count(path: &Path) -> u64 {
