@@ -93,7 +93,13 @@ impl Dispatcher {
     }
 
     fn work(&mut self, signals: &Signals, parts: &Parts, once: bool) -> Result<(), AgentError> {
-        self.add_all(self.ledger.waiting()?);
+        let waiting = self.ledger.waiting()?;
+        if once {
+            // Whoever starts a run has it tried now: the next may be a day away.
+            waiting.into_iter().for_each(|job| self.queue.add(job, Duration::ZERO, Duration::ZERO));
+        } else {
+            self.add_all(waiting);
+        }
         self.add_hindered()?;
         self.note_undisposed();
         log::info!(event = "agent.ready", workers = parts.pool.size(); "Watching the inbox.");

@@ -38,7 +38,7 @@ impl Run {
 
 fn code_of(error: &AgentError) -> ExitCode {
     match error {
-        AgentError::Ledger(LedgerError::Damaged(_)) => ExitCode::Configuration,
+        AgentError::Ledger(LedgerError::Damaged(_) | LedgerError::Replaced(_)) => ExitCode::Configuration,
         AgentError::Ledger(_) => ExitCode::Ledger,
         // Starting again may help.
         error if error.passes() => ExitCode::Internal,

@@ -19,7 +19,7 @@ use super::memory::{Joined, Pieces};
 use super::parse::{self, ParsePlan};
 use super::profile::{self, Stage};
 use super::{ConvertError, Options, PARALLEL_BYTES};
-use crate::config::{Input, Nested, OnBadRecord};
+use crate::config::{Input, Layout, Nested, OnBadRecord};
 use crate::source::Identity;
 
 /// As [`PARALLEL_BYTES`], for compressed sources, of which more comes out than lies on disk.
@@ -120,12 +120,13 @@ impl Attempt<'_> {
             return Err(ConvertError::Changed);
         }
         let Joined { joiner, pieces, spill } = pieces.into_inner();
-        let frame = match Frame::join(joiner, pieces, spill, &plan.hints, plan.skip_bad) {
+        let mut frame = match Frame::join(joiner, pieces, spill, &plan.hints, plan.skip_bad) {
             Ok(frame) => frame,
             Err(JoinError::Defect(defect)) => return Err(placed(defect).into()),
             Err(JoinError::Again(columns)) => return Ok(Err(columns)),
         };
-        expands_no_more(&frame, reader.text_bytes(), self.options.decompression_ratio)?;
+        frame.most_bytes = HARMLESS_OUTPUT.max(reader.text_bytes().saturating_mul(self.options.decompression_ratio));
+        expands_no_more(&frame, self.options.decompression_ratio)?;
         self.finish(frame, taken, bad, reader.hash()).map(Ok)
     }
 
@@ -142,7 +143,11 @@ impl Attempt<'_> {
         {
             return Err(first.clone().nothing_good().into());
         }
-        let mut warnings = frame.warnings(self.options.encoding.format);
+        let mut warnings = frame.warnings(self.options.encoding.is_pandas());
+        if self.options.encoding.layout == Layout::Table {
+            // No name is cut there, and values of different kinds are refused, or wanted as text.
+            warnings.retain(|warning| !matches!(warning.code, "lost_nul" | "mixed_types"));
+        }
         warnings.extend(one_array(&frame, taken.shape, self.options.records.input));
         let bad_file = bad.finish(self.options.durable)?;
         Ok(Read { frame, taken, bad_records, bad_file, hash, warnings })
@@ -273,10 +278,10 @@ fn one_array(frame: &Frame, shape: Shape, input: Input) -> Option<Warning> {
 
 /// Refuses a frame that is almost nothing but absent cells: every record has a cell in every column, so that a small text of
 /// very many different keys would fill any disk.
-fn expands_no_more(frame: &Frame, text_bytes: u64, ratio: u64) -> Result<(), Defect> {
+fn expands_no_more(frame: &Frame, ratio: u64) -> Result<(), Defect> {
     let (rows, columns) = (frame.rows as u64, frame.columns.len() as u64);
     let bytes = rows.saturating_mul(columns).saturating_mul(8);
-    if bytes <= HARMLESS_OUTPUT.max(text_bytes.saturating_mul(ratio)) {
+    if bytes <= frame.most_bytes {
         return Ok(());
     }
     Err(Defect::output_too_large(rows, columns, bytes, ratio))

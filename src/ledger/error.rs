@@ -26,6 +26,13 @@ pub enum LedgerError {
     /// There is nothing to read: the agent has not run yet, or runs with another configuration.
     #[error("there is no ledger at {}; has the agent been started with this configuration?", Shown(.0))]
     Missing(PathBuf),
+    /// The file that the ledger was opened from has lost its name: what is recorded in it would be lost.
+    #[error(
+        "the ledger {} was removed, or replaced by another file, while the agent worked with it; nothing more is recorded: \
+         put it back before the agent starts again, or run `h5inbox ledger rebuild`",
+        Shown(.0)
+    )]
+    Replaced(PathBuf),
     /// Locks and shared memory cannot be trusted there.
     #[error(
         "the ledger {} is on a {kind} mount, where its locks are not reliable; set `ledger.url` to a local path",

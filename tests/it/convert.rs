@@ -146,7 +146,9 @@ fn an_output_that_cannot_be_written_leaves_nothing_under_its_name() {
 #[test]
 fn a_wrong_call_is_code_2_and_a_missing_file_code_1() {
     assert_eq!(run(&["convert"]).status.code(), Some(2));
-    assert_eq!(run(&["convert", "x.json", "--format", "feather"]).status.code(), Some(2));
+    for wrong in [&["--format", "avro"][..], &["--format", "feather", "--layout", "table"], &["--compression", "lz4"]] {
+        assert_eq!(run(&[&["convert", "x.json"], wrong].concat()).status.code(), Some(2), "{wrong:?}");
+    }
     assert_eq!(run(&["convert", "x.json", "--key", "/a/.."]).status.code(), Some(2));
     let missing = run(&["convert", "/nowhere/x.json"]);
     assert_eq!(missing.status.code(), Some(1));

@@ -529,7 +529,7 @@ fn a_folder_that_denies_everything_pauses_and_one_inside_it_does_not() {
 }
 
 #[test]
-fn the_wait_before_another_attempt_survives_a_restart() {
+fn the_wait_before_another_attempt_survives_a_restart_and_a_run_that_somebody_starts_does_not_wait() {
     let mut site = Site::new("");
     let config = fs::read_to_string(site.config()).unwrap();
     fs::write(site.config(), config.replace("backoff_secs = 1\n", "backoff_secs = 600\n")).unwrap();
@@ -545,6 +545,9 @@ fn the_wait_before_another_attempt_survives_a_restart() {
         site.kill();
     }
     assert_eq!((told(&site, "file.failed"), &run_at[0]), (1, &run_at[1]));
+    assert_eq!(site.once_by(with_small_files()).status.code(), Some(1));
+    assert_eq!(site.once().status.code(), Some(0));
+    assert_eq!(site.states("large.json"), ["done"]);
 }
 
 /// Any read of this source kills the agent.

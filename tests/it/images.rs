@@ -153,7 +153,8 @@ impl Changes {
     /// change, one change alone, only names, only content, and the last write in half.
     pub(crate) fn images(&self, count: usize) -> Vec<Image> {
         let done = &self.made[..count];
-        let lasts = |made: &Made| made.synced.is_some_and(|moment| moment <= count);
+        // A sync behind the last of them may not have happened yet.
+        let lasts = |made: &Made| made.synced.is_some_and(|moment| moment < count);
         let pending: Vec<usize> = (0..count).filter(|number| !lasts(&done[*number])).collect();
         let with = |kept: &dyn Fn(usize) -> bool| {
             Image::of(

@@ -136,6 +136,28 @@ fn a_ledger_that_says_it_has_any_number_of_jobs_is_made_anew_with_those_that_it_
 }
 
 #[test]
+fn a_ledger_that_is_removed_or_exchanged_under_the_agent_stops_it_before_anything_is_published() {
+    for exchanged in [false, true] {
+        let mut site = Site::new("inbox.recursive = true");
+        site.drop_in("before.json", &records(1));
+        site.start();
+        site.wait_for("done", 1);
+        fs::rename(site.path("state/ledger.sqlite"), site.path("state/aside.sqlite")).unwrap();
+        if exchanged {
+            fs::copy(site.path("state/aside.sqlite"), site.path("state/ledger.sqlite")).unwrap();
+        }
+        site.drop_in("after.json", &records(2));
+        assert_eq!(site.end(), Some(78), "{}", site.log());
+        assert_eq!(site.names("outbox"), ["before.h5"]);
+        assert!(site.log().contains("was removed, or replaced by another file"), "{}", site.log());
+        // Put back, nothing is lost.
+        fs::rename(site.path("state/aside.sqlite"), site.path("state/ledger.sqlite")).unwrap();
+        assert_eq!(site.once().status.code(), Some(0));
+        assert_eq!(site.names("outbox"), ["after.h5", "before.h5"]);
+    }
+}
+
+#[test]
 fn an_outbox_that_another_ledger_knows_is_refused() {
     let (site, other) = (worked("keep", 1), worked("keep", 1));
     remove_ledger(&site);

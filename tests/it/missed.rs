@@ -15,12 +15,17 @@ const EVENTS_ONLY: &str = "inbox.recursive = true\ninbox.scan_interval_secs = 86
 /// Everything may be found by a listing.
 const LISTED: &str = "inbox.recursive = true\ninbox.scan_interval_secs = 1";
 
+/// How many events the kernel keeps for a watcher that comes to be now.
+const QUEUED_EVENTS: &str = "/proc/sys/fs/inotify/max_queued_events";
+/// As many as it usually keeps.
+const USUAL: usize = 16_384;
+
 /// Events enough to overflow the kernel's queue of the agent, which must be stopped meanwhile.
 pub(super) fn overflow(site: &Site) {
-    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit: usize = fs::read_to_string(QUEUED_EVENTS).unwrap().trim().parse().unwrap();
     let ignored = site.path("inbox/ignored.tmp");
-    // Each time two events at least.
-    for _ in 0..limit.trim().parse::<usize>().unwrap() {
+    // Each time two events at least. Another test may have lowered the limit for a moment.
+    for _ in 0..limit.max(USUAL) {
         drop(File::create(&ignored).unwrap());
         fs::remove_file(&ignored).unwrap();
     }
@@ -41,6 +46,43 @@ fn files_whose_events_were_lost_in_an_overflow_are_found() {
     site.wait_for("done", 20);
     wait_until("it says so", || site.status()["watch"]["overflows"].as_u64() >= Some(1));
     assert!(site.log().contains("watch.overflow"));
+}
+
+/// A lower limit of queued events until this is dropped.
+struct FewEvents(String);
+
+impl FewEvents {
+    /// None if that is not allowed here.
+    fn set(limit: u32) -> Option<Self> {
+        let before = fs::read_to_string(QUEUED_EVENTS).ok()?;
+        fs::write(QUEUED_EVENTS, limit.to_string()).ok().map(|()| Self(before))
+    }
+}
+
+impl Drop for FewEvents {
+    fn drop(&mut self) {
+        fs::write(QUEUED_EVENTS, &self.0).unwrap();
+    }
+}
+
+#[test]
+fn with_room_for_few_events_every_burst_overflows_and_nothing_is_missed() {
+    let mut site = Site::new(EVENTS_ONLY);
+    // A watcher has the limit that was in force when it came to be.
+    let Some(few) = FewEvents::set(8) else {
+        eprintln!("skipped: the limit of queued events cannot be set here");
+        return;
+    };
+    site.start();
+    drop(few);
+    for burst in 0..5 {
+        for number in 0..100 {
+            fs::write(site.path(&format!("inbox/{burst}-{number}.json")), format!("{{\"n\": {number}}}\n")).unwrap();
+        }
+        site.wait_for("done", 100 * (burst + 1));
+    }
+    assert!(site.status()["watch"]["overflows"].as_u64() >= Some(1));
+    assert_eq!(site.names("outbox").len(), 500);
 }
 
 /// Starts the agent in a user namespace of its own with `limit` set there; false if that is not allowed here.

@@ -21,6 +21,7 @@ mod schema;
 pub(crate) mod spill;
 mod summary;
 mod totals;
+mod unfit;
 pub(crate) mod value;
 pub(crate) mod warnings;
 
@@ -97,6 +98,8 @@ pub(crate) struct Frame {
     pub(crate) columns: Vec<ColumnPlan>,
     /// Number of records.
     pub(crate) rows: usize,
+    /// Bytes that a table of it may have: more is out of all proportion to its source.
+    pub(crate) most_bytes: u64,
     /// Where the cells are of the pieces that do not hold them.
     spill: Option<SpillFile>,
 }
@@ -157,7 +160,7 @@ impl Frame {
         let kind = joiner.kind();
         let (labels, totals) = joiner.finish()?;
         let columns = totals.into_iter().map(|totals| ColumnPlan { dtype: Dtype::Object, totals }).collect();
-        let mut frame = Self { kind, pieces, labels, columns, rows, spill };
+        let mut frame = Self { kind, pieces, labels, columns, rows, most_bytes: u64::MAX, spill };
         frame.decide(hints);
         if skip_bad {
             frame.bad_columns(hints)?;
@@ -186,6 +189,11 @@ impl Frame {
     /// The first record whose cell in column `index` is of the kind `tag`.
     pub(crate) fn first(&self, index: usize, tag: Tag) -> Option<Spot> {
         self.totals(index).first(tag)
+    }
+
+    /// The first record that has column `index`.
+    pub(crate) fn begun(&self, index: usize) -> Spot {
+        self.totals(index).begun
     }
 
     /// Where row `row` is in the source: how many records come before it, and its line where each line is a record.

@@ -7,7 +7,6 @@ use super::column::Tag;
 use super::dtype::Dtype;
 use super::totals::Spot;
 use super::{Frame, Labels};
-use crate::config::Format;
 
 /// Above this, not every integer is a float64.
 const EXACT: u64 = 1 << 53;
@@ -32,10 +31,10 @@ impl Warning {
 }
 
 impl Frame {
-    /// What is to be told of an output in `format`, each kind of warning in the order of the columns; what costs most is
-    /// told first.
-    pub(crate) fn warnings(&self, format: Format) -> Vec<Warning> {
-        let kinds: &[fn(&Self, usize) -> Option<Warning>] = if format == Format::Hdf5 {
+    /// What is to be told of an output, in which columns are `as_pandas` has them, or not; each kind of
+    /// warning in the order of the columns; what costs most is told first.
+    pub(crate) fn warnings(&self, as_pandas: bool) -> Vec<Warning> {
+        let kinds: &[fn(&Self, usize) -> Option<Warning>] = if as_pandas {
             &[Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null]
         } else {
             // Nothing else is lost there, and values of different kinds are refused, or wanted as text.

@@ -19,6 +19,8 @@ use super::options::Encoding;
 use crate::config::{Format, Layout};
 use arrow::{Feather, Parquet};
 use hdf5::fixed::Fixed;
+use hdf5::plain::Plain;
+use hdf5::table::Table;
 use provenance::Provenance;
 
 /// One way of writing a frame.
@@ -37,10 +39,11 @@ pub(crate) trait Writer {
 /// The writer for outputs that look so.
 pub(crate) fn writer(encoding: &Encoding) -> Box<dyn Writer + '_> {
     match (encoding.format, encoding.layout) {
+        (Format::Hdf5, Layout::Fixed) => Box::new(Fixed(encoding)),
+        (Format::Hdf5, Layout::Table) => Box::new(Table(encoding)),
+        (Format::Hdf5, Layout::Plain) => Box::new(Plain(encoding)),
         (Format::Feather, _) => Box::new(Feather(encoding)),
         (Format::Parquet, _) => Box::new(Parquet(encoding)),
-        (Format::Hdf5, Layout::Fixed) => Box::new(Fixed(encoding)),
-        _ => Box::new(Fixed(encoding)),
     }
 }
 
@@ -126,7 +129,7 @@ pub fn hint(error: &io::Error) -> &'static str {
 /// Rows that are in the output `path`, which tells `told`.
 pub(crate) fn rows_of(path: &Path, told: &Provenance) -> Result<u64, OutputError> {
     match Format::parse(&told.options.format) {
-        Some(Format::Hdf5) => hdf5::origin::rows(path, &told.options),
+        Some(Format::Hdf5) => Ok(hdf5::origin::rows(path, told)?.unwrap_or(told.rows)),
         Some(Format::Feather) => arrow::origin::rows_of_feather(path),
         Some(Format::Parquet) => arrow::origin::rows_of_parquet(path),
         None => Ok(told.rows),

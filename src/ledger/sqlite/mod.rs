@@ -39,6 +39,8 @@ const FORGET: usize = 1000;
 #[derive(Debug)]
 pub struct SqliteLedger {
     path: PathBuf,
+    /// Device and inode of the file that was opened.
+    opened: (u64, u64),
     host: Arc<str>,
     readers: Mutex<Vec<Connection>>,
     writer: Writer,
@@ -73,15 +75,26 @@ impl SqliteLedger {
 
     fn start(path: &Path, connection: Connection, lock: Option<Lock>) -> Result<Self, LedgerError> {
         let host = rustix::system::uname().nodename().to_string_lossy().into();
+        let opened = place::identity(path)?;
         let writer = Writer::start(connection)?;
-        Ok(Self { path: path.to_owned(), host, readers: Mutex::default(), writer, _lock: lock })
+        Ok(Self { path: path.to_owned(), opened, host, readers: Mutex::default(), writer, _lock: lock })
     }
 
     fn durably<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
+        self.still_there()?;
         self.writer.submit(Durability::Disk, work)
+    }
+
+    /// What is recorded in a file that has no name any more is lost with the process, and what relied on it is done twice.
+    fn still_there(&self) -> Result<(), LedgerError> {
+        match place::identity(&self.path) {
+            Ok(now) if now == self.opened => Ok(()),
+            Ok(_) | Err(LedgerError::Missing(_)) => Err(LedgerError::Replaced(self.path.clone())),
+            Err(error) => Err(error),
+        }
     }
 
     fn lazily<T: Send + 'static>(

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +19,15 @@ pub(super) fn prepare(ledger: &Path) -> Result<(), LedgerError> {
         return Err(LedgerError::Remote { path: ledger.to_owned(), kind });
     }
     touch(ledger).map_err(|e| fault::file("create", ledger, e))
+}
+
+/// Device and inode of the file at the ledger's path.
+pub(super) fn identity(ledger: &Path) -> Result<(u64, u64), LedgerError> {
+    match fs::metadata(ledger) {
+        Ok(file) => Ok((file.dev(), file.ino())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(LedgerError::Missing(ledger.to_owned())),
+        Err(e) => Err(fault::file("look at", ledger, e)),
+    }
 }
 
 fn folder_of(ledger: &Path) -> &Path {
