@@ -192,14 +192,13 @@ impl<'p> Tokens<'p> {
 
     /// An integer of 8 or 9 bytes.
     fn long(&mut self) -> Option<Token<'p>> {
-        Some(match self.take::<1>()? {
-            [8] => Token::Int(i64::from_le_bytes(self.take()?)),
-            _ => {
-                let value = u64::from_le_bytes(self.take()?);
-                self.take::<1>()?;
-                Token::Uint(value)
-            }
-        })
+        let [bytes] = self.take()?;
+        if bytes == 8 {
+            return Some(Token::Int(i64::from_le_bytes(self.take()?)));
+        }
+        let value = u64::from_le_bytes(self.take()?);
+        self.take::<1>()?;
+        Some(Token::Uint(value))
     }
 
     fn decimal(&mut self) -> Option<Token<'p>> {

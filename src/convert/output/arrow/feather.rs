@@ -36,9 +36,9 @@ const MAGIC: &[u8] = b"ARROW1";
 /// Everything begins at a multiple of this.
 const ALIGNMENT: usize = 64;
 /// Bytes before a message's own: a mark, and the length of what describes the message.
-const PREFIX: usize = 8;
+const PREFIX: i32 = 8;
 /// The end of all messages.
-const END: [u8; PREFIX] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// Writes outputs that look so.
 pub(crate) struct Feather<'e>(pub(crate) &'e Encoding);
@@ -83,7 +83,7 @@ fn options(compression: Compression) -> Result<IpcWriteOptions, ArrowError> {
 /// The message that tells the schema.
 fn schema_message(schema: &Schema, options: &IpcWriteOptions) -> Result<Vec<u8>, ArrowError> {
     let parts = StreamEncoder::try_new_with_options(schema, options.clone())?.finish()?;
-    let mut message: Vec<u8> = parts.iter().flat_map(|part| part.as_slice()).copied().collect();
+    let mut message: Vec<u8> = parts.iter().flat_map(Buffer::as_slice).copied().collect();
     message.truncate(message.len() - END.len());
     Ok(message)
 }
@@ -162,7 +162,7 @@ impl Output {
         let begin = self.at;
         message.iter().try_for_each(|part| self.write(part))?;
         let length = message.first().and_then(|first| first.get(4..8)).and_then(|length| length.try_into().ok());
-        let about = PREFIX as i32 + i32::from_le_bytes(length.unwrap_or_default());
+        let about = PREFIX + i32::from_le_bytes(length.unwrap_or_default());
         self.blocks.push(Block::new(begin, about, self.at - begin - i64::from(about)));
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Output {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
-        self.at += bytes.len() as i64;
+        self.at += i64::try_from(bytes.len()).map_err(io::Error::other)?;
         Ok(())
     }
 }

@@ -87,16 +87,54 @@ pub(super) fn in_order<T: Send>(
     }
     let (here, _waits) = (profile::here(), profile::span(Stage::Helpers));
     let most = rayon::current_num_threads().clamp(1, MOST_AT_ONCE);
-    let mut made: Vec<T> = Vec::new();
+    let mut ready: Vec<T> = Vec::new();
     for from in (0..count).step_by(most) {
         let next = from..count.min(from + most);
         let make = |number| here.during(|| make(number));
         let (behind, taken) = rayon::join(
             || next.into_par_iter().map(make).collect::<Result<Vec<T>, ConvertError>>(),
-            || here.during(|| made.drain(..).try_for_each(&mut take)),
+            || here.during(|| ready.drain(..).try_for_each(&mut take)),
         );
         taken?;
-        made = behind?;
+        ready = behind?;
     }
-    here.during(|| made.into_iter().try_for_each(take))
+    here.during(|| ready.into_iter().try_for_each(take))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::defect::Defect;
+    use super::*;
+
+    #[test]
+    fn whatever_the_number_of_threads_everything_is_taken_in_order_up_to_a_failure() {
+        for together in [false, true] {
+            let mut taken = Vec::new();
+            let make = |number| if number == 90 { Err(Defect::internal("enough").into()) } else { Ok(number) };
+            let done = in_order(100, together, make, |number| {
+                taken.push(number);
+                Ok(())
+            });
+            assert!(done.is_err() && taken.len() <= 90 && taken == (0..taken.len()).collect::<Vec<_>>());
+            let mut all = 0;
+            in_order(100, together, Ok, |number| {
+                assert_eq!(number, all);
+                all += 1;
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(all, 100);
+        }
+    }
+
+    #[test]
+    fn rows_of_very_many_columns_are_cut_into_parts_and_none_is_left_out() {
+        for (rows, leaves, count) in
+            [(0, 5, 0), (1000, 5, 1), (100, MOST_VALUES, 100), (10, 2 * MOST_VALUES, 10), (7, 0, 1)]
+        {
+            let parts: Vec<_> = parts(rows, leaves).collect();
+            assert_eq!(parts.len(), count);
+            assert!(parts.iter().flat_map(Clone::clone).eq(0..rows));
+        }
+    }
 }

@@ -82,10 +82,12 @@ impl ArrayMaker {
     /// Adds the value that begins with `token`.
     fn push(&mut self, token: Option<Token<'_>>, tokens: &mut Tokens<'_>) -> Result<(), ArrowError> {
         let token = token.ok_or_else(unlike)?;
+        if matches!(token, Token::Null) || matches!(token, Token::Float(value) if value.is_nan()) {
+            self.push_nulls(1);
+            return Ok(());
+        }
         let object = self.len();
         match (&mut self.values, token) {
-            (_, Token::Null) => return self.push_null(),
-            (_, Token::Float(value)) if value.is_nan() => return self.push_null(),
             (Values::Bool(values), Token::Bool(value)) => values.append(value),
             (Values::Words(words, word), Token::Int(value)) => words.push(word.of_int(value)),
             (Values::Words(words, word), Token::Uint(value)) => words.push(word.of_uint(value)),
@@ -99,7 +101,9 @@ impl ArrayMaker {
                 ends.push(end_of(texts.len())?);
             }
             (Values::List(ends, items), Token::List { empty }) => {
-                push_items(items, empty, tokens)?;
+                if !empty {
+                    push_items(items, tokens)?;
+                }
                 ends.push(end_of(items.len())?);
             }
             (Values::Struct(members), Token::Object { empty: true }) => members.fill(object + 1),
@@ -109,19 +113,14 @@ impl ArrayMaker {
         self.valid.append_non_null();
         Ok(())
     }
-
-    fn push_null(&mut self) -> Result<(), ArrowError> {
-        self.push_nulls(1);
-        Ok(())
-    }
 }
 
-fn push_items(items: &mut ArrayMaker, empty: bool, tokens: &mut Tokens<'_>) -> Result<(), ArrowError> {
-    while !empty {
+/// Adds all items of a list.
+fn push_items(items: &mut ArrayMaker, tokens: &mut Tokens<'_>) -> Result<(), ArrowError> {
+    loop {
         match tokens.next() {
-            Some(Token::End) => break,
+            Some(Token::End) => return Ok(()),
             token => items.push(token, tokens)?,
         }
     }
-    Ok(())
 }

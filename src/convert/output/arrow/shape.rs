@@ -302,12 +302,12 @@ impl Members {
         if self.names.is_empty() {
             return Kind::Empty;
         }
-        let member = |(name, shape): (&Box<[u8]>, &Shape)| {
+        let member = |(name, shape): (&[u8], &Shape)| {
             let name = String::from_utf8_lossy(name).into_owned();
             let kind = shape.kind_at(&format!("{path}.{name}"), misfits);
             (name, kind)
         };
-        Kind::Struct(self.names.iter().zip(&self.shapes).map(member).collect())
+        Kind::Struct(self.names.iter().map(AsRef::as_ref).zip(&self.shapes).map(member).collect())
     }
 }
 

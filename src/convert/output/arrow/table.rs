@@ -225,7 +225,7 @@ fn first_negative(frame: &Frame, index: usize) -> Option<(u64, Option<u64>)> {
     let mut rows_before = 0;
     for piece in 0..frame.pieces.len() {
         let cells = frame.cells_of(piece).ok()?;
-        let mut stored = cells.column(index).into_iter().flat_map(|column| column.stored());
+        let mut stored = cells.column(index).into_iter().flat_map(Column::stored);
         if let Some((row, ..)) = stored.find(|(.., cell)| matches!(cell, Cell::Int(..0))) {
             return Some(frame.spot_of_row(rows_before + row));
         }
