@@ -164,7 +164,8 @@ fn records_without_keys_are_rows_of_feather_and_refused_for_parquet() {
 
 #[test]
 fn objects_with_keys_that_are_data_are_refused_or_text() {
-    let lines: String = (0..10_001).map(|row| format!("{{\"a\": {{\"key {row}\": 1}}}}\n")).collect();
+    let lines: Vec<String> = (0..10_001).map(|row| format!("{{\"a\": {{\"key {row}\": 1}}}}\n")).collect();
+    let lines = lines.concat();
     let case = Case::new(&lines);
     for format in FORMATS {
         let refused = case.convert(format, &[]);
