@@ -305,3 +305,27 @@ fn a_lost_ledger_is_made_anew_with_every_source_of_every_output() {
         assert_as_the_reference("3.1", "source", &[&site]);
     }
 }
+
+/// A format that does not hold every value is told so by one source, and the others go on without it.
+#[test]
+fn what_a_format_cannot_hold_concerns_only_the_source_that_has_it() {
+    for (format, ending) in [("format = \"parquet\"", "parquet"), ("layout = \"table\"", "h5")] {
+        let site = Site::new(&format!("{ALL}output.{format}\n"));
+        site.drop_in("a.json", b"{\"v\": 1}\n");
+        // By itself it is fine.
+        site.drop_in("b.json", b"{\"v\": \"text\"}\n");
+        site.drop_in("c.json", b"{\"v\": 2}\n");
+        // Whatever it goes with, it is not.
+        site.drop_in("d.json", b"{\"v\": 3}\n{\"v\": [1, \"x\", {}]}\n");
+        site.drop_in("e.json", b"{\"v\": 4}\n");
+        assert_eq!(site.once().status.code(), Some(1), "{format}");
+        assert_eq!(outputs(&site), names(&[&format!("a+2.{ending}"), &format!("b.{ending}")]), "{format}");
+        let bad = site.history().into_iter().find(|job| job["state"] == "quarantined").unwrap();
+        assert_eq!((&bad["path"], &bad["line"]), (&"d.json".into(), &2.into()), "{format}: {bad}");
+        let rows: Vec<_> = ["a.json", "c.json", "e.json"]
+            .map(|name| site.history().into_iter().find(|job| job["path"] == name).unwrap()["first_row"].clone())
+            .into();
+        assert_eq!(rows, [Value::from(0), 1.into(), 2.into()], "{format}");
+        assert_eq!(site.unfinished(), 0);
+    }
+}
