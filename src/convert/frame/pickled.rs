@@ -134,11 +134,27 @@ pub(crate) fn float_text(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-4..1e16).contains(&magnitude) {
         let scientific = format!("{value:e}");
+        let digits = scientific.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+        let scientific = nearest_even(value, scientific, |value| format!("{value:.*e}", digits.saturating_sub(1)));
         let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |exponent| ("-", exponent));
         return format!("{digits}e{sign}{exponent:0>2}");
     }
-    format!("{value:?}")
+    let plain = format!("{value:?}");
+    let places = plain.split_once('.').map_or(0, |(_, places)| places.len());
+    nearest_even(value, plain, |value| format!("{value:.places$}"))
+}
+
+/// Where two texts of the same length are as near to `value`, Python takes the even one, and Rust's shortest, which is
+/// `text`, need not be that; `rounded` gives it.
+fn nearest_even(value: f64, text: String, rounded: impl Fn(f64) -> String) -> String {
+    // Fewer digits are never halfway between two floats' texts.
+    const FEWEST: usize = 15;
+    if text.len() < FEWEST {
+        return text;
+    }
+    let even = rounded(value);
+    if even.parse() == Ok(value) { even } else { text }
 }
 
 /// Appends the beginning of a list or dict; [`close_list`] or [`close_dict`] ends it, unless it is `empty`.
@@ -248,6 +264,10 @@ mod tests {
             (0.00001, "1e-05"),
             (5e-324, "5e-324"),
             (1.5e300, "1.5e+300"),
+            (-229_609_588_054_257.625, "-229609588054257.62"),
+            (229_609_588_054_257.875, "229609588054257.88"),
+            (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
+            (2.225_073_858_507_201_4e-308, "2.2250738585072014e-308"),
             (f64::INFINITY, "Infinity"),
         ] {
             assert_eq!(float_text(value), expected);
