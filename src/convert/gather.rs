@@ -21,7 +21,7 @@ use super::output;
 use super::output::provenance::{Origin, Provenance};
 use super::output::shares::{Share, hash_of_all};
 use super::parts::{Passed, Reading, SourceColumn};
-use super::read::{again, expands_no_more, one_array, plan, something_good};
+use super::read::{again, expands_no_more, most_bytes, one_array, plan, something_good, warnings};
 use super::{ConvertError, Options, Summary};
 use crate::source::Identity;
 
@@ -203,14 +203,15 @@ impl<'o> Gathering<'o> {
 
     /// Writes all rows into the new file `output`, and returns it open: nobody has synced it yet.
     pub fn write(self, output: &Path) -> Result<(Gathered, File), Unwritten> {
-        let Self { options, hints, deadline, pieces, mut sources, .. } = self;
+        let Self { options, hints, deadline, pieces, mut sources, text_bytes, .. } = self;
         let Joined { joiner, pieces, spill } = pieces.into_inner();
-        let frame = match Frame::join(joiner, pieces, spill, &hints, false) {
+        let mut frame = match Frame::join(joiner, pieces, spill, &hints, false) {
             Ok(frame) => frame,
             Err(JoinError::Defect(defect)) => return Err(unfit(&sources, defect)),
             Err(JoinError::Again(_)) => return Err(Unwritten::AllUnfit(Unfit("have bad columns together".to_owned()))),
         };
-        for (record, warning) in frame.placed_warnings() {
+        frame.most_bytes = most_bytes(text_bytes, options.decompression_ratio);
+        for (record, warning) in warnings(&frame, options) {
             let source = source_of(&sources, record);
             sources[source].warnings.push(warning);
         }
@@ -219,7 +220,8 @@ impl<'o> Gathering<'o> {
         let provenance = provenance(&sources, columns, hash);
         let written = output::writer(&options.encoding).write(&frame, &provenance, output, deadline);
         let (file, bytes) = written.map_err(|error| match error {
-            ConvertError::Defect(defect) => Unwritten::AllUnfit(Unfit(defect.to_string())),
+            // The format cannot hold a value among those of the others, or the whole.
+            ConvertError::Defect(defect) => unfit(&sources, defect),
             other => Unwritten::Failed(other),
         })?;
         let mut sources: Vec<_> = sources.into_iter().map(|source| source.summary(columns)).collect();

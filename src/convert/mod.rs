@@ -134,7 +134,11 @@ pub fn to_open_file(
     }
     .with_source_column(column);
     let writer = output::writer(&options.encoding);
-    let (output, output_bytes) = writer.write(frame, &provenance, target.output, deadline)?;
+    let written = writer.write(frame, &provenance, target.output, deadline);
+    // What a format cannot hold is a defect of some record.
+    let compression = read.taken.compression;
+    let placed = |defect| reading.placed(defect, compression);
+    let (output, output_bytes) = written.map_err(|error| error.map_defect(placed))?;
     let summary = Summary {
         input: read.taken,
         rows,

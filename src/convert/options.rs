@@ -23,6 +23,11 @@ pub struct Encoding {
 }
 
 impl Encoding {
+    /// Whether columns are what pandas makes of the records, and lose what they lose there.
+    pub(crate) fn is_pandas(&self) -> bool {
+        self.format == Format::Hdf5 && self.layout != Layout::Plain
+    }
+
     /// As `output` says.
     #[must_use]
     pub fn from_config(output: &Output) -> Self {

@@ -14,7 +14,7 @@ use super::memory::{Joined, Pieces};
 use super::parse::ParsePlan;
 use super::parts::{Passed, Reading};
 use super::{ConvertError, Options};
-use crate::config::{Input, OnBadRecord};
+use crate::config::{Input, Layout, OnBadRecord};
 
 /// Bytes that an output may have before the ratio counts.
 const HARMLESS_OUTPUT: u64 = 1 << 30;
@@ -88,12 +88,13 @@ fn once(
     let mut pieces = Pieces::new(spill_folder, options.memory_bytes, options.columns, column);
     let passed = reading.parts(plan, |part| pieces.add(part))?;
     let Joined { joiner, pieces, spill } = pieces.into_inner();
-    let frame = match Frame::join(joiner, pieces, spill, &plan.hints, plan.skip_bad) {
+    let mut frame = match Frame::join(joiner, pieces, spill, &plan.hints, plan.skip_bad) {
         Ok(frame) => frame,
         Err(JoinError::Defect(defect)) => return Err(reading.placed(defect, passed.taken.compression).into()),
         Err(JoinError::Again(columns)) => return Ok(Err(columns)),
     };
     let size = (frame.rows as u64, frame.columns.len() as u64);
+    frame.most_bytes = most_bytes(passed.text_bytes, options.decompression_ratio);
     expands_no_more(size, passed.text_bytes, options.decompression_ratio)?;
     finish(frame, passed, options).map(Ok)
 }
@@ -101,7 +102,7 @@ fn once(
 fn finish(frame: Frame, passed: Passed<'_>, options: &Options) -> Result<Read, ConvertError> {
     let Passed { taken, bad, hash, .. } = passed;
     something_good(frame.rows as u64, &bad)?;
-    let mut warnings = frame.warnings();
+    let mut warnings: Vec<Warning> = warnings(&frame, options).into_iter().map(|(_, warning)| warning).collect();
     warnings.extend(one_array(frame.kind, frame.rows as u64, taken.shape, options.records.input));
     let bad_records = bad.count();
     let bad_file = bad.finish(options.durable)?;
@@ -129,8 +130,23 @@ pub(super) fn one_array(kind: Option<LineKind>, rows: u64, shape: Shape, input: 
 /// column, so that a small text of very many different keys would fill any disk.
 pub(super) fn expands_no_more((rows, columns): (u64, u64), text_bytes: u64, ratio: u64) -> Result<(), Defect> {
     let bytes = rows.saturating_mul(columns).saturating_mul(8);
-    if bytes <= HARMLESS_OUTPUT.max(text_bytes.saturating_mul(ratio)) {
+    if bytes <= most_bytes(text_bytes, ratio) {
         return Ok(());
     }
     Err(Defect::output_too_large(rows, columns, bytes, ratio))
+}
+
+/// Bytes that the table of a text of so many may have.
+pub(super) fn most_bytes(text_bytes: u64, ratio: u64) -> u64 {
+    HARMLESS_OUTPUT.max(text_bytes.saturating_mul(ratio))
+}
+
+/// What is to be told of an output of `frame`, each with the number of the record that it is about.
+pub(super) fn warnings(frame: &Frame, options: &Options) -> Vec<(u64, Warning)> {
+    let mut warnings = frame.warnings(options.encoding.is_pandas());
+    if options.encoding.layout == Layout::Table {
+        // No name is cut there, and values of different kinds are refused, or wanted as text.
+        warnings.retain(|(_, warning)| !matches!(warning.code, "lost_nul" | "mixed_types"));
+    }
+    warnings
 }

@@ -3,17 +3,20 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test code")]
 
 mod agent;
+mod arrow;
 mod bad_input;
 mod bad_records;
 mod bench;
 mod burst;
 mod compressed;
+mod compressed_outputs;
 mod convert;
 mod crash;
 mod crash_images;
 mod dice;
 mod disks;
 mod faults;
+mod format_pages;
 mod fuzz;
 mod gather;
 mod gather_kills;
@@ -29,6 +32,7 @@ mod many_keys;
 mod missed;
 mod mounts;
 mod places;
+mod plain;
 mod power_loss;
 mod producers;
 mod profile;
@@ -43,6 +47,7 @@ mod signs;
 mod snapshot;
 mod soak;
 mod sync_order;
+mod table;
 mod traced;
 mod verbs;
 mod verify;

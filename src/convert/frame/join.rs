@@ -67,8 +67,8 @@ impl Joiner {
     /// Adds the next part, whose records are all there; `None` if it has no rows. Refuses more than `column_limit` columns
     /// of keys.
     pub(crate) fn add(&mut self, mut part: Part, column_limit: usize) -> Result<Option<Piece>, Defect> {
-        let keys = part.take_keys();
-        Ok(self.add_columns(&part, keys, column_limit)?.map(|places| part.into_piece(places)))
+        let (keys, records) = (part.take_keys(), self.records);
+        Ok(self.add_columns(&part, keys, column_limit)?.map(|places| part.into_piece(places, records)))
     }
 
     /// As [`Joiner::add`], but the part stays as it is, to be added elsewhere.

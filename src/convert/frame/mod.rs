@@ -21,13 +21,14 @@ mod schema;
 pub(crate) mod spill;
 mod summary;
 mod totals;
+mod unfit;
 pub(crate) mod value;
-mod warnings;
+pub(crate) mod warnings;
 
 use std::borrow::Cow;
 use std::io;
 
-use column::{Column, Tag};
+use column::{Column, KindSet, Tag};
 use dtype::Dtype;
 use hints::Hints;
 use join::{Columns, Joiner};
@@ -35,7 +36,8 @@ use memo::Memo;
 use piece::Piece;
 pub use schema::ColumnSchema;
 use spill::SpillFile;
-use totals::{Spot, Totals};
+pub(crate) use totals::Spot;
+use totals::Totals;
 pub use warnings::Warning;
 
 use super::defect::Defect;
@@ -98,6 +100,8 @@ pub(crate) struct Frame {
     pub(crate) rows: usize,
     /// Whether the last column is the one that tells where rows come from.
     tells_source: bool,
+    /// Bytes that a table of it may have: more is out of all proportion to its source.
+    pub(crate) most_bytes: u64,
     /// Where the cells are of the pieces that do not hold them.
     spill: Option<SpillFile>,
 }
@@ -162,7 +166,8 @@ impl Frame {
             pieces.iter_mut().for_each(|piece| piece.move_to_end(source, totals.len(), &mut before));
         }
         let columns = totals.into_iter().map(|totals| ColumnPlan { dtype: Dtype::Object, totals }).collect();
-        let mut frame = Self { kind, pieces, labels, columns, rows, tells_source: source.is_some(), spill };
+        let (most_bytes, tells_source) = (u64::MAX, source.is_some());
+        let mut frame = Self { kind, pieces, labels, columns, rows, tells_source, most_bytes, spill };
         frame.decide(hints);
         if skip_bad {
             frame.bad_columns(hints)?;
@@ -181,6 +186,33 @@ impl Frame {
     /// The texts that repeat in column `index`.
     pub(crate) fn memo(&self, index: usize) -> &Memo {
         &self.totals(index).memo
+    }
+
+    /// The kinds of cells in column `index`, absent ones included.
+    pub(crate) fn kinds(&self, index: usize) -> KindSet {
+        self.totals(index).kinds
+    }
+
+    /// The first record whose cell in column `index` is of the kind `tag`.
+    pub(crate) fn first(&self, index: usize, tag: Tag) -> Option<Spot> {
+        self.totals(index).first(tag)
+    }
+
+    /// The first record that has column `index`.
+    pub(crate) fn begun(&self, index: usize) -> Spot {
+        self.totals(index).begun
+    }
+
+    /// Where row `row` is in the source: how many records come before it, and its line where each line is a record.
+    pub(crate) fn spot_of_row(&self, row: usize) -> (u64, Option<u64>) {
+        let mut rest = row;
+        for piece in &self.pieces {
+            if rest < piece.rows() {
+                return piece.spot(rest);
+            }
+            rest -= piece.rows();
+        }
+        (0, None)
     }
 
     /// What is known of column `index`.

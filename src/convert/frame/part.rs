@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::bad_records::BadRecord;
 use super::LineKind;
 use super::column::{Column, Tag};
-use super::piece::{Piece, Places};
+use super::piece::{Piece, Place, Places};
 use super::summary::ColumnSummary;
 use super::totals::Spot;
 
@@ -149,10 +149,14 @@ impl Part {
         &self.summaries[index]
     }
 
-    /// The rows, once the frame knows all else; `places` says which column of the frame each of the columns is.
-    pub(super) fn into_piece(self, places: Places) -> Piece {
+    /// The rows, once the frame knows all else; `places` says which column of the frame each of the columns is, and
+    /// `records` come before them in the source.
+    pub(super) fn into_piece(self, places: Places, records: u64) -> Piece {
         let absent = self.absent();
-        Piece::new(self.rows, absent, places, self.columns)
+        // In a document the number of a record finds its line.
+        let first_line = (self.lines.is_empty() && self.line_step == 1).then_some(self.first_line);
+        let source = Place { records, first_line, blanks: self.blanks };
+        Piece::new(self.rows, absent, places, source, self.columns)
     }
 
     /// Where record `row` is in the source, in which `records` come before the part.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::defect::escape;
-use super::column::{KindSet, Tag};
+use super::column::Tag;
 use super::dtype::Dtype;
 use super::totals::Spot;
 use super::{Frame, Labels};
@@ -31,18 +31,20 @@ impl Warning {
 }
 
 impl Frame {
-    /// What is to be told, each kind of warning in the order of the columns; what costs most is told first.
-    pub(crate) fn warnings(&self) -> Vec<Warning> {
-        self.placed_warnings().into_iter().map(|(_, warning)| warning).collect()
-    }
-
-    /// The same, each with the number of the record that it is about.
-    pub(crate) fn placed_warnings(&self) -> Vec<(u64, Warning)> {
-        let kinds = [Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null];
-        let of_kind = |kind: fn(&Self, usize) -> Option<(u64, Warning)>| {
+    /// What is to be told of an output, in which columns are `as_pandas` has them, or not; each kind of
+    /// warning in the order of the columns; what costs most is told first. Each with the number of the record that it is about.
+    pub(crate) fn warnings(&self, as_pandas: bool) -> Vec<(u64, Warning)> {
+        let kinds: &[fn(&Self, usize) -> Option<(u64, Warning)>] = if as_pandas {
+            &[Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null]
+        } else {
+            // Nothing else is lost there, and values of different kinds are refused, or wanted as text.
+            &[Self::lost_digits_by_floats, Self::duplicate_key, Self::all_null]
+        };
+        let of_kind = |kind: &fn(&Self, usize) -> Option<(u64, Warning)>| {
+            let kind = *kind;
             (0..self.columns.len()).filter_map(move |index| kind(self, index))
         };
-        kinds.into_iter().flat_map(of_kind).collect()
+        kinds.iter().flat_map(of_kind).collect()
     }
 
     fn warning(&self, code: &'static str, index: usize, spot: Spot, what: &str) -> (u64, Warning) {
@@ -69,6 +71,13 @@ impl Frame {
         Some(self.warning("lost_digits", index, spot, &what))
     }
 
+    /// The same where an integer column may have nulls.
+    fn lost_digits_by_floats(&self, index: usize) -> Option<(u64, Warning)> {
+        let totals = self.totals(index);
+        let floats = totals.rounded || totals.kinds.has(Tag::Float);
+        floats.then(|| self.lost_digits(index)).flatten()
+    }
+
     fn duplicate_key(&self, index: usize) -> Option<(u64, Warning)> {
         let spot = self.totals(index).duplicate?;
         let line = spot.line;
@@ -91,19 +100,24 @@ impl Frame {
         Some(self.warning("all_null", index, spot, &what))
     }
 
-    /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
-    fn mixed_types(&self, index: usize) -> Option<(u64, Warning)> {
-        if self.columns[index].dtype != Dtype::Object || groups(self.totals(index).kinds).count_ones() < 2 {
-            return None;
-        }
+    /// The first record whose value in column `index` is of another kind than those before it.
+    pub(crate) fn mixed_from(&self, index: usize) -> Option<Spot> {
         let totals = self.totals(index);
         let mut firsts: Vec<_> = totals.kinds.tags().filter_map(|tag| Some((totals.first(tag)?, group(tag)))).collect();
         firsts.sort_unstable();
         let mut groups_so_far = 0;
-        let spot = firsts.into_iter().find_map(|(spot, group)| {
+        firsts.into_iter().find_map(|(spot, group)| {
             groups_so_far |= group;
             (groups_so_far.count_ones() > 1).then_some(spot)
-        })?;
+        })
+    }
+
+    /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
+    fn mixed_types(&self, index: usize) -> Option<(u64, Warning)> {
+        if self.columns[index].dtype != Dtype::Object {
+            return None;
+        }
+        let spot = self.mixed_from(index)?;
         let line = spot.line;
         let what = format!("holds values of different kinds from line {line} on, as Python objects (as in pandas)");
         Some(self.warning("mixed_types", index, spot, &what))
@@ -125,11 +139,7 @@ fn group(tag: Tag) -> u8 {
     }
 }
 
-fn groups(kinds: KindSet) -> u8 {
-    kinds.tags().map(group).fold(0, |all, one| all | one)
-}
-
 /// Returns true if and only if `magnitude` is a float64 exactly: at most 53 bits between its first and last one.
-pub(super) fn is_exact(magnitude: u64) -> bool {
+pub(crate) fn is_exact(magnitude: u64) -> bool {
     magnitude <= EXACT || 64 - magnitude.leading_zeros() - magnitude.trailing_zeros() <= 53
 }

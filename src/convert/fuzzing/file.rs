@@ -8,7 +8,7 @@ use super::super::output::provenance::Origin;
 use super::super::{ConvertError, Encoding, Options, Summary, Target, to_file};
 use super::splitter::split;
 use super::{chosen, first, read_options};
-use crate::config::{Input, Nested, OnBadRecord, Output, Records, TypeHint, TypeHints};
+use crate::config::{Compression, Input, Layout, Nested, OnBadRecord, OnUnfit, Output, Records, TypeHint, TypeHints};
 use crate::source::Identity;
 
 /// What columns may be said to be; the first and the last few stand for nothing.
@@ -60,7 +60,7 @@ fn options(choice: u8, hints: u8, limits: u8) -> Options {
     let limited = |bit: u8, small: u64, large: u64| if limits & bit == 0 { large } else { small };
     let places = |bit, small, large| usize::try_from(limited(bit, small, large)).expect("a small number");
     Options {
-        encoding: Encoding::from_config(&Output::to(PathBuf::new())),
+        encoding: encoding(limits),
         records: Records {
             input: chosen(choice & 3, &[Input::Auto, Input::Lines, Input::Document, Input::Auto]),
             on_bad_record: if choice & 4 == 0 { OnBadRecord::RejectFile } else { OnBadRecord::Skip },
@@ -80,6 +80,14 @@ fn options(choice: u8, hints: u8, limits: u8) -> Options {
     }
 }
 
+/// One of the layouts that pandas knows.
+fn encoding(limits: u8) -> Encoding {
+    let layout = if limits & 0x40 == 0 { Layout::Fixed } else { Layout::Table };
+    let on_unfit = if limits & 0x80 == 0 { OnUnfit::Refuse } else { OnUnfit::Text };
+    let compression = if limits & 0xc0 == 0xc0 { Compression::Zlib(1) } else { Compression::None };
+    Encoding { layout, compression, on_unfit, ..Encoding::from_config(&Output::to(PathBuf::new())) }
+}
+
 fn types(hints: u8) -> TypeHints {
     let of = |name: &str, number: u8| TypeHint::parse(chosen(number, &HINTS)).map(|hint| (name.to_owned(), hint));
     of("a", hints & 15).into_iter().chain(of("*", hints >> 4)).collect()
@@ -91,7 +99,8 @@ fn check(summary: &Summary, source: &File, output: &Path, options: &Options) {
     assert_eq!(summary.rows + summary.bad_records, split.records.len() as u64, "rows and bad records");
     let listed = summary.bad_file.as_ref().map_or(0, |path| line_count(path));
     assert_eq!(listed, summary.bad_records, "lines in the file of bad records");
-    let written = hdf5::File::open(output).and_then(|file| file.dataset("data/axis1"));
+    let rows = if options.encoding.layout == Layout::Table { "data/table" } else { "data/axis1" };
+    let written = hdf5::File::open(output).and_then(|file| file.dataset(rows));
     assert_eq!(written.expect("an output that HDF5 opens").size() as u64, summary.rows, "rows in the output");
 }
 
