@@ -30,24 +30,27 @@ impl Warning {
     pub const TOLD: usize = 20;
 }
 
+/// A warning, behind the number of the record that it is about.
+type Placed = (u64, Warning);
+
 impl Frame {
     /// What is to be told of an output, in which columns are `as_pandas` has them, or not; each kind of
     /// warning in the order of the columns; what costs most is told first. Each with the number of the record that it is about.
-    pub(crate) fn warnings(&self, as_pandas: bool) -> Vec<(u64, Warning)> {
-        let kinds: &[fn(&Self, usize) -> Option<(u64, Warning)>] = if as_pandas {
+    pub(crate) fn warnings(&self, as_pandas: bool) -> Vec<Placed> {
+        let kinds: &[fn(&Self, usize) -> Option<Placed>] = if as_pandas {
             &[Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null]
         } else {
             // Nothing else is lost there, and values of different kinds are refused, or wanted as text.
             &[Self::lost_digits_by_floats, Self::duplicate_key, Self::all_null]
         };
-        let of_kind = |kind: &fn(&Self, usize) -> Option<(u64, Warning)>| {
+        let of_kind = |kind: &fn(&Self, usize) -> Option<Placed>| {
             let kind = *kind;
             (0..self.columns.len()).filter_map(move |index| kind(self, index))
         };
         kinds.iter().flat_map(of_kind).collect()
     }
 
-    fn warning(&self, code: &'static str, index: usize, spot: Spot, what: &str) -> (u64, Warning) {
+    fn warning(&self, code: &'static str, index: usize, spot: Spot, what: &str) -> Placed {
         let column = self.label(index);
         let shown = match &self.labels {
             Labels::Keys(_) => format!("`{}`", escape(column.as_bytes(), 60)),
@@ -56,7 +59,7 @@ impl Frame {
         (spot.record, Warning { code, message: format!("column {shown} {what}"), column, line: spot.line })
     }
 
-    fn lost_digits(&self, index: usize) -> Option<(u64, Warning)> {
+    fn lost_digits(&self, index: usize) -> Option<Placed> {
         if self.columns[index].dtype != Dtype::Float64 {
             return None;
         }
@@ -72,20 +75,20 @@ impl Frame {
     }
 
     /// The same where an integer column may have nulls.
-    fn lost_digits_by_floats(&self, index: usize) -> Option<(u64, Warning)> {
+    fn lost_digits_by_floats(&self, index: usize) -> Option<Placed> {
         let totals = self.totals(index);
         let floats = totals.rounded || totals.kinds.has(Tag::Float);
         floats.then(|| self.lost_digits(index)).flatten()
     }
 
-    fn duplicate_key(&self, index: usize) -> Option<(u64, Warning)> {
+    fn duplicate_key(&self, index: usize) -> Option<Placed> {
         let spot = self.totals(index).duplicate?;
         let line = spot.line;
         let what = format!("occurs twice in the record of line {line}; the last value counts (as in Python)");
         Some(self.warning("duplicate_key", index, spot, &what))
     }
 
-    fn lost_nul(&self, index: usize) -> Option<(u64, Warning)> {
+    fn lost_nul(&self, index: usize) -> Option<Placed> {
         let spot = self.loses_nul(index).then(|| self.totals(index).begun)?;
         let line = spot.line;
         let what =
@@ -93,7 +96,7 @@ impl Frame {
         Some(self.warning("lost_nul", index, spot, &what))
     }
 
-    fn all_null(&self, index: usize) -> Option<(u64, Warning)> {
+    fn all_null(&self, index: usize) -> Option<Placed> {
         let spot = self.totals(index).kinds.within(&[Tag::Null, Tag::Missing]).then(|| self.totals(index).begun)?;
         let line = spot.line;
         let what = format!("has no value in any record; the first record with it is in line {line}");
@@ -113,7 +116,7 @@ impl Frame {
     }
 
     /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
-    fn mixed_types(&self, index: usize) -> Option<(u64, Warning)> {
+    fn mixed_types(&self, index: usize) -> Option<Placed> {
         if self.columns[index].dtype != Dtype::Object {
             return None;
         }
