@@ -15,6 +15,7 @@ mod crash;
 mod crash_images;
 mod dice;
 mod disks;
+mod explain;
 mod faults;
 mod format_pages;
 mod fuzz;
