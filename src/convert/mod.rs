@@ -2,7 +2,8 @@
 //!
 //! The way of the bytes: [`input`] reads, hashes, unpacks and cuts into batches at record ends; [`parse`] turns a batch into
 //! typed columns; [`frame`] joins the batches and decides the dtypes; [`output`] writes columns to a file and
-//! publishes it. Nothing is parsed or copied twice. What each stage costs is recorded, if somebody wants to know, by
+//! publishes it. Nothing is parsed or copied twice. [`gather`] does the same with several sources for one output, and
+//! [`verify`] does it once more, to compare. What each stage costs is recorded, if somebody wants to know, by
 //! [`profile`].
 
 mod bad_records;
