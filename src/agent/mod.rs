@@ -3,15 +3,19 @@
 //!
 //! One thread decides ([`dispatcher`]): it turns hints and listings into arrivals, arrivals into jobs, and reports of
 //! workers into what comes next. Workers convert, the ledger's thread commits, the watcher's thread hints, the
-//! profiler's thread writes a page; nothing is shared but channels, counters and what the workers record.
+//! profiler's thread writes a page; visitors' threads
+//! answer those who ask how things stand ([`routes`]); nothing is shared but channels, counters and what the workers record.
 
+mod activity;
 mod answer;
 mod dispatcher;
 mod intake_loop;
 mod parts;
 mod pause;
 mod pausing;
+mod probe;
 mod profiler;
+mod routes;
 mod signals;
 mod supervisor;
 mod told;
@@ -25,6 +29,7 @@ use crate::convert::output::OutputError;
 use crate::jobs::fault::is_ours;
 use crate::ledger::LedgerError;
 use crate::source::Shown;
+use crate::telemetry::status::Cause;
 
 use answer::Answer;
 pub(crate) use answer::with_totals;
@@ -144,7 +149,7 @@ struct Run<'c> {
 
 impl<'c> Run<'c> {
     fn new(config: &'c Config, once: bool) -> Result<Self, AgentError> {
-        let (signals, answer, summary) = (Signals::install()?, Answer::new(config), RunSummary::default());
+        let (signals, answer, summary) = (Signals::install()?, Answer::new(config)?, RunSummary::default());
         let (begun, unable, waits, told_at, told) = (false, None, Waits::new(), None, false);
         Ok(Self { config, once, signals, answer, summary, begun, unable, waits, told_at, told })
     }
@@ -205,7 +210,8 @@ impl<'c> Run<'c> {
             log::warn!(event = "agent.paused", error:% = why; "Nothing can be recorded; waiting until that is over.");
         }
         Supervisor::says(&format!("paused: {why}"));
-        self.answer.live.pause(Some(why));
+        let cause = if matches!(error, AgentError::Outbox(_)) { Cause::Output } else { Cause::Ledger };
+        self.answer.live.pause(Some((cause, why)));
         let (until, mut supervisor) = (Instant::now() + self.waits.next(), Supervisor::new());
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             let request = self.signals.requests().recv_timeout(left.min(supervisor.longest_sleep()));
@@ -213,6 +219,7 @@ impl<'c> Run<'c> {
                 return false;
             }
             supervisor.alive();
+            self.answer.live.alive();
         }
         true
     }

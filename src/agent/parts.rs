@@ -29,6 +29,7 @@ use crate::jobs::retry::Backoff;
 use crate::jobs::staging::Staging;
 use crate::jobs::unfinished::Unfinished;
 use crate::ledger::{Ledger, SqliteLedger};
+use crate::telemetry::metrics::Metrics;
 
 /// What lives beside the dispatcher.
 pub(super) struct Parts {
@@ -58,7 +59,7 @@ pub(super) fn build(
     let outbox = hold_outbox(&config.output.path)?;
     hold_to_ledger(&config.output.path, ledger.as_ref(), &ledger_path)?;
     let manifests = manifests(config)?;
-    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger), manifests.clone())?);
+    let workshop = Arc::new(workshop(config, once, (&ledger, &answer.metrics), manifests.clone())?);
     let recovered = if again {
         workshop.ledger.try_out()?;
         workshop.take_up()?
@@ -72,7 +73,7 @@ pub(super) fn build(
     let live = Arc::clone(&answer.live);
     // What a run that ends by itself leaves is told of at once; else a marker has a second at least to follow its source.
     let patience = Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs.max(1) });
-    let intake = IntakeLoop::new(config, &ledger, Arc::clone(&live), manifests, patience)?;
+    let intake = IntakeLoop::new(config, &ledger, (Arc::clone(&live), Arc::clone(&answer.metrics)), manifests, patience)?;
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
@@ -80,10 +81,10 @@ pub(super) fn build(
     let (mut queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers, windows);
     queue.suspect(recovered.suspects);
     let (report, reports) = crossbeam_channel::unbounded();
-    let profiler = Profiler::start(config)?;
+    let profiler = Profiler::start(config, &answer.metrics)?;
     let together = if config.output.gather.is_empty() { 1 } else { config.output.gather_files };
-    let pool = Pool::start((workers, together), &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;
-    answer.works(&ledger, pool.busy_counter());
+    let pool = Pool::start((workers, together), &workshop, &jobs, &report, profiler.profile())?;
+    answer.works(&ledger, pool.desks());
     answer.serve(config, &ledger_path)?;
     Ok((Parts { pool, reports, _outbox: outbox }, Dispatcher::new(workshop, ledger, intake, queue, live, profiler)))
 }
@@ -149,7 +150,7 @@ fn gather_patterns(config: &Config) -> Result<Patterns, AgentError> {
 fn workshop(
     config: &Config,
     once: bool,
-    ledger: Arc<dyn Ledger>,
+    (ledger, metrics): (&Arc<dyn Ledger>, &Arc<Metrics>),
     manifests: Option<Arc<Manifests>>,
 ) -> Result<Workshop, AgentError> {
     Ok(Workshop {
@@ -168,7 +169,8 @@ fn workshop(
         },
         unfinished: Unfinished::new(Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs })),
         undisposed: Undisposed::default(),
-        ledger,
+        ledger: Arc::clone(ledger),
+        metrics: Arc::clone(metrics),
         has_writer: |file| writer_present(file) == Writer::Present,
         marker: config.inbox.done_marker.clone(),
         sums_of: manifests.map(|manifests| -> SumsOf { Box::new(move |source| manifests.sums_of(source)) }),
