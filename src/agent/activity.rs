@@ -64,18 +64,24 @@ fn desks(at_work: &AtWork) -> Vec<Option<Desk>> {
     at_work.desks.in_hand().into_iter().map(|taken| taken.map(desk)).collect()
 }
 
-/// The last sources in each of these states; a ledger that cannot be asked tells of none.
+/// The last sources that are done, wait for another attempt (also those whose output only misses its name), or need a person;
+/// a ledger that cannot be asked tells of none.
 fn lists(at_work: &AtWork, inbox: &Path) -> [Vec<Listed>; 3] {
-    [State::Done, State::Failed, State::Quarantined].map(|state| {
-        let filter = HistoryFilter { state: Some(state), limit: Some(LISTED), ..HistoryFilter::default() };
-        let mut found = Vec::new();
-        let _ = at_work.ledger.history(&filter, &mut |record| {
-            let retry = (state != State::Done).then(|| format!("h5inbox retry {}", quoted(&inbox.join(&record.path))));
-            found.push(Listed { record, retry });
-            ControlFlow::Continue(())
-        });
-        found
-    })
+    let of = |state| list(at_work, inbox, state);
+    let hindered = of(State::Publishing).into_iter().filter(|listed| listed.record.error.is_some());
+    [of(State::Done), hindered.chain(of(State::Failed)).collect(), of(State::Quarantined)]
+}
+
+fn list(at_work: &AtWork, inbox: &Path, state: State) -> Vec<Listed> {
+    let filter = HistoryFilter { state: Some(state), limit: Some(LISTED), ..HistoryFilter::default() };
+    let mut found = Vec::new();
+    let _ = at_work.ledger.history(&filter, &mut |record| {
+        let wanted = matches!(state, State::Failed | State::Quarantined);
+        let retry = wanted.then(|| format!("h5inbox retry {}", quoted(&inbox.join(&record.path))));
+        found.push(Listed { record, retry });
+        ControlFlow::Continue(())
+    });
+    found
 }
 
 /// `path` as a shell takes it: as it is between quotes, or with escapes where it has what cannot be typed.
@@ -84,7 +90,11 @@ fn quoted(path: &Path) -> String {
     let typed = str::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control));
     if let Some(text) = typed {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&byte);
-        return if bytes.iter().copied().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) };
+        return if bytes.iter().copied().all(plain) {
+            text.to_owned()
+        } else {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        };
     }
     let escaped = bytes.iter().fold(String::new(), |text, byte| match byte {
         b'\'' | b'\\' => format!("{text}\\{}", char::from(*byte)),
@@ -104,8 +114,14 @@ mod tests {
     #[test]
     fn whatever_a_file_is_called_a_shell_takes_the_command_as_it_is_meant() {
         let names: [&[u8]; 8] = [
-            b"/in/plain-1.json", b"/in/two words.json", b"/in/it's.json", b"/in/$(touch x);`y`.json", b"/in/new\nline.json",
-            b"/in/\xff\x01'\\.json", "/in/über \u{202e}.json".as_bytes(), b"/in/--a*?~!.json",
+            b"/in/plain-1.json",
+            b"/in/two words.json",
+            b"/in/it's.json",
+            b"/in/$(touch x);`y`.json",
+            b"/in/new\nline.json",
+            b"/in/\xff\x01'\\.json",
+            "/in/über \u{202e}.json".as_bytes(),
+            b"/in/--a*?~!.json",
         ];
         for name in names {
             let path = Path::new(OsStr::from_bytes(name));

@@ -73,7 +73,8 @@ pub(super) fn build(
     let live = Arc::clone(&answer.live);
     // What a run that ends by itself leaves is told of at once; else a marker has a second at least to follow its source.
     let patience = Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs.max(1) });
-    let intake = IntakeLoop::new(config, &ledger, (Arc::clone(&live), Arc::clone(&answer.metrics)), manifests, patience)?;
+    let intake =
+        IntakeLoop::new(config, &ledger, (Arc::clone(&live), Arc::clone(&answer.metrics)), manifests, patience)?;
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();

@@ -80,7 +80,10 @@ impl InHand {
     /// What each worker has in hand, and for how long.
     pub(super) fn now(&self) -> Vec<Option<(JobId, PathBuf, Duration)>> {
         let since = self.since();
-        since.iter().map(|desk| desk.as_ref().map(|(job, source, since)| (*job, source.clone(), since.elapsed()))).collect()
+        since
+            .iter()
+            .map(|desk| desk.as_ref().map(|(job, source, since)| (*job, source.clone(), since.elapsed())))
+            .collect()
     }
 
     fn since(&self) -> MutexGuard<'_, Vec<Option<(JobId, PathBuf, Instant)>>> {

@@ -313,7 +313,13 @@ fn sync_outputs(going: &[Going<Made>]) -> Vec<Result<(), OutputError>> {
 /// What is counted of an output.
 fn given(job: &Job, made: &Made, publish_s: f64) -> Given {
     let Summary { rows, bad_records, output_bytes: bytes_out, .. } = made.summary;
-    Given { rows, bad_records, bytes_in: job.identity.size, bytes_out, took_s: made.wait_s + made.convert_s + publish_s }
+    Given {
+        rows,
+        bad_records,
+        bytes_in: job.identity.size,
+        bytes_out,
+        took_s: made.wait_s + made.convert_s + publish_s,
+    }
 }
 
 /// The file's line in the log; what an earlier attempt made is in the ledger alone.

@@ -205,8 +205,7 @@ mod tests {
     use super::*;
 
     fn server() -> SocketAddr {
-        let routes: Routes =
-            Arc::new(|path| (path == "/long").then(|| Reply::ok("text/plain", "x".repeat(1 << 20))));
+        let routes: Routes = Arc::new(|path| (path == "/long").then(|| Reply::ok("text/plain", "x".repeat(1 << 20))));
         serve("127.0.0.1:0", "try /long", routes).unwrap()
     }
 
@@ -253,7 +252,7 @@ mod tests {
         let mut silent: Vec<TcpStream> = (0..CONNECTIONS - 4).map(|_| TcpStream::connect(address).unwrap()).collect();
         silent.iter_mut().for_each(|stream| stream.write_all(b"GET /lo").unwrap());
         let mut babbler = TcpStream::connect(address).unwrap();
-        let _ = babbler.write_all(&[b'x'; 2 * REQUEST]);
+        let _ = babbler.write_all(&vec![b'x'; 2 * REQUEST]);
         assert!(ask(address, b"GET /long HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 "));
         let more: Vec<TcpStream> = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
         let refused = |mut stream: TcpStream| {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use super::hour::{Hour, Minutes};
@@ -22,7 +22,8 @@ pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 /// Seconds from 1 ms to an hour, three steps for each power of ten: an end-to-end time and the time of a stage fall between
 /// the same bounds, so that they can be set against each other.
 const SECONDS: [f64; 19] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 180.0, 600.0, 1800.0, 3600.0,
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 180.0, 600.0, 1800.0,
+    3600.0,
 ];
 
 /// How an attempt on a source ended, for `h5inbox_files_total`.
@@ -135,7 +136,8 @@ impl Metrics {
     pub fn new(version: &str, since: Timestamp) -> prometheus::Result<Self> {
         let registry = Registry::new();
         let new = Factory(&registry);
-        let about = new.add(IntGaugeVec::new(Opts::new("h5inbox_build_info", "The program; always 1."), &["version"])?)?;
+        let about =
+            new.add(IntGaugeVec::new(Opts::new("h5inbox_build_info", "The program; always 1."), &["version"])?)?;
         about.with_label_values(&[version]).set(1);
         let start = "When the agent started, in seconds since 1970.";
         new.add(Gauge::new("h5inbox_start_time_seconds", start)?)?.set(seconds_since_1970(since));
@@ -146,9 +148,14 @@ impl Metrics {
         let metrics = Self {
             files: new.counters("h5inbox_files_total", "Attempts on sources, by how they ended.", "outcome")?,
             rows: new.counters("h5inbox_rows_total", "Records read (in), written (out) and left out (bad).", "kind")?,
-            bytes_in: new.counter("h5inbox_input_bytes_total", "Bytes of the sources converted, as they lie on disk.")?,
+            bytes_in: new
+                .counter("h5inbox_input_bytes_total", "Bytes of the sources converted, as they lie on disk.")?,
             bytes_out: new.counter("h5inbox_output_bytes_total", "Bytes of the outputs published.")?,
-            retries: new.counters("h5inbox_retries_total", "Failures that are tried again, by error code.", "reason")?,
+            retries: new.counters(
+                "h5inbox_retries_total",
+                "Failures that are tried again, by error code.",
+                "reason",
+            )?,
             end_to_end: new.add(Histogram::with_opts(seconds(
                 "h5inbox_end_to_end_seconds",
                 "Time from a source being ready to its output being published.",
@@ -236,8 +243,13 @@ impl Metrics {
 impl Moment {
     fn new(new: &Factory<'_>) -> prometheus::Result<Self> {
         Ok(Self {
-            backlog: new.gauges("h5inbox_backlog_files", "Sources not converted yet, by what they wait for.", "state")?,
-            oldest: new.gauge("h5inbox_oldest_waiting_seconds", "Age of the oldest source that waits; 0 if none does.")?,
+            backlog: new.gauges(
+                "h5inbox_backlog_files",
+                "Sources not converted yet, by what they wait for.",
+                "state",
+            )?,
+            oldest: new
+                .gauge("h5inbox_oldest_waiting_seconds", "Age of the oldest source that waits; 0 if none does.")?,
             last_success: new.gauge(
                 "h5inbox_last_success_timestamp_seconds",
                 "When the last source was converted, in seconds since 1970; 0 if none was ever.",

@@ -234,7 +234,9 @@ fn what_each_stage_of_a_converted_file_cost_is_observed_also_where_no_file_is_ke
         }
         let mut seen = seen.lock().unwrap().clone();
         seen.retain(|(stage, _)| *stage != Stage::Rest);
-        assert!(matches!(seen[..], [(Stage::Parse, parse), (Stage::Write, write)] if parse >= SOME_TIME * 2 && write >= SOME_TIME));
+        assert!(
+            matches!(seen[..], [(Stage::Parse, parse), (Stage::Write, write)] if parse >= SOME_TIME * 2 && write >= SOME_TIME)
+        );
         assert_eq!(data(&profile.report().page())["files"], kept);
     }
 }
