@@ -42,6 +42,7 @@ mod random_options;
 mod random_producers;
 mod readback;
 mod records;
+mod retention;
 mod schema;
 mod shapes;
 mod signs;
