@@ -49,8 +49,8 @@ impl<'a> Places<'a> {
 
     fn missing(&mut self, path: &Path, knows: &Knows<'_>) -> Place {
         let Some((folder, opened)) = deepest_folder(self.inbox, path) else { return Place::Hidden };
-        let known = self.witnessed.get(folder).copied();
-        let witnessed = known.unwrap_or_else(|| {
+        let learned = self.witnessed.get(folder).copied();
+        let witnessed = learned.unwrap_or_else(|| {
             let found = Search { knows, names: MOST_NAMES }.witness(folder, opened);
             self.witnessed.insert(folder.into(), found);
             found

@@ -11,8 +11,8 @@ use super::super::schema::MIGRATIONS;
 use super::super::writer::Durability;
 use super::{admit, arrival, bench, failure, history, ids, publication};
 use crate::ledger::{
-    Admission, Arrival, Disposition, Finished, HistoryFilter, Job, JobId, Ledger, Place, Publication, SqliteLedger,
-    State,
+    Admission, Arrival, Disposition, Finished, HistoryFilter, Job, JobId, Ledger, Place, Publication, Rebuild,
+    SqliteLedger, State,
 };
 use crate::source::Identity;
 
@@ -170,6 +170,30 @@ fn a_ledger_of_an_older_version_learns_to_give_room_back() {
     let open = Connection::open(&stiff).unwrap();
     open.execute_batch("PRAGMA auto_vacuum = NONE; VACUUM").unwrap();
     assert_eq!(super::super::retention::shrink(&open, 100).unwrap(), 0);
+}
+
+#[test]
+fn a_ledger_is_made_anew_across_the_numbers_of_millions_that_were_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let number = |sql: &'static str| {
+        ledger.writer.submit(Durability::Process, move |c| Ok(c.execute(sql, [])?)).unwrap();
+    };
+    let first = convert(&ledger, "a.json", 1, Disposition::None);
+    number("UPDATE sqlite_sequence SET seq = 50000000");
+    let second = convert(&ledger, "b.json", 1, Disposition::None);
+    let newest = convert(&ledger, "c.json", 1, Disposition::Done);
+    assert_eq!(ledger.forget(&[newest], later()).unwrap(), 1);
+    drop(ledger);
+    let rebuild = Rebuild::begin(&path).unwrap();
+    assert_eq!(rebuild.taken_over(), 2);
+    rebuild.finish().unwrap();
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let mut jobs: Vec<JobId> = history(&ledger, &HistoryFilter::default()).iter().map(|job| job.id).collect();
+    jobs.sort_unstable();
+    assert_eq!(jobs, [first, second]);
+    assert!(admit(&ledger, "d.json", 1).id > newest);
 }
 
 /// What happens around an agent.
