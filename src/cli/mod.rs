@@ -7,6 +7,7 @@ mod exit_code;
 mod explain;
 mod generate;
 mod history;
+mod human;
 mod ledger;
 mod output;
 mod progress;
@@ -48,7 +49,7 @@ enum Verb {
     Convert(convert::Convert),
     /// Print the columns and dtypes that files would give, and anything surprising, without converting them
     Schema(schema::SchemaVerb),
-    /// Say how the agent is doing: running or not, backlog, failures, last success
+    /// Say how the agent is doing: healthy or not, why, what to do; backlog, failures, last success
     Status(status::StatusVerb),
     /// List jobs from the ledger, newest first
     History(history::History),

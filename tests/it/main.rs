@@ -48,6 +48,7 @@ mod shapes;
 mod signs;
 mod snapshot;
 mod soak;
+mod status;
 mod sync_order;
 mod table;
 mod traced;

@@ -1,6 +1,14 @@
 //! `h5inbox status`: a glance at the agent.
 
+mod glance;
+mod health;
+mod watch;
+
+use std::time::Duration;
+
 use clap::Args;
+
+use glance::glance;
 
 use super::{ConfigFile, ExitCode, output};
 use crate::agent::with_totals;
@@ -15,20 +23,30 @@ use crate::telemetry::status::{Backlog, Status};
 pub(super) struct StatusVerb {
     #[command(flatten)]
     config: ConfigFile,
-    /// One JSON object, for programs
+    /// One JSON object, for programs; with --watch one a line
     #[arg(long)]
     json: bool,
+    /// Again every so many seconds, until Ctrl-C
+    #[arg(long, value_name = "SECS", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    watch: Option<u64>,
 }
 
 impl StatusVerb {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
-        let status = current(&self.config.load()?)?;
-        if self.json {
-            output::data(&format!("{}\n", serde_json::to_string(&status).unwrap_or_default()))?;
-        } else {
-            output::data(&glance(&status))?;
+        let config = self.config.load()?;
+        if let Some(seconds) = self.watch {
+            return watch::watch(Duration::from_secs(seconds), || self.text(&config));
         }
+        output::styled(&self.text(&config)?)?;
         Ok(ExitCode::Success)
+    }
+
+    fn text(&self, config: &Config) -> Result<String, ExitCode> {
+        let status = current(config)?;
+        if self.json {
+            return Ok(serde_json::to_string(&status).unwrap_or_default() + "\n");
+        }
+        Ok(glance(&status))
     }
 }
 
@@ -70,43 +88,4 @@ fn backlog(ledger: &SqliteLedger) -> Backlog {
     let totals = ledger.totals().unwrap_or_default();
     let (ready, running, retrying) = (totals.count(State::Ready), totals.running(), totals.retrying());
     Backlog { ready, running, retrying, ..Backlog::default() }
-}
-
-fn glance(status: &Status) -> String {
-    let Status { backlog, files, watch, .. } = status;
-    let state = match (status.running, &status.paused) {
-        (false, _) => "not running".to_owned(),
-        (true, Some(why)) => format!("paused: {why}"),
-        (true, None) => format!("running, process {}", status.pid.unwrap_or_default()),
-    };
-    let mut lines = vec![format!("h5inbox {}  {state}", status.version)];
-    if let Some(since) = &status.since {
-        lines.push(format!("since       {since}"));
-    }
-    lines.push(format!("inbox       {}", status.inbox));
-    lines.push(format!("outbox      {}", status.outbox));
-    if status.since.is_some() {
-        lines.push(format!("workers     {} of {} busy", status.busy_workers, status.workers));
-        lines.push(format!("watch       {}, {} overflows{}", watch.mode, watch.overflows, unwatched(watch.unwatched)));
-    }
-    let Backlog { settling, ready, running, retrying, withheld } = backlog;
-    let withheld = if *withheld == 0 { String::new() } else { format!(" ({withheld} without marker or manifest)") };
-    lines.push(format!(
-        "backlog     {settling} settling{withheld}, {ready} ready, {running} running, {retrying} retrying"
-    ));
-    if let Some(seconds) = status.oldest_waiting_s {
-        lines.push(format!("oldest      waits for {seconds:.1} s"));
-    }
-    lines.push(format!(
-        "files       {} done, {} duplicate, {} failed, {} quarantined",
-        files.done, files.duplicate, files.failed, files.quarantined
-    ));
-    lines.push(format!("rows        {}, {} bad records left out", status.rows, status.bad_records));
-    lines.push(format!("bytes       {} in, {} out", status.bytes_in, status.bytes_out));
-    lines.push(format!("last        {}", status.last_success_at.as_deref().unwrap_or("nothing converted yet")));
-    lines.join("\n") + "\n"
-}
-
-fn unwatched(folders: u64) -> String {
-    if folders == 0 { String::new() } else { format!(", {folders} or more folders only listed") }
 }
