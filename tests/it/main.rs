@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_records;
 mod bench;
 mod burst;
+mod check_config;
 mod compressed;
 mod compressed_outputs;
 mod convert;

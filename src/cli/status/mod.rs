@@ -10,7 +10,7 @@ use clap::Args;
 
 use glance::glance;
 
-use super::{ConfigFile, ExitCode, output};
+use super::{ConfigFile, ExitCode, output, refuse_ledger};
 use crate::agent::with_totals;
 use crate::config::Config;
 use crate::ledger::{Ledger, LedgerError, SqliteLedger, State};
@@ -77,10 +77,7 @@ fn from_ledger(config: &Config) -> Result<Status, ExitCode> {
         Ok(ledger) => Ok(with_totals(Status { backlog: backlog(&ledger), ..status }, &ledger)),
         // An agent that never ran has done nothing yet.
         Err(LedgerError::Missing(_)) => Ok(status),
-        Err(error) => {
-            output::error(&error.to_string());
-            Err(ExitCode::Ledger)
-        }
+        Err(error) => Err(refuse_ledger(&error, &config.ledger.sqlite_path())),
     }
 }
 

@@ -65,6 +65,12 @@ impl SqliteLedger {
         place::holder(path)
     }
 
+    /// The name of the file system that `folder` is on, if no ledger can be there.
+    #[must_use]
+    pub fn refuses(folder: &Path) -> Option<&'static str> {
+        place::remote_kind(folder).ok().flatten()
+    }
+
     /// Transactions committed since the ledger was opened: fewer than steps, under load.
     #[must_use]
     pub fn commits(&self) -> u64 {
