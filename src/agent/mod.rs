@@ -3,12 +3,13 @@
 //!
 //! One thread decides ([`dispatcher`]): it turns hints and listings into arrivals, arrivals into jobs, and reports of
 //! workers into what comes next. Workers convert, the ledger's thread commits, the watcher's thread hints, the
-//! profiler's thread writes a page; visitors' threads
-//! answer those who ask how things stand ([`routes`]); nothing is shared but channels, counters and what the workers record.
+//! profiler's thread writes a page, the housekeeper's removes what is old, visitors' threads answer those who ask how things
+//! stand ([`routes`]); nothing is shared but channels, counters and what the workers record.
 
 mod activity;
 mod answer;
 mod dispatcher;
+mod housekeeper;
 mod intake_loop;
 mod parts;
 mod pause;
@@ -162,6 +163,9 @@ impl<'c> Run<'c> {
             self.begun = true;
             self.resumed();
             dispatcher.run(&self.signals, &parts, self.once, &mut self.summary)?;
+            if self.once {
+                parts.housekeeper.finish();
+            }
             // With the last of those who use it, the ledger is closed in order: the next start need not check all of it.
             parts.pool.join();
             Ok(())

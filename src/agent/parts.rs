@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 use super::AgentError;
 use super::answer::Answer;
 use super::dispatcher::Dispatcher;
+use super::housekeeper::Housekeeper;
 use super::intake_loop::{IntakeLoop, name_filter};
 use super::profiler::Profiler;
 use crate::config::{After, Config};
@@ -37,6 +38,8 @@ pub(super) struct Parts {
     pub(super) pool: Pool,
     /// Where workers report.
     pub(super) reports: Receiver<Report>,
+    /// What removes old jobs.
+    pub(super) housekeeper: Housekeeper,
     /// As long as it is held, no other agent publishes there.
     _outbox: Staging,
 }
@@ -87,7 +90,11 @@ pub(super) fn build(
     let pool = Pool::start((workers, together), &workshop, &jobs, &report, profiler.profile())?;
     answer.works(&ledger, pool.desks());
     answer.serve(config, &ledger_path)?;
-    Ok((Parts { pool, reports, _outbox: outbox }, Dispatcher::new(workshop, ledger, intake, queue, live, profiler)))
+    let housekeeper = Housekeeper::start(config, &ledger, &live, once)?;
+    Ok((
+        Parts { pool, reports, housekeeper, _outbox: outbox },
+        Dispatcher::new(workshop, ledger, intake, queue, live, profiler),
+    ))
 }
 
 fn prepare_folders(config: &Config) -> Result<(), AgentError> {

@@ -9,9 +9,7 @@ use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::types::type_hints;
-use super::values::{
-    choice, column_name, compression, flag, globs, listen_address, marker_ending, number, only, some_globs,
-};
+use super::values::{choice, column_name, compression, flag, globs, listen_address, marker_ending, number, some_globs};
 use super::{Config, folders};
 
 /// Seconds.
@@ -160,7 +158,7 @@ fn retry(reader: &mut Reader, to: &mut Retry) {
 
 fn ledger(reader: &mut Reader, to: &mut Ledger) {
     reader.read("ledger.url", &mut to.url, ledger_url);
-    reader.read("ledger.keep_days", &mut to.keep_days, only(365));
+    reader.read("ledger.keep_days", &mut to.keep_days, number(0..=36_500));
 }
 
 fn status(reader: &mut Reader, to: &mut Status) {

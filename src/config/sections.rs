@@ -219,7 +219,7 @@ impl Default for Retry {
 pub struct Ledger {
     /// `sqlite:` and an absolute path.
     pub url: String,
-    /// Days that finished jobs stay in it. Always 365 in this version.
+    /// Days that finished jobs stay in it at least; 0 stands for ever.
     pub keep_days: u64,
 }
 
