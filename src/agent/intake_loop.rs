@@ -361,7 +361,7 @@ impl Drop for IntakeLoop {
 }
 
 /// Which names are sources, and which speak of sources.
-pub(super) fn name_filter(config: &Config) -> Result<Arc<NameFilter>, AgentError> {
+pub(crate) fn name_filter(config: &Config) -> Result<Arc<NameFilter>, AgentError> {
     let inbox = &config.inbox;
     let filter = NameFilter::new(&inbox.include, &inbox.exclude)
         .and_then(|filter| filter.with_signs(&inbox.done_marker, &inbox.manifest));

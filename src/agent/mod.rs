@@ -28,6 +28,7 @@ use crate::source::Shown;
 
 use answer::Answer;
 pub(crate) use answer::with_totals;
+pub(crate) use intake_loop::name_filter;
 use pause::Waits;
 use signals::Request;
 pub use signals::Signals;

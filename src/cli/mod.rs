@@ -4,6 +4,7 @@ mod check_config;
 mod convert;
 mod encoding;
 mod exit_code;
+mod explain;
 mod generate;
 mod history;
 mod ledger;
@@ -51,6 +52,8 @@ enum Verb {
     Status(status::StatusVerb),
     /// List jobs from the ledger, newest first
     History(history::History),
+    /// Say why a file is or is not processed: the rule that applies, its state, its last error, what to do
+    Explain(explain::Explain),
     /// Read outputs again, and compare them with what they tell of their sources, and with these where they are
     Verify(verify::Verify),
     /// Put quarantined or failed sources back, so that they are tried again
@@ -118,6 +121,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Schema(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
         Verb::History(verb) => verb.run(),
+        Verb::Explain(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),
         Verb::Retry(verb) => verb.run(),
         Verb::Ledger(verb) => verb.run(),

@@ -29,6 +29,23 @@ pub struct NameFilter {
     manifests: Patterns,
 }
 
+/// Why a file is no source, by its name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is hidden, or in a hidden folder.
+    Hidden,
+    /// Its name is one that programs give to files which they have not finished.
+    Unfinished,
+    /// It is the marker of a source.
+    Marker,
+    /// It is a manifest.
+    Manifest,
+    /// No pattern wants it.
+    NotIncluded,
+    /// A pattern excludes it.
+    Excluded,
+}
+
 /// Globs without `/` speak of the file name, globs with `/` of the path relative to the inbox.
 #[derive(Clone, Debug, Default)]
 struct Patterns {
@@ -54,13 +71,22 @@ impl NameFilter {
     /// of unfinished files never are, whatever the patterns say.
     #[must_use]
     pub fn wants(&self, relative: &Path) -> bool {
-        let Some(name) = relative.file_name() else { return false };
-        !is_hidden(relative)
-            && !is_unfinished(name)
-            && self.unmarked(name).is_none()
-            && !self.manifests.matches(relative, name)
-            && self.include.match_any(relative, name)
-            && !self.exclude.match_any(relative, name)
+        self.refusal(relative).is_none()
+    }
+
+    /// Why the file at `relative` is no source; none if it may be one.
+    #[must_use]
+    pub fn refusal(&self, relative: &Path) -> Option<Refusal> {
+        let Some(name) = relative.file_name() else { return Some(Refusal::NotIncluded) };
+        match () {
+            () if is_hidden(relative) => Some(Refusal::Hidden),
+            () if is_unfinished(name) => Some(Refusal::Unfinished),
+            () if self.unmarked(name).is_some() => Some(Refusal::Marker),
+            () if self.manifests.matches(relative, name) => Some(Refusal::Manifest),
+            () if !self.include.match_any(relative, name) => Some(Refusal::NotIncluded),
+            () if self.exclude.match_any(relative, name) => Some(Refusal::Excluded),
+            () => None,
+        }
     }
 
     /// The source that the file at `relative` would be the marker of; none if that is no marker's name.

@@ -21,7 +21,7 @@ mod settle;
 mod signs;
 mod watch;
 
-pub use filter::NameFilter;
+pub use filter::{NameFilter, Refusal};
 pub use handled::Known;
 pub use hints::Hint;
 pub use lease::{Writer, ignore_lease_signal, writer_present};

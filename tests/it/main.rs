@@ -13,6 +13,7 @@ mod crash;
 mod crash_images;
 mod dice;
 mod disks;
+mod explain;
 mod faults;
 mod fuzz;
 mod harness;
