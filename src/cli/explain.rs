@@ -117,11 +117,9 @@ impl Desk<'_> {
         };
         Ok(match (record, told) {
             (Some(record), _) => self.of_record(&record),
-            (None, Some(told)) => said(
-                "output",
-                format!("it is an output, made of {} ({} rows)", Shown(&told.path()), told.rows),
-                None,
-            ),
+            (None, Some(told)) => {
+                said("output", format!("it is an output, made of {} ({} rows)", Shown(&told.path()), told.rows), None)
+            }
             (None, None) => said("foreign", "it is in the outbox, and was not written by h5inbox".to_owned(), None),
         })
     }
@@ -129,7 +127,8 @@ impl Desk<'_> {
     fn of_source(&self, source: &Path) -> Result<Explanation, ExitCode> {
         let inbox = &self.config.inbox;
         let found = open_beneath(&inbox.path, source);
-        let record = self.record(&HistoryFilter { path: Some(source.into()), limit: Some(1), ..HistoryFilter::default() })?;
+        let record =
+            self.record(&HistoryFilter { path: Some(source.into()), limit: Some(1), ..HistoryFilter::default() })?;
         // What the ledger knows of the very version that is there goes before every rule.
         if let Some(record) = record.filter(|record| is_current(record, found.as_ref().ok().map(|(_, now)| now))) {
             return Ok(self.of_record(&record));
@@ -164,8 +163,12 @@ impl Desk<'_> {
                 "its name is one that programs give to files which they have not finished".to_owned(),
                 "rename it when it is complete",
             ),
-            Refusal::Marker => ("marker", format!("it is a marker (`inbox.done_marker` = {:?})", inbox.done_marker), ""),
-            Refusal::Manifest => ("manifest", format!("it is a manifest (`inbox.manifest` = {:?})", inbox.manifest), ""),
+            Refusal::Marker => {
+                ("marker", format!("it is a marker (`inbox.done_marker` = {:?})", inbox.done_marker), "")
+            }
+            Refusal::Manifest => {
+                ("manifest", format!("it is a manifest (`inbox.manifest` = {:?})", inbox.manifest), "")
+            }
             Refusal::NotIncluded => (
                 "not_included",
                 format!("no pattern of `inbox.include` = {:?} matches its name", inbox.include),
@@ -187,8 +190,8 @@ impl Desk<'_> {
             OpenError::NotAFile(_) => ("not_a_file", "only regular files are sources"),
             OpenError::Io(_) => ("unreadable", "let the agent's user read it"),
         };
-        let user = format!("it {error} in {}", Shown(&self.config.inbox.path));
-        said(rule, user, Some(todo.to_owned()))
+        let where_to = if matches!(error, OpenError::Gone) { format!(" in {}", Shown(&self.config.inbox.path)) } else { String::new() };
+        said(rule, format!("it {error}{where_to}"), Some(todo.to_owned()))
     }
 
     /// A source that no job is of yet.
@@ -204,7 +207,11 @@ impl Desk<'_> {
             return Ok(said(rule, because, Some(todo.to_owned())));
         }
         if writer == Writer::Present {
-            return Ok(said("being_written", "a program has it open for writing".to_owned(), Some("wait until it is closed".to_owned())));
+            return Ok(said(
+                "being_written",
+                "a program has it open for writing".to_owned(),
+                Some("wait until it is closed".to_owned()),
+            ));
         }
         let running = SqliteLedger::holder(&self.config.ledger.sqlite_path()).is_some();
         let (because, todo) = if running {
@@ -215,7 +222,10 @@ impl Desk<'_> {
             );
             (because, None)
         } else {
-            ("it is a source, and no agent runs that would take it".to_owned(), Some("start the agent: systemctl start h5inbox".to_owned()))
+            (
+                "it is a source, and no agent runs that would take it".to_owned(),
+                Some("start the agent: systemctl start h5inbox".to_owned()),
+            )
         };
         Ok(said(if running { "settling" } else { "no_agent" }, because, todo))
     }
@@ -233,7 +243,9 @@ impl Desk<'_> {
         let (rule, because, todo) = match record.state {
             State::Ready => ("ready", "it waits for a worker".to_owned(), self.start_the_agent()),
             State::Running => ("running", "a worker has it in hand".to_owned(), None),
-            State::Publishing => ("publishing", "its output is made, and about to get its name".to_owned(), self.start_the_agent()),
+            State::Publishing => {
+                ("publishing", "its output is made, and about to get its name".to_owned(), self.start_the_agent())
+            }
             State::Done => ("done", self.done(record, output.as_deref()), None),
             State::Duplicate => {
                 let of = record.duplicate_of.map_or_else(String::new, |id| format!(" by job {id}"));
@@ -245,7 +257,8 @@ impl Desk<'_> {
             }
             State::Quarantined => {
                 let place = resting_place(&self.config.source.quarantine, &record.path, record.id);
-                let place = place.map_or_else(|| "it stays in the inbox".to_owned(), |place| format!("it is {}", Shown(&place)));
+                let place = place
+                    .map_or_else(|| "it stays in the inbox".to_owned(), |place| format!("it is {}", Shown(&place)));
                 let todo = format!("correct it, then: h5inbox retry {}", Shown(&record.path));
                 ("quarantined", format!("it cannot be converted; {place}"), Some(todo))
             }

@@ -20,7 +20,8 @@ fn each_rule_by_which_a_file_is_left_alone_is_named_with_what_to_do() {
     let site = Site::new("inbox.exclude = [\"old*\"]\ninbox.manifest = [\"*.sums\"]\ninbox.done_marker = \".ok\"");
     let put = |name: &str| fs::write(site.path("inbox").join(name), GOOD).unwrap();
     fs::create_dir(site.path("inbox/sub")).unwrap();
-    let names = [".hidden.json", "a.json.tmp", "a.json.ok", "x.sums", "a.csv", "old.json", "sub/a.json", "a.json", "b.json"];
+    let names =
+        [".hidden.json", "a.json.tmp", "a.json.ok", "x.sums", "a.csv", "old.json", "sub/a.json", "a.json", "b.json"];
     names.into_iter().for_each(put);
     symlink("a.json", site.path("inbox/link.json")).unwrap();
     fs::create_dir(site.path("inbox/folder.json")).unwrap();
@@ -33,7 +34,7 @@ fn each_rule_by_which_a_file_is_left_alone_is_named_with_what_to_do() {
         ("old.json", "excluded", "old*", "inbox.exclude"),
         ("sub/a.json", "not_recursive", "inbox.recursive", "inbox.recursive = true"),
         ("link.json", "link", "symbolic link", "never followed"),
-        ("folder.json", "not_a_file", "folder", "regular files"),
+        ("folder.json", "not_a_file", "directory", "regular files"),
         ("absent.json", "absent", "does not exist", "history"),
         ("b.json", "no_marker", "no marker b.json.ok", "touch"),
         ("a.json", "no_manifest", "no manifest", "producer"),
@@ -60,7 +61,11 @@ fn what_became_of_a_file_is_told_by_its_name_anywhere_and_a_newer_version_is_ano
     assert_eq!(explained(&site, "quarantine/sub/bad.json")["job"], bad["job"]);
     for path in ["inbox/good.json", "outbox/good.h5"] {
         let good = explained(&site, path);
-        assert_eq!((&good["rule"], &good["source"], &good["rows"]), (&"done".into(), &"good.json".into(), &1.into()), "{path}");
+        assert_eq!(
+            (&good["rule"], &good["source"], &good["rows"]),
+            (&"done".into(), &"good.json".into(), &1.into()),
+            "{path}"
+        );
     }
     let people = site.verb("explain", &["good.json", "sub/bad.json"]);
     let text = String::from_utf8(people.stdout).unwrap();
