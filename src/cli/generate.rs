@@ -1,9 +1,9 @@
-//! Completion scripts and the manual page, from the same definitions as the command line itself.
+//! Completion scripts and the manual pages, from the same definitions as the command line itself.
 
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{ExitCode, output};
+use super::{ExitCode, manual, output};
 
 /// Options of `h5inbox completions`.
 #[derive(Debug, Args)]
@@ -21,8 +21,25 @@ impl Completions {
     }
 }
 
+/// Options of `h5inbox man`.
+#[derive(Debug, Args)]
+pub(super) struct Manual {
+    /// The page of the configuration file: h5inbox.toml(5)
+    #[arg(long)]
+    config: bool,
+}
+
+impl Manual {
+    pub(super) fn run(&self, command: Command) -> Result<ExitCode, ExitCode> {
+        if self.config {
+            return output::data(&manual::configuration()).map(|()| ExitCode::Success);
+        }
+        man(command)
+    }
+}
+
 /// Prints the manual page: the program, then each verb.
-pub(super) fn man(mut command: Command) -> Result<ExitCode, ExitCode> {
+fn man(mut command: Command) -> Result<ExitCode, ExitCode> {
     command.build();
     let mut page = rendered(&command);
     for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {

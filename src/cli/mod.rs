@@ -8,6 +8,7 @@ mod explain;
 mod generate;
 mod history;
 mod ledger;
+mod manual;
 mod output;
 mod progress;
 mod records;
@@ -67,8 +68,8 @@ enum Verb {
     SampleData(sample_data::SampleData),
     /// Print a completion script for a shell
     Completions(generate::Completions),
-    /// Print the manual page
-    Man,
+    /// Print the manual page of the program, or of its configuration file
+    Man(generate::Manual),
 }
 
 /// Where the configuration is.
@@ -128,7 +129,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::CheckConfig(verb) => verb.run(),
         Verb::SampleData(verb) => sample_data(&verb),
         Verb::Completions(verb) => verb.run(&mut Cli::command()),
-        Verb::Man => generate::man(Cli::command()),
+        Verb::Man(verb) => verb.run(Cli::command()),
     };
     done.unwrap_or_else(|code| code)
 }
