@@ -1,6 +1,6 @@
 """Whether outputs hold what the reference gives.
 
-    python check.py SOURCE.json OUTPUT.h5|OUTPUT.feather
+    python check.py SOURCE.json OUTPUT.h5|OUTPUT.feather|OUTPUT.parquet
 
 prints {"wrong": null} or {"wrong": what is different}. HDF5 is compared as the tests do, strictly: the frame that
 `read_hdf` gives from the output and from the reference's. Feather has no reference; its values must be those of the
@@ -27,9 +27,16 @@ def without_nulls(value):
     return value
 
 
-def feather_difference(source, output):
-    import pyarrow.feather as feather
-    ours = feather.read_table(output).to_pylist()
+def arrow_table(output):
+    if output.suffix == ".feather":
+        import pyarrow.feather as feather
+        return feather.read_table(output)
+    import pyarrow.parquet as parquet
+    return parquet.read_table(output)
+
+
+def arrow_difference(source, output):
+    ours = arrow_table(output).to_pylist()
     with open(source, encoding="utf-8") as file:
         expected = [json.loads(line) for line in file]
     if len(ours) != len(expected):
@@ -43,7 +50,7 @@ def feather_difference(source, output):
 
 
 def main(source, output):
-    compare = feather_difference if output.suffix == ".feather" else hdf5_difference
+    compare = hdf5_difference if output.suffix == ".h5" else arrow_difference
     print(json.dumps({"wrong": compare(source, output)}))
 
 

@@ -26,7 +26,7 @@ class Contestant:
     """Somebody who takes a folder of sources to a folder of outputs. `command` gives the command for the two."""
     key: str
     label: str
-    kind: str                         # hdf5, feather, parse or floor
+    kind: str                         # hdf5, feather, parquet, parse or floor
     command: Callable
     times_itself: bool = True         # prints {"seconds": …, "cpu": …}; else the whole process counts
     seconds: list = field(default_factory=list)
@@ -103,8 +103,8 @@ def check(contestant, sample, output):
     """Notes what is wrong with the output for `sample`, or why there is none."""
     try:
         run(contestant, sample, output)
-        if contestant.kind in ("hdf5", "feather"):
-            made = output / ("sample.h5" if contestant.kind == "hdf5" else "sample.feather")
+        if contestant.kind in ("hdf5", "feather", "parquet"):
+            made = output / ("sample.h5" if contestant.kind == "hdf5" else f"sample.{contestant.kind}")
             verdict = called([sys.executable, HERE / "check.py", sample / "sample.json", made])
             contestant.wrong = json.loads(verdict)["wrong"]
     except Failed as failed:

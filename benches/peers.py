@@ -72,6 +72,17 @@ def pyarrow_feather(source, output):
     feather.write_feather(arrow.read_json(source), output.with_suffix(".feather"))
 
 
+def polars_parquet(source, output):
+    import polars as pl
+    pl.read_ndjson(source).write_parquet(output.with_suffix(".parquet"))
+
+
+def pyarrow_parquet(source, output):
+    import pyarrow.json as arrow
+    import pyarrow.parquet as parquet
+    parquet.write_table(arrow.read_json(source), output.with_suffix(".parquet"))
+
+
 def polars_parse(source, _):
     import polars as pl
     pl.read_ndjson(source)
@@ -88,6 +99,7 @@ PEERS = {
     reference: HDF5, reference_ujson: [*HDF5, "ujson"], reference_orjson: [*HDF5, "orjson"], pandas_read_json: HDF5,
     polars: [*HDF5, "polars"], duckdb: [*HDF5, "duckdb"], pyarrow: [*HDF5, "pyarrow.json"],
     polars_feather: ["polars"], pyarrow_feather: ["pyarrow.json", "pyarrow.feather", "pandas"],
+    polars_parquet: ["polars"], pyarrow_parquet: ["pyarrow.json", "pyarrow.parquet"],
     polars_parse: ["polars"], pyarrow_parse: ["pyarrow.json"],
 }
 

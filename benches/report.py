@@ -90,8 +90,8 @@ def remark_on(result):
 
 
 def detail_row(result, shape):
-    own = seconds(shape, "h5inbox_feather" if result["kind"] == "feather" else "h5inbox")
-    time, to = result["seconds"], {"hdf5": "HDF5", "feather": "Feather"}.get(result["kind"], "-")
+    own = seconds(shape, f"h5inbox_{result['kind']}" if result["kind"] in ("feather", "parquet") else "h5inbox")
+    time, to = result["seconds"], {"hdf5": "HDF5", "feather": "Feather", "parquet": "Parquet"}.get(result["kind"], "-")
     if not time:
         return [result["label"], to, "fails", "-", "-", "-", remark_on(result)]
     speed = shape["bytes"] / 1e6 / time

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import agent
@@ -69,9 +70,10 @@ def remove_outdated(folder, code):
 
 
 def formats(h5inbox):
-    """The formats that this h5inbox can write."""
+    """The formats that this h5inbox can write, and that can be checked here."""
     described = contest.called([h5inbox, "convert", "--help"])
-    return [form for form in ("hdf5", "feather") if f"{form}" in described]
+    known = ["hdf5", "feather", "parquet"] if find_spec("pyarrow") else ["hdf5"]
+    return [form for form in known if form in described]
 
 
 def pooled(session, names):
@@ -86,11 +88,11 @@ def contestants(session):
     everybody = [first, contest.floor(first, session.cores)]
     everybody += [contest.peer(name, "the script, one process", "hdf5", 1) for name in session.wanted(["reference"])]
     everybody += pooled(session, POOLED)
-    if "feather" in formats(session.h5inbox):
-        everybody.append(contest.ours(session.h5inbox, session.cores, "feather"))
+    written = [form for form in formats(session.h5inbox) if form != "hdf5"]
+    everybody += [contest.ours(session.h5inbox, session.cores, form) for form in written]
     for tool in session.wanted(["polars", "pyarrow"]):
         label = f"{tool}, {session.cores} processes"
-        everybody.append(contest.peer(f"{tool}_feather", label, "feather", session.cores))
+        everybody += [contest.peer(f"{tool}_{form}", label, form, session.cores) for form in ("feather", "parquet")]
         everybody.append(contest.peer(f"{tool}_parse", f"{tool}, parsing alone, its own threads", "parse", 1))
     return everybody
 

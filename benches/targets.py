@@ -58,7 +58,8 @@ def worst(shapes):
 def speed_targets(results, cores):
     shapes = results.get("shapes", {})
     stock = shapes.get("stock")
-    own, best, feather = seconds(stock, "h5inbox"), fastest(stock, "hdf5"), fastest(stock, "feather")
+    own, best = seconds(stock, "h5inbox"), fastest(stock, "hdf5")
+    feather, parquet = fastest(stock, "feather"), fastest(stock, "parquet")
     weakest, lead = worst(shapes)
     return [
         Target("stock: against the script, one process", ratio(seconds(stock, "reference:1"), own), 30, 60, "{:.1f}×"),
@@ -68,6 +69,8 @@ def speed_targets(results, cores):
                remark=best["label"] if best else ""),
         Target("stock: to Feather, against the best other tool",
                ratio(feather and feather["seconds"], seconds(stock, "h5inbox_feather")), 4, 8, "{:.1f}×"),
+        Target("stock: to Parquet, against the best other tool",
+               ratio(parquet and parquet["seconds"], seconds(stock, "h5inbox_parquet")), 4, 8, "{:.1f}×"),
         Target("every shape: against the best other tool to HDF5", lead, 1, None, "{:.1f}×",
                remark=f"the least: {weakest}" if lead else ""),
         Target("stock: against reading the input and writing as many bytes", ratio(own, seconds(stock, "floor")),

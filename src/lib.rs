@@ -5,9 +5,10 @@
 //! * [`cli`]: what the operator types; one small file a verb, each a few lines over the rooms below.
 //! * [`agent`]: what keeps running. One thread decides; it joins the rooms below with channels.
 //! * [`intake`]: which files are ready. Events are hints, the listing is the truth, and a pure state machine settles.
-//! * [`jobs`]: one attempt on one file, from the queue over the workers to what becomes of the source.
+//! * [`jobs`]: one attempt on one file, or on several that become one output, from the queue over the workers to what becomes of the source.
 //! * [`ledger`]: what was done, durably: one trait, and SQLite behind it.
-//! * [`convert`]: one source in, one output out: read, parse, frame, write, publish. Knows no agent and no ledger.
+//! * [`convert`]: one source in (or several small ones), one output out: read, parse, frame, write, publish. Knows no agent
+//!   and no ledger.
 //! * [`telemetry`]: what the operator sees: the log, the status, and where it can be asked for.
 //! * [`source`]: a source file's identity, its name and how to open it safely. A leaf.
 //! * [`config`]: what the operator wrote, checked. A leaf.

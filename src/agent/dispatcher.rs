@@ -106,6 +106,10 @@ impl Dispatcher {
         Supervisor::ready(WATCHING);
         while !self.stopping {
             self.step(signals, parts)?;
+            if once && self.waits_for_nobody() {
+                self.queue.close_windows();
+                self.feed()?;
+            }
             if once && self.all_done()? {
                 break;
             }
@@ -227,7 +231,7 @@ impl Dispatcher {
                 self.summary.failed += 1;
                 self.add_all([*again]);
             }
-            Ok(Outcome::Deferred(again)) => self.add_all([*again]),
+            Ok(Outcome::Deferred(again) | Outcome::Apart(again)) => self.add_all([*again]),
             Ok(Outcome::Changed | Outcome::Gone) => self.intake.release(&job.path, &job.identity),
             // Somebody else moved the job on; the ledger is right.
             Err(error @ LedgerError::Conflict { .. }) => {
@@ -276,6 +280,13 @@ impl Dispatcher {
         store(&self.live.ready, self.queue.waiting());
         store(&self.live.handed_over, self.queue.in_hand());
         store(&self.live.retrying, self.queue.retrying());
+    }
+
+    /// With `--once`: all sources that were there have come, or no more are waited for. In a pause those come back that could not
+    /// be converted, and are to go together again.
+    fn waits_for_nobody(&self) -> bool {
+        let patient = self.begun.elapsed() <= ONCE_PATIENCE;
+        self.pause.why().is_none() && self.intake.unlisted().is_none() && (self.intake.settling() == 0 || !patient)
     }
 
     /// With `--once`: everything that was there is done, or is still being written after all patience.

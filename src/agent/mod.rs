@@ -47,8 +47,8 @@ pub enum AgentError {
         /// What is wrong, and what to do.
         what: String,
     },
-    /// Names in `inbox.include`, `inbox.exclude` or `inbox.manifest` that are no globs.
-    #[error("inbox.include, inbox.exclude or inbox.manifest: {0}")]
+    /// Names in `inbox.include`, `inbox.exclude`, `inbox.manifest` or `output.gather` that are no globs.
+    #[error("inbox.include, inbox.exclude, inbox.manifest or output.gather: {0}")]
     Globs(String),
     /// The outbox cannot be used.
     #[error(transparent)]

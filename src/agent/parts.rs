@@ -18,6 +18,8 @@ use crate::convert::output::publish::make_folders;
 use crate::intake::{Manifests, Writer, writer_present};
 use crate::jobs::attempt::Workshop;
 use crate::jobs::fault::{Undisposed, is_ours};
+use crate::jobs::gather::{Patterns, Windows};
+use crate::jobs::gathering::GatherRules;
 use crate::jobs::manifest::SumsOf;
 use crate::jobs::mark;
 use crate::jobs::naming::Naming;
@@ -56,7 +58,7 @@ pub(super) fn build(
     let outbox = hold_outbox(&config.output.path)?;
     hold_to_ledger(&config.output.path, ledger.as_ref(), &ledger_path)?;
     let manifests = manifests(config)?;
-    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger), manifests.clone()));
+    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger), manifests.clone())?);
     let recovered = if again {
         workshop.ledger.try_out()?;
         workshop.take_up()?
@@ -74,11 +76,13 @@ pub(super) fn build(
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
-    let (mut queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers);
+    let windows = Windows::new(gather_patterns(config)?, &config.output);
+    let (mut queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers, windows);
     queue.suspect(recovered.suspects);
     let (report, reports) = crossbeam_channel::unbounded();
     let profiler = Profiler::start(config)?;
-    let pool = Pool::start(workers, &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;
+    let together = if config.output.gather.is_empty() { 1 } else { config.output.gather_files };
+    let pool = Pool::start((workers, together), &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;
     answer.works(&ledger, pool.busy_counter());
     answer.serve(config, &ledger_path)?;
     Ok((Parts { pool, reports, _outbox: outbox }, Dispatcher::new(workshop, ledger, intake, queue, live, profiler)))
@@ -138,8 +142,17 @@ fn manifests(config: &Config) -> Result<Option<Arc<Manifests>>, AgentError> {
     wanted.then(|| Ok(Arc::new(Manifests::new(&config.inbox.path, name_filter(config)?)))).transpose()
 }
 
-fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>, manifests: Option<Arc<Manifests>>) -> Workshop {
-    Workshop {
+fn gather_patterns(config: &Config) -> Result<Patterns, AgentError> {
+    Patterns::new(&config.output.gather).map_err(|e| AgentError::Globs(e.to_string()))
+}
+
+fn workshop(
+    config: &Config,
+    once: bool,
+    ledger: Arc<dyn Ledger>,
+    manifests: Option<Arc<Manifests>>,
+) -> Result<Workshop, AgentError> {
+    Ok(Workshop {
         inbox: config.inbox.path.clone(),
         outbox: config.output.path.clone(),
         archive: config.source.archive.clone(),
@@ -159,5 +172,6 @@ fn workshop(config: &Config, once: bool, ledger: Arc<dyn Ledger>, manifests: Opt
         has_writer: |file| writer_present(file) == Writer::Present,
         marker: config.inbox.done_marker.clone(),
         sums_of: manifests.map(|manifests| -> SumsOf { Box::new(move |source| manifests.sums_of(source)) }),
-    }
+        gather: GatherRules::new(gather_patterns(config)?, config.output.gather_source_column.clone()),
+    })
 }

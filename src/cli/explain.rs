@@ -141,7 +141,7 @@ impl Desk<'_> {
             Err(error) => return Ok(self.not_opened(&error)),
         };
         let writer = writer_present(&file);
-        Ok(self.waits(source, identity, writer)?)
+        self.waits(source, identity, writer)
     }
 
     fn refused_by_name(&self, source: &Path) -> Result<Option<Explanation>, ExitCode> {
@@ -190,7 +190,11 @@ impl Desk<'_> {
             OpenError::NotAFile(_) => ("not_a_file", "only regular files are sources"),
             OpenError::Io(_) => ("unreadable", "let the agent's user read it"),
         };
-        let where_to = if matches!(error, OpenError::Gone) { format!(" in {}", Shown(&self.config.inbox.path)) } else { String::new() };
+        let where_to = if matches!(error, OpenError::Gone) {
+            format!(" in {}", Shown(&self.config.inbox.path))
+        } else {
+            String::new()
+        };
         said(rule, format!("it {error}{where_to}"), Some(todo.to_owned()))
     }
 
@@ -332,19 +336,17 @@ fn outside(inbox: &Path) -> Explanation {
 
 fn text(explained: &Explanation) -> String {
     let Explanation { path, because, todo, state, error, line, .. } = explained;
-    let mut out = format!("{path}: {because}\n");
+    let mut lines = vec![format!("{path}: {because}")];
     if let Some(state) = state {
         let job = explained.job.map_or_else(String::new, |job| format!(" (job {job})"));
-        out += &format!("  state    {}{job}\n", state.as_str());
+        lines.push(format!("  state    {}{job}", state.as_str()));
     }
     if let Some(error) = error {
         let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-        out += &format!("  error    {place}{error}\n");
+        lines.push(format!("  error    {place}{error}"));
     }
-    if let Some(todo) = todo {
-        out += &format!("  to do    {todo}\n");
-    }
-    out
+    lines.extend(todo.as_ref().map(|todo| format!("  to do    {todo}")));
+    lines.join("\n") + "\n"
 }
 
 fn refuse(error: &LedgerError) -> ExitCode {

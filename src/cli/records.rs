@@ -11,7 +11,8 @@ use crate::convert::Options;
 /// Options of the verbs that read sources.
 #[derive(Debug, Args)]
 pub(super) struct RecordOptions {
-    /// Take limits, key and what `[records]` says from this configuration file; the options here go before it
+    /// Take limits, what outputs look like and what `[records]` says from this configuration file; the options here go
+    /// before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What the files hold: lines, one record each; document, an array of records or objects; or auto, whichever the

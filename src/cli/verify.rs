@@ -26,8 +26,8 @@ pub(super) struct Verify {
     /// Look for sources in the inbox and the archive of this configuration file as well, and take its limits
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One JSON object an output and line: path, verdict (verified, consistent or failed), rows, output_bytes, source,
-    /// sha256, compared (equal, different, no_source, other_source, other_version, unconverted or null), byte, error
+    /// One JSON object an output and line: path, verdict (verified, consistent or failed), rows, `output_bytes`, source,
+    /// sha256, compared (equal, different, `no_source`, `other_source`, `other_version`, unconverted or null), byte, error
     #[arg(long)]
     json: bool,
 }
@@ -85,25 +85,25 @@ impl Verify {
             Ok(inspected) => inspected,
             Err(error) => return line.failed(&error),
         };
-        let source = self.source_of(path, &inspected, config);
+        let sources = inspected.shares().into_iter().map(|share| self.source_of(path, &share.path(), config));
+        let sources: Option<Vec<PathBuf>> = sources.collect();
         let scratch = std::env::temp_dir();
-        let compared = match &source {
-            Some(source) => compare(path, &inspected, source, &scratch, options),
+        let compared = match &sources {
+            Some(sources) => compare(path, &inspected, sources, &scratch, options),
             None => Compared::NoSource,
         };
-        line.with(inspected, source.as_deref()).told(&compared)
+        line.with(inspected, sources.iter().flatten().next().map(PathBuf::as_path)).told(&compared)
     }
 
     /// The first place that has something under the name of the source.
-    fn source_of(&self, path: &Path, inspected: &Inspected, config: Option<&Config>) -> Option<PathBuf> {
-        let name = inspected.provenance.path();
+    fn source_of(&self, path: &Path, name: &Path, config: Option<&Config>) -> Option<PathBuf> {
         let beside = path.parent().unwrap_or(Path::new(""));
         let mut folders: Vec<&Path> = self.sources.iter().map(PathBuf::as_path).collect();
         folders.extend(config.into_iter().flat_map(|config| [&*config.inbox.path, &*config.source.archive]));
         if folders.is_empty() {
             folders.push(beside);
         }
-        folders.into_iter().map(|folder| folder.join(&name)).find(|source| fs::symlink_metadata(source).is_ok())
+        folders.into_iter().map(|folder| folder.join(name)).find(|source| fs::symlink_metadata(source).is_ok())
     }
 
     fn text(&self, line: &Line) -> String {
@@ -175,6 +175,12 @@ impl Line {
             Compared::Failed(error) => {
                 (FAILED, "unconverted", None, Some(format!("its source cannot be converted here: {error}")))
             }
+            Compared::Unfit(unfit) => (
+                FAILED,
+                "unconverted",
+                None,
+                Some(format!("its sources cannot be converted together here: one {unfit}")),
+            ),
         };
         Self { verdict, compared: Some(compared), byte, error, ..self }
     }

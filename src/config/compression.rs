@@ -16,7 +16,7 @@ pub enum Compression {
     Zlib(u8),
     /// LZ4: fast; Feather and Parquet.
     Lz4,
-    /// Zstandard, level 1 (fast) to 22 (small); Feather and Parquet. Feather has no levels.
+    /// Zstandard, level 1 (fast) to 22 (small); Feather and Parquet.
     Zstd(u8),
 }
 

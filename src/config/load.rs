@@ -9,7 +9,9 @@ use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::types::type_hints;
-use super::values::{choice, compression, flag, globs, listen_address, marker_ending, number, only, some_globs};
+use super::values::{
+    choice, column_name, compression, flag, globs, listen_address, marker_ending, number, only, some_globs,
+};
 use super::{Config, folders};
 
 /// Seconds.
@@ -99,6 +101,20 @@ fn output(reader: &mut Reader, to: &mut Output) {
     reader.read("output.on_existing", &mut to.on_existing, choice);
     reader.read("output.durable", &mut to.durable, flag);
     fitting(reader, to);
+    gather(reader, to);
+}
+
+fn gather(reader: &mut Reader, to: &mut Output) {
+    reader.read("output.gather", &mut to.gather, globs);
+    reader.read("output.gather_files", &mut to.gather_files, number(2..=10_000));
+    reader.read("output.gather_bytes", &mut to.gather_bytes, number(1..=1 << 30));
+    reader.read("output.gather_secs", &mut to.gather_secs, number(0..=DAY));
+    reader.read("output.gather_source_column", &mut to.gather_source_column, column_name);
+    if to.gather.is_empty() && !to.gather_source_column.is_empty() {
+        let what = "says which source a row came from, and `output.gather` gathers none";
+        let hint = "set `output.gather`, as [\"*.json\"], or leave it out";
+        reader.complain("output.gather_source_column", Complaint::new(what, hint));
+    }
 }
 
 /// A layout is one of HDF5, and each format has compressions of its own.

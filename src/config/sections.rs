@@ -100,6 +100,16 @@ pub struct Output {
     pub on_existing: OnExisting,
     /// Whether file and folder are synced to disk before the record says done.
     pub durable: bool,
+    /// Globs; sources of one folder that one of them matches become one output together; none: each becomes its own.
+    pub gather: Vec<String>,
+    /// So many sources at most become one output.
+    pub gather_files: usize,
+    /// So many bytes of sources at most; a larger source becomes an output of its own.
+    pub gather_bytes: u64,
+    /// Seconds that the first of them waits for others.
+    pub gather_secs: u64,
+    /// The column that tells for each row which source it came from; empty: none.
+    pub gather_source_column: String,
 }
 
 impl Output {
@@ -116,6 +126,11 @@ impl Output {
             name: NameTemplate::default(),
             on_existing: OnExisting::Version,
             durable: true,
+            gather: Vec::new(),
+            gather_files: 1000,
+            gather_bytes: 64 << 20,
+            gather_secs: 60,
+            gather_source_column: String::new(),
         }
     }
 }

@@ -60,7 +60,8 @@ fn the_effective_configuration_reads_back_as_itself() {
     let text = "workers = 3\n[inbox]\npath = '/a/in/'\nrecursive = true\ninclude = ['*.log']\nexclude = ['x*']\n\
         watch = 'poll'\nscan_interval_secs = 5\nsettle_ms = 0\ntruncated_grace_secs = 0\ndone_marker = '.ok'\nmanifest = ['*.sums']\norder = 'smallest-first'\n[source]\nafter = 'archive'\n\
         archive = '/a//old'\nquarantine = '/a/bad'\n[output]\npath = '/a/out'\nkey = '/g/d'\non_existing = 'refuse'\n\
-        durable = false\n[records]\ninput = 'document'\n[limits]\nfile_bytes = 1_000\nrecord_bytes = 0xff\ndepth = 9\n\
+        durable = false\ngather = ['*.json', 'a/*']\ngather_files = 5\ngather_bytes = 6\ngather_secs = 7\n\
+        gather_source_column = 'from'\n[records]\ninput = 'document'\n[limits]\nfile_bytes = 1_000\nrecord_bytes = 0xff\ndepth = 9\n\
         columns = 8\ndecompression_ratio = 20\nconvert_secs = 7\n[retry]\nmax_attempts = 1\nbackoff_secs = 2\nbackoff_max_secs = 2\n\
         [ledger]\nurl = 'sqlite:///l/x.db'\n[status]\nlisten = ''\n[profile]\npath = '/p/x.html'\nfiles = 7\n[log]\nformat = 'json'\nlevel = 'trace'\n";
     let config = Config::parse(text).unwrap();
@@ -174,6 +175,10 @@ fn values_out_of_place_are_refused() {
         ("output", "key = '/'", "empty name"),
         ("output", "key = '/a/_v_b'", "PyTables"),
         ("output", "key = '/a/..'", ". or .."),
+        ("output", "gather = ['a[']", "\"a[\", which is not a glob"),
+        ("output", "gather_files = 1", "from 2 to 10000"),
+        ("output", "gather_source_column = 'from'", "`output.gather` gathers none"),
+        ("output", "gather = ['*']\ngather_source_column = \"a\\nb\"", "has a control character"),
         ("limits", "decompression_ratio = 0", "from 1 to 1000000"),
         ("limits", "decompression_ratio = 1000001", "from 1 to 1000000"),
         ("inbox", "truncated_grace_secs = 86401", "from 0 to 86400"),

@@ -100,6 +100,19 @@ pub(super) fn marker_ending(value: &DeValue) -> Result<String, Complaint> {
     Ok(written.to_owned())
 }
 
+/// The name of a column, or nothing.
+pub(super) fn column_name(value: &DeValue) -> Result<String, Complaint> {
+    const WANTED: &str = "the name of a column, as \"source\"; \"\" turns it off";
+    let written = text(value, WANTED)?;
+    if written.len() > 255 || written.chars().any(char::is_control) {
+        return Err(Complaint::new(
+            format!("= {written:?} is too long or has a control character"),
+            format!("write {WANTED}"),
+        ));
+    }
+    Ok(written.to_owned())
+}
+
 /// An address and a port, or nothing.
 pub(super) fn listen_address(value: &DeValue) -> Result<String, Complaint> {
     const WANTED: &str = "an address and a port, as \"127.0.0.1:9815\" or \"[::1]:9815\"; \"\" turns it off";

@@ -126,11 +126,60 @@ impl Defect {
         Self::new("type_misfit", what, hint).at_line(line).in_column(column)
     }
 
+    /// A value that the format has no type for beside those before it.
+    pub(crate) fn unfit(line: u64, column: &str, why: &str) -> Self {
+        let what = format!("column `{}`: {why}", escape(column.as_bytes(), 60));
+        let hint = "set `output.on_unfit` to \"text\" (`--on-unfit text`) to have such columns as text, or choose another \
+                    format or layout; then retry the file";
+        Self::new("unfit_column", what, hint).at_line(line).in_column(column)
+    }
+
+    /// A text that the format would give back otherwise than it was.
+    pub(crate) fn lossy_text(line: u64, column: &str, why: &str) -> Self {
+        let what = format!("column `{}`: {why}", escape(column.as_bytes(), 60));
+        let hint = "correct the value, or choose another format or layout; then retry the file";
+        Self::new("unfit_text", what, hint).at_line(line).in_column(column)
+    }
+
+    /// A table whose rows are all as wide as the longest text of `column`, and too wide together.
+    pub(crate) fn padded_too_far(rows: u64, row_bytes: u64, column: &str, longest: usize) -> Self {
+        let what = format!(
+            "{rows} rows of {row_bytes} bytes each, because column `{}` has a text of {longest} bytes and a table gives \
+             every row as much",
+            escape(column.as_bytes(), 60)
+        );
+        let defect = Self::limit("limit_decompression_ratio", &what, "limits.decompression_ratio");
+        let hint = format!("choose another layout, or {}", defect.hint);
+        Self { hint, ..defect }.in_column(column)
+    }
+
+    /// Records without any key, for a format that has no rows without columns.
+    pub(crate) fn no_columns(format: &str) -> Self {
+        let what = format!("no record has a key, and {format} has no rows without columns");
+        Self::new("no_columns", what, "choose another format, then retry the file")
+    }
+
     /// Two columns whose flattened names are the same.
     pub(crate) fn label_clash(line: u64, label: &str) -> Self {
         let what = format!("two different members are flattened to the column `{}`", escape(label.as_bytes(), 60));
         let hint = "rename one of the keys, or set `records.nested` to \"object\" or \"json\"";
         Self::new("label_clash", what, hint).at_line(line).in_column(label)
+    }
+
+    /// Records that are not objects have no names of columns, so that there is no place for one more.
+    pub(crate) fn no_source_column(line: u64, name: &str, kind: super::frame::LineKind) -> Self {
+        let what = format!("a column `{name}` cannot stand beside records each of which is {}", kind.name());
+        Self::new("source_column", what, "set `output.gather_source_column` to \"\", then retry the file").at_line(line)
+    }
+
+    /// The source has a column of the name that the one which tells where rows come from is to have.
+    pub(crate) fn source_column_taken(line: u64, name: &str) -> Self {
+        let what = format!(
+            "column `{}` is to tell where rows come from, and the records have it",
+            escape(name.as_bytes(), 60)
+        );
+        let hint = "set `output.gather_source_column` to another name, then retry the file";
+        Self::new("source_column", what, hint).at_line(line).in_column(name)
     }
 
     /// The program contradicts itself.

@@ -13,7 +13,7 @@ use super::frame::spill::SpillFile;
 /// More than this does not make a conversion faster, so that no conversion keeps more.
 const ENOUGH: u64 = 256 << 20;
 /// Less than this is of no use: some batches are at hand at any time.
-const LEAST: u64 = 4 << 20;
+pub(super) const LEAST: u64 = 4 << 20;
 
 /// Bytes for the columns of one conversion, if `limit` (0: a quarter of the machine's memory) is for `workers` of them.
 pub(super) fn share(limit: u64, workers: usize) -> u64 {
@@ -52,10 +52,10 @@ pub(super) struct Joined {
 
 impl Pieces {
     /// No rows yet; the first `limit` bytes of cells stay in memory, the rest goes to a file in `folder`. More than `columns` columns
-    /// are refused.
-    pub(super) fn new(folder: &Path, limit: u64, columns: usize) -> Self {
+    /// are refused. The one that tells where rows come from is called `source_column`.
+    pub(super) fn new(folder: &Path, limit: u64, columns: usize, source_column: &str) -> Self {
         Self {
-            joiner: Joiner::default(),
+            joiner: Joiner::with_source_column(source_column),
             all: Vec::new(),
             bytes: 0,
             most: limit.clamp(LEAST, ENOUGH),
@@ -83,6 +83,17 @@ impl Pieces {
         }
         self.all.push(piece);
         Ok(())
+    }
+
+    /// The columns so far.
+    pub(super) fn joiner(&self) -> &Joiner {
+        &self.joiner
+    }
+
+    /// Whether [`Pieces::add`] would have room for parts of up to `bytes` whose columns are those of `other`.
+    pub(super) fn has_room(&self, bytes: u64, other: &Joiner) -> bool {
+        let known = (self.joiner.memory() + other.memory()) as u64;
+        self.joiner.width_with(other) <= self.columns && bytes + known <= self.limit
     }
 
     /// All that there is.

@@ -2,7 +2,8 @@
 //!
 //! The way of the bytes: [`input`] reads, hashes, unpacks and cuts into batches at record ends; [`parse`] turns a batch into
 //! typed columns; [`frame`] joins the batches and decides the dtypes; [`output`] writes columns to a file and
-//! publishes it. Nothing is parsed or copied twice. What each stage costs is recorded, if somebody wants to know, by
+//! publishes it. Nothing is parsed or copied twice. [`gather`] does the same with several sources for one output, and
+//! [`verify`] does it once more, to compare. What each stage costs is recorded, if somebody wants to know, by
 //! [`profile`].
 
 mod bad_records;
@@ -11,12 +12,14 @@ mod defect;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+pub mod gather;
 mod input;
 mod locate;
 mod memory;
 mod options;
 pub mod output;
 mod parse;
+mod parts;
 pub mod profile;
 mod read;
 #[cfg(any(test, feature = "bench"))]
@@ -36,6 +39,8 @@ pub use options::{Encoding, Options, Schema, Summary};
 use output::OutputError;
 use output::provenance::{Origin, Provenance};
 use output::publish::sync_file;
+use parts::Reading;
+pub use parts::SourceColumn;
 use read::read;
 
 use crate::source::Identity;
@@ -64,6 +69,14 @@ pub enum ConvertError {
 }
 
 impl ConvertError {
+    /// The same error; what could not be put aside could not be put into `folder`.
+    fn spilling_in(self, folder: &Path) -> Self {
+        match self {
+            Self::Spill(why) => OutputError::io("put columns aside in", folder)(why).into(),
+            other => other,
+        }
+    }
+
     /// The same error; a defect becomes what `change` makes of it.
     fn map_defect(self, change: impl FnOnce(Defect) -> Defect) -> Self {
         match self {
@@ -92,7 +105,7 @@ pub fn to_file(
     target: Target<'_>,
     options: &Options,
 ) -> Result<Summary, ConvertError> {
-    let (summary, output) = to_open_file(source, identity, target, options)?;
+    let (summary, output) = to_open_file(source, identity, target, None, options)?;
     if options.durable {
         sync_file(&output, target.output)?;
     }
@@ -100,19 +113,18 @@ pub fn to_file(
 }
 
 /// As [`to_file`], but does not wait until the output is on disk: it is returned open, to be synced with others by the
-/// caller. A file of bad records is on disk as the options want it.
+/// caller. A file of bad records is on disk as the options want it. With a `column` each row tells where it comes from.
 pub fn to_open_file(
     source: &File,
     identity: Identity,
     target: Target<'_>,
+    column: Option<SourceColumn<'_>>,
     options: &Options,
 ) -> Result<(Summary, File), ConvertError> {
     let beside = target.output.parent().unwrap_or(Path::new("."));
     let deadline = Deadline::in_secs(options.convert_secs);
-    let read = read(source, identity, target.bad_records, beside, options, deadline).map_err(|error| match error {
-        ConvertError::Spill(why) => OutputError::io("put columns aside in", beside)(why).into(),
-        other => other,
-    })?;
+    let reading = Reading { source, identity, deadline, bad_path: target.bad_records, column, options };
+    let read = read(reading, beside).map_err(|error| error.spilling_in(beside))?;
     let frame = &read.frame;
     let (rows, columns) = (frame.rows as u64, frame.columns.len() as u64);
     let provenance = Provenance {
@@ -120,9 +132,13 @@ pub fn to_open_file(
         columns,
         bad_records: read.bad_records,
         ..Provenance::of(target.origin, identity.size, read.taken, read.hash, options)
-    };
+    }
+    .with_source_column(column);
     let writer = output::writer(&options.encoding);
-    let (output, output_bytes) = writer.write(frame, &provenance, target.output, deadline)?;
+    let written = writer.write(frame, &provenance, target.output, deadline);
+    // What a format cannot hold is a defect of some record.
+    let placed = |defect| reading.placed(defect, read.taken.compression);
+    let (output, output_bytes) = written.map_err(|error| error.map_defect(placed))?;
     let summary = Summary {
         input: read.taken,
         rows,
@@ -140,7 +156,8 @@ pub fn to_open_file(
 /// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.
 pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
     let deadline = Deadline::in_secs(options.convert_secs);
-    let read = read(source, identity, None, &std::env::temp_dir(), options, deadline)?;
+    let reading = Reading { source, identity, deadline, bad_path: None, column: None, options };
+    let read = read(reading, &std::env::temp_dir())?;
     Ok(Schema {
         input: read.taken.shape.as_str(),
         compression: read.taken.compression.as_str(),

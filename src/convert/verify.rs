@@ -1,16 +1,19 @@
 //! Whether an output still holds what its source gives.
 //!
 //! A conversion gives the same bytes whenever it is made again by the same version: so a source that is still there is
-//! converted once more, and the two outputs are compared byte by byte, which no value can escape.
+//! converted once more, and the two outputs are compared byte by byte, which no value can escape. Where several sources share
+//! an output, all of them are.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::gather::{Gathering, Unfit, Unwritten};
 use super::options::Options;
 use super::output::provenance::{Origin, Provenance};
+use super::output::shares::Share;
 use super::output::{self, OutputError};
-use super::{ConvertError, Target, to_file};
+use super::{ConvertError, SourceColumn, Target, to_open_file};
 use crate::source::{Identity, OpenError, open_named, sha256_of};
 
 /// Bytes that are read at a time.
@@ -61,6 +64,8 @@ pub enum Compared {
     OtherVersion(String),
     /// The source cannot be converted here.
     Failed(ConvertError),
+    /// The sources cannot be converted together here.
+    Unfit(Unfit),
 }
 
 /// Reads all of the output at `path`, and compares what is in it with what it tells.
@@ -74,30 +79,51 @@ pub fn inspect(path: &Path) -> Result<Inspected, VerifyError> {
     Ok(Inspected { provenance, rows, bytes })
 }
 
-/// Converts the source at `source` again, into the folder `scratch`, and compares the output at `path`, of which is known
-/// what `inspected` says, with that. What else the options say, limits and memory, is as in `options`.
-pub fn compare(path: &Path, inspected: &Inspected, source: &Path, scratch: &Path, options: &Options) -> Compared {
+/// Converts the sources at `sources`, as many as [`Inspected::shares`] has, again, into the folder `scratch`, and compares the
+/// output at `path`, of which is known what `inspected` says, with that. What else the options say, limits and memory, is as in
+/// `options`.
+#[must_use]
+pub fn compare(path: &Path, inspected: &Inspected, sources: &[PathBuf], scratch: &Path, options: &Options) -> Compared {
     let told = &inspected.provenance;
-    let (file, identity) = match open_named(source) {
-        Ok(opened) => opened,
-        Err(OpenError::Gone) => return Compared::NoSource,
-        Err(OpenError::Io(error)) => return Compared::Failed(ConvertError::Read(error)),
-        Err(_) => return Compared::OtherSource,
-    };
-    match is_the_source(&file, identity, told) {
-        Ok(true) => {}
-        Ok(false) => return Compared::OtherSource,
-        Err(error) => return Compared::Failed(ConvertError::Read(error)),
+    for (share, source) in inspected.shares().iter().zip(sources) {
+        if let Err(not) = open_source(source, share) {
+            return not;
+        }
     }
     if told.h5inbox != env!("CARGO_PKG_VERSION") {
         return Compared::OtherVersion(told.h5inbox.clone());
     }
     let Some(options) = told.options.over(options) else { return Compared::OtherVersion(told.h5inbox.clone()) };
-    again(path, told, (&file, identity), scratch, &Options { hash: told.sha256.is_some(), ..options })
+    let options = Options { hash: told.sha256.is_some(), ..options };
+    again(path, inspected, sources, scratch, &options).unwrap_or_else(|not| not)
+}
+
+impl Inspected {
+    /// What the output tells of each of its sources, in order: of one, or of all that share it.
+    #[must_use]
+    pub fn shares(&self) -> Vec<Share> {
+        let Provenance { sources, .. } = &self.provenance;
+        if sources.is_empty() { vec![Share::of(self.provenance.clone(), 0)] } else { sources.clone() }
+    }
+}
+
+/// The file at `source`, if it is what `told` is of.
+fn open_source(source: &Path, told: &Share) -> Result<(File, Identity), Compared> {
+    let failed = |error| Compared::Failed(ConvertError::Read(error));
+    let (file, identity) = open_named(source).map_err(|error| match error {
+        OpenError::Gone => Compared::NoSource,
+        OpenError::Io(error) => failed(error),
+        _ => Compared::OtherSource,
+    })?;
+    if is_the_source(&file, identity, told).map_err(failed)? {
+        Ok((file, identity))
+    } else {
+        Err(Compared::OtherSource)
+    }
 }
 
 /// Whether the open file is the version that was converted: by its hash, or where none was computed, by size and time.
-fn is_the_source(file: &File, identity: Identity, told: &Provenance) -> io::Result<bool> {
+fn is_the_source(file: &File, identity: Identity, told: &Share) -> io::Result<bool> {
     if identity.size != told.size {
         return Ok(false);
     }
@@ -107,25 +133,59 @@ fn is_the_source(file: &File, identity: Identity, told: &Provenance) -> io::Resu
     }
 }
 
-fn again(path: &Path, told: &Provenance, source: (&File, Identity), scratch: &Path, options: &Options) -> Compared {
-    let made = match tempfile::tempdir_in(scratch) {
-        Ok(folder) => folder,
-        Err(error) => return Compared::Failed(OutputError::io("create a folder in", scratch)(error).into()),
-    };
+fn again(
+    path: &Path,
+    inspected: &Inspected,
+    sources: &[PathBuf],
+    scratch: &Path,
+    options: &Options,
+) -> Result<Compared, Compared> {
+    let failed = |error: OutputError| Compared::Failed(error.into());
+    let made = tempfile::tempdir_in(scratch).map_err(OutputError::io("create a folder in", scratch)).map_err(failed)?;
     let output = made.path().join("output");
-    let name = told.path();
-    // Copied or moved since, it may have another time, and is still the same source.
-    let modified_ns = told.modified_ns().unwrap_or(source.1.mtime_ns);
-    let origin = Origin { source: &name, job: told.job, modified_ns };
-    let target = Target { output: &output, bad_records: None, origin };
-    if let Err(error) = to_file(source.0, source.1, target, options) {
-        return Compared::Failed(error);
+    let shares = inspected.shares();
+    let column = inspected.provenance.options.gather_source_column.as_deref().unwrap_or_default();
+    match (&*shares, sources) {
+        ([share], [source]) => one_again(share, source, column, &output, options)?,
+        _ => all_again(&shares, sources, column, &output, options)?,
     }
-    match first_difference(path, &output) {
-        Ok(None) => Compared::Equal,
-        Ok(Some(byte)) => Compared::Different(byte),
-        Err(error) => Compared::Failed(OutputError::io("read", path)(error).into()),
+    let difference = first_difference(path, &output).map_err(OutputError::io("read", path)).map_err(failed)?;
+    Ok(difference.map_or(Compared::Equal, Compared::Different))
+}
+
+/// Where a source came from. Copied or moved since, it may have another time, and is still the same source.
+fn origin<'p>(share: &Share, name: &'p Path, identity: Identity) -> Origin<'p> {
+    Origin { source: name, job: share.job, modified_ns: share.modified_ns().unwrap_or(identity.mtime_ns) }
+}
+
+fn one_again(share: &Share, source: &Path, column: &str, output: &Path, options: &Options) -> Result<(), Compared> {
+    let (file, identity) = open_source(source, share)?;
+    let name = share.path();
+    let target = Target { output, bad_records: None, origin: origin(share, &name, identity) };
+    let text = name.to_string_lossy();
+    let column = (!column.is_empty()).then_some(SourceColumn { name: column, source: &text });
+    to_open_file(&file, identity, target, column, options).map(drop).map_err(Compared::Failed)
+}
+
+fn all_again(
+    shares: &[Share],
+    sources: &[PathBuf],
+    column: &str,
+    output: &Path,
+    options: &Options,
+) -> Result<(), Compared> {
+    let mut gathering = Gathering::new(output.parent().unwrap_or(Path::new(".")), column, options);
+    for (share, source) in shares.iter().zip(sources) {
+        let (file, identity) = open_source(source, share)?;
+        let name = share.path();
+        let read = gathering.read(&file, identity, origin(share, &name, identity), None, options.skip_truncated);
+        let rows = read.map_err(Compared::Failed)?.map_err(Compared::Unfit)?;
+        gathering.add(rows).map_err(Compared::Failed)?.map_err(Compared::Unfit)?;
     }
+    gathering.write(output).map(drop).map_err(|error| match error {
+        Unwritten::Unfit(_, unfit) | Unwritten::AllUnfit(unfit) => Compared::Unfit(unfit),
+        Unwritten::Failed(error) => Compared::Failed(error),
+    })
 }
 
 fn read_through(path: &Path) -> io::Result<u64> {

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::fault::{Fault, Undisposed};
+use super::gathering::GatherRules;
 use super::manifest::SumsOf;
 use super::naming::Naming;
 use super::retry::{Backoff, Trouble, plain};
@@ -35,7 +36,7 @@ use crate::convert::output::OutputError;
 use crate::convert::output::provenance::Origin;
 use crate::convert::output::publish::{STAGING, lasting_staging};
 use crate::convert::profile::{self, Left, Stage};
-use crate::convert::{self, ConvertError, Options, Summary, Target};
+use crate::convert::{self, ConvertError, Options, SourceColumn, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
 use crate::source::{OpenError, Shown, open_beneath, sha256_of};
 
@@ -71,6 +72,8 @@ pub struct Workshop {
     pub marker: String,
     /// What manifests say of a source, if they are to be compared with it.
     pub sums_of: Option<SumsOf>,
+    /// Which sources become one output together.
+    pub gather: GatherRules,
     /// Whether some process is known to have the file open for writing.
     pub has_writer: fn(&File) -> bool,
 }
@@ -90,6 +93,8 @@ pub enum Outcome {
     Deferred(Box<Job>),
     /// Our own side is at fault: the job is where it was before the attempt, and goes on when that is over.
     Blocked(Box<Job>, Fault),
+    /// The source does not go with others, and is to be tried again alone.
+    Apart(Box<Job>),
     /// The source changed, or somebody has opened it to write; it has to settle again.
     Changed,
     /// The source is not there any more.
@@ -194,6 +199,7 @@ impl Workshop {
     /// The attempt panicked: after as many attempts as allowed the source is set aside.
     pub(super) fn panicked(&self, job: &Job, message: &str) -> Result<Outcome, LedgerError> {
         let failure = plain("internal", &format!("internal error: {message}; please report it with the source"));
+        let job = &Job { alone: true, ..job.clone() };
         match self.ledger.crashed(job.id)? {
             // The output is decided: it stays where it is, and gets its name later.
             (crashes, State::Publishing) => self.fail(&self.decided(job), &failure, crashes),
@@ -251,12 +257,14 @@ impl Workshop {
         let options = Options { skip_truncated: self.unfinished.is_over(job.id), ..self.options.clone() };
         let origin = Origin { source: &job.path, job: Some(job.id.0), modified_ns: job.identity.mtime_ns };
         let target = Target { output: &output, bad_records: bad_records.as_deref(), origin };
-        let (summary, file) = convert::to_open_file(source, job.identity, target, &options)?;
+        let name = job.path.to_string_lossy();
+        let column = self.gather.column_for(&job.path).map(|column| SourceColumn { name: column, source: &name });
+        let (summary, file) = convert::to_open_file(source, job.identity, target, column, &options)?;
         Ok((summary, options.durable.then_some(file)))
     }
 
     /// Reading has ended: the *path* must still hold the version that was read, and nobody be about to change it.
-    fn still_the_same(&self, job: &Job) -> Result<(), Trouble> {
+    pub(super) fn still_the_same(&self, job: &Job) -> Result<(), Trouble> {
         match open_beneath(&self.inbox, &job.path) {
             Ok((file, now)) if now == job.identity && !(self.has_writer)(&file) => Ok(()),
             Err(error @ OpenError::Io(_)) => Err(error.into()),
@@ -264,7 +272,7 @@ impl Workshop {
         }
     }
 
-    fn is_duplicate(&self, job: &Job, file: &File) -> Result<bool, Trouble> {
+    pub(super) fn is_duplicate(&self, job: &Job, file: &File) -> Result<bool, Trouble> {
         let Some(previous) = job.previous.as_ref().filter(|previous| previous.size == job.identity.size) else {
             return Ok(false);
         };
@@ -275,7 +283,7 @@ impl Workshop {
         self.still_the_same(job).map(|()| true)
     }
 
-    fn finish_duplicate(&self, job: &Job, attempt: u32) -> Result<Outcome, LedgerError> {
+    pub(super) fn finish_duplicate(&self, job: &Job, attempt: u32) -> Result<Outcome, LedgerError> {
         let previous = job.previous.as_ref();
         let hash = previous.map_or([0; 32], |previous| previous.hash);
         let of = previous.map(|previous| previous.id);
@@ -311,7 +319,7 @@ impl Workshop {
     }
 }
 
-fn remove_stale(temporary: &Path) -> Result<(), OutputError> {
+pub(super) fn remove_stale(temporary: &Path) -> Result<(), OutputError> {
     match fs::remove_file(temporary) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(OutputError::io("remove", temporary)(e)),
         _ => Ok(()),

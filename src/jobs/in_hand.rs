@@ -1,10 +1,11 @@
 //! Which job each worker has in hand, told to the next run: should the agent come down, this is the one to blame.
 //!
-//! A file with one number for each worker. It has to survive the process and no more, so that it is never synced. What
+//! A file with a row of numbers for each worker: that of the job that it has in hand, or, made negative, those of the jobs that
+//! it has in hand together, of which none is to blame more than another. It has to survive the process and no more, so that it is never synced. What
 //! else is `running` in the ledger was waiting, before its conversion or behind it. Where the file is missing, every
 //! job that is running is to blame, as far as anybody knows.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -28,28 +29,44 @@ const NOTHING: JobId = JobId(0);
 pub(super) struct InHand {
     path: PathBuf,
     file: Option<File>,
+    /// Numbers that there is room for in the row of a worker.
+    room: usize,
     /// For each worker what it has in hand, and since when.
     since: Mutex<Vec<Option<(JobId, PathBuf, Instant)>>>,
 }
 
 impl InHand {
-    /// Nothing is in hand yet.
-    pub(super) fn start(outbox: &Path, workers: usize) -> Self {
+    /// Nothing is in hand yet; a worker will have up to `room` jobs in hand together.
+    pub(super) fn start(outbox: &Path, workers: usize, room: usize) -> Self {
         let path = outbox.join(STAGING).join(NAME);
-        let in_hand = Self { file: File::create(&path).ok(), path, since: Mutex::new(vec![None; workers]) };
-        (0..workers).for_each(|worker| in_hand.note(worker, NOTHING));
+        let (file, room, since) = (File::create(&path).ok(), room.max(1), Mutex::new(vec![None; workers]));
+        let in_hand = Self { path, file, room, since };
+        (0..workers).for_each(|worker| in_hand.note(worker, &[NOTHING]));
         in_hand
     }
 
     /// `worker` begins with `job`, whose source is `source`.
     pub(super) fn take(&self, worker: usize, job: JobId, source: &Path) {
-        self.note(worker, job);
+        self.note(worker, &[job]);
         self.since()[worker] = Some((job, source.to_path_buf(), Instant::now()));
+    }
+
+    /// `worker` begins with these jobs together, the source of the first of which is `source`.
+    pub(super) fn take_together(&self, worker: usize, jobs: &[JobId], source: &Path) {
+        self.note(worker, &jobs.iter().map(|job| JobId(-job.0)).collect::<Vec<_>>());
+        let first = jobs.first().copied().unwrap_or(NOTHING);
+        self.since()[worker] = Some((first, source.to_path_buf(), Instant::now()));
     }
 
     /// `worker` has ended with its job.
     pub(super) fn lay_down(&self, worker: usize) {
-        self.note(worker, NOTHING);
+        self.note(worker, &[NOTHING]);
+        self.since()[worker] = None;
+    }
+
+    /// `worker` has ended with so many jobs that it had together.
+    pub(super) fn lay_down_together(&self, worker: usize, jobs: usize) {
+        self.note(worker, &vec![NOTHING; jobs]);
         self.since()[worker] = None;
     }
 
@@ -69,8 +86,10 @@ impl InHand {
         let _ = fs::remove_file(&self.path);
     }
 
-    fn note(&self, worker: usize, job: JobId) {
-        let written = self.file.as_ref().map(|file| file.write_all_at(&job.0.to_le_bytes(), (worker * WIDTH) as u64));
+    fn note(&self, worker: usize, jobs: &[JobId]) {
+        let bytes: Vec<u8> = jobs.iter().take(self.room).flat_map(|job| job.0.to_le_bytes()).collect();
+        let place = (worker * self.room * WIDTH) as u64;
+        let written = self.file.as_ref().map(|file| file.write_all_at(&bytes, place));
         if !matches!(written, Some(Ok(()))) {
             // Rather none than a wrong one.
             self.end();
@@ -83,11 +102,22 @@ pub(super) fn forget(outbox: &Path) {
     let _ = fs::remove_file(outbox.join(STAGING).join(NAME));
 }
 
+/// What is to blame, as far as anybody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The job was in hand.
+    Alone,
+    /// The job was in hand, and others with it.
+    Together,
+}
+
 /// What the workers of an earlier run had in hand when it ended; `None` if that is not known.
-pub(super) fn left(outbox: &Path) -> Option<HashSet<JobId>> {
+pub(super) fn left(outbox: &Path) -> Option<HashMap<JobId, Blame>> {
     let content = fs::read(outbox.join(STAGING).join(NAME)).ok()?;
     let (numbers, rest) = content.as_chunks::<WIDTH>();
-    rest.is_empty().then(|| numbers.iter().map(|number| JobId(i64::from_le_bytes(*number))).collect())
+    let numbers = numbers.iter().map(|number| i64::from_le_bytes(*number)).filter(|number| *number != NOTHING.0);
+    let blame = |number: i64| (JobId(number.saturating_abs()), if number < 0 { Blame::Together } else { Blame::Alone });
+    rest.is_empty().then(|| numbers.map(blame).collect())
 }
 
 #[cfg(test)]
@@ -100,7 +130,7 @@ mod tests {
         assert_eq!(left(outbox.path()), None);
         let folder = outbox.path().join(STAGING);
         fs::create_dir(&folder).unwrap();
-        let in_hand = InHand::start(outbox.path(), 3);
+        let in_hand = InHand::start(outbox.path(), 3, 4);
         let source = Path::new("a.json");
         in_hand.take(0, JobId(7), source);
         in_hand.take(2, JobId(8), source);
@@ -108,8 +138,13 @@ mod tests {
         in_hand.take(1, JobId(i64::MAX), source);
         assert_eq!(in_hand.overdue(Duration::from_secs(3600)), None);
         assert_eq!(in_hand.overdue(Duration::ZERO), Some((JobId(i64::MAX), source.to_path_buf())));
-        let known = |jobs: &[i64]| Some(jobs.iter().map(|job| JobId(*job)).collect());
-        assert_eq!(left(outbox.path()), known(&[0, 8, i64::MAX]));
+        let alone = [8, i64::MAX].map(|job| (JobId(job), Blame::Alone));
+        assert_eq!(left(outbox.path()), Some(alone.into()));
+        in_hand.take_together(0, &[JobId(3), JobId(4), JobId(5)], source);
+        let together = [3, 4, 5].map(|job| (JobId(job), Blame::Together));
+        assert_eq!(left(outbox.path()), Some(alone.into_iter().chain(together).collect()));
+        in_hand.lay_down_together(0, 3);
+        assert_eq!(left(outbox.path()), Some(alone.into()));
         // It cannot be written: nobody knows.
         let read_only = InHand { file: File::open(folder.join(NAME)).ok(), ..in_hand };
         read_only.take(0, JobId(9), source);

@@ -7,6 +7,11 @@ mod in_hand;
 pub mod pool;
 pub mod queue;
 
+// Several sources together.
+pub mod gather;
+pub mod gathering;
+mod sharing;
+
 // One attempt, in the order in which it goes.
 pub mod attempt;
 pub mod bad_records;

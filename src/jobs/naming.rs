@@ -35,6 +35,19 @@ impl Naming {
     /// sub-folders are mirrored, `.json` and the like become the ending of the format.
     #[must_use]
     pub fn output_of(&self, outbox: &Path, source: &Path, mtime_ns: i64, hash: [u8; 32]) -> PathBuf {
+        self.shared_output_of(outbox, source, mtime_ns, hash, 0)
+    }
+
+    /// The same for an output that `source` shares with so many `others`, `NAME+OTHERS.h5`; the hash is that of all.
+    #[must_use]
+    pub fn shared_output_of(
+        &self,
+        outbox: &Path,
+        source: &Path,
+        mtime_ns: i64,
+        hash: [u8; 32],
+        others: usize,
+    ) -> PathBuf {
         let mut name = OsString::new();
         for piece in self.template.pieces() {
             match piece {
@@ -43,6 +56,9 @@ impl Naming {
                 Piece::Date(format) => name.push(date(format, mtime_ns)),
                 Piece::Hash(digits) => name.push(&hex(&hash)[..*digits]),
             }
+        }
+        if others > 0 {
+            name.push(format!("+{others}"));
         }
         name.push(".");
         name.push(self.format.extension());
@@ -99,11 +115,15 @@ mod tests {
     #[test]
     fn folders_are_mirrored_and_the_ending_is_replaced() {
         let source = Path::new("a/b.c.json.gz");
-        let named = |naming: Naming| naming.output_of(Path::new("/out"), source, 1_700_000_000_000_000_000, [0xab; 32]);
+        let called =
+            |naming: Naming| naming.output_of(Path::new("/out"), source, 1_700_000_000_000_000_000, [0xab; 32]);
         let names = ["/out/a/b.c.h5", "/out/a/b.c.feather", "/out/a/b.c.parquet"].map(PathBuf::from);
-        assert_eq!(Format::ALL.map(|format| named(Naming::as_sources(format))), names);
+        assert_eq!(Format::ALL.map(|format| called(Naming::as_sources(format))), names);
         let template = NameTemplate::parse("{date:%Y/%m}/{hash:6}-{name}").unwrap();
-        assert_eq!(named(Naming { template, format: Format::Hdf5 }), Path::new("/out/a/2023/11/ababab-b.c.h5"));
+        let naming = Naming { template, format: Format::Hdf5 };
+        let shared = naming.shared_output_of(Path::new("/out"), source, 1_700_000_000_000_000_000, [0xab; 32], 41);
+        assert_eq!(shared, Path::new("/out/a/2023/11/ababab-b.c+41.h5"));
+        assert_eq!(called(naming), Path::new("/out/a/2023/11/ababab-b.c.h5"));
     }
 
     #[test]

@@ -17,9 +17,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::attempt::{Attempted, Made, Outcome, Workshop};
 use super::batch::Going;
+use super::gather::Task;
+use super::gathering::Shared;
 use super::in_hand::InHand;
 use crate::convert::profile::Profile;
 use crate::ledger::{Job, JobId, LedgerError};
+use crate::source::Shown;
 
 /// Jobs that a worker takes and has the ledger count at a time, as long as they are small together: none that another
 /// worker could do waits long.
@@ -62,17 +65,17 @@ struct Desk {
 }
 
 impl Pool {
-    /// Starts `workers` threads that take jobs, and one that publishes what they make and reports outcomes; with a
+    /// Starts `workers` threads that take jobs, up to `together` of them at a time where they go together, and one that publishes what they make and reports outcomes; with a
     /// `profile`, they take part in it.
     pub fn start(
-        workers: usize,
+        (workers, together): (usize, usize),
         workshop: &Arc<Workshop>,
-        jobs: &Receiver<Job>,
+        jobs: &Receiver<Task>,
         reports: &Sender<Report>,
         profile: Option<&Profile>,
     ) -> std::io::Result<Self> {
         let busy = Arc::new(AtomicUsize::new(0));
-        let in_hand = Arc::new(InHand::start(&workshop.outbox, workers));
+        let in_hand = Arc::new(InHand::start(&workshop.outbox, workers, together));
         let (workshop, reports) = (Arc::clone(workshop), reports.clone());
         let hungry = bounded(1);
         let desk = Desk {
@@ -142,19 +145,20 @@ impl Drop for Pool {
 
 impl Desk {
     /// Worker `number` takes jobs until there are no more, and hands over what has to be published.
-    fn work(&self, number: usize, jobs: &Receiver<Job>, hand_over: &Sender<Going<Made>>) {
+    fn work(&self, number: usize, jobs: &Receiver<Task>, hand_over: &Sender<Going<Made>>) {
         while let Ok(first) = jobs.recv() {
             self.busy.fetch_add(1, Ordering::Relaxed);
             let handful = self.handful(first, jobs);
-            let begun = self.workshop.begin(&handful);
-            let went_on = handful.into_iter().zip(begun).all(|(job, begun)| match begun {
-                Ok(attempt) => {
-                    self.in_hand.take(number, job.id, &job.path);
-                    let attempted = catch_unwind(AssertUnwindSafe(|| self.workshop.attempt(&job, attempt)));
-                    self.in_hand.lay_down(number);
-                    self.hand_on(job, attempted, hand_over)
+            let all: Vec<Job> = handful.iter().flatten().cloned().collect();
+            let mut begun = self.workshop.begin(&all).into_iter();
+            let went_on = handful.into_iter().all(|task| {
+                let together = task.len() > 1;
+                let mut taken = task.into_iter().zip(begun.by_ref());
+                if together {
+                    self.work_together(number, taken)
+                } else {
+                    taken.all(|(job, begun)| self.work_on(number, job, begun, hand_over))
                 }
-                Err(error) => self.report(job, Err(error)),
             });
             self.busy.fetch_sub(1, Ordering::Relaxed);
             if !went_on {
@@ -163,14 +167,70 @@ impl Desk {
         }
     }
 
+    /// Returns false if there is nobody any more to report to.
+    fn work_on(
+        &self,
+        number: usize,
+        job: Job,
+        begun: Result<u32, LedgerError>,
+        hand_over: &Sender<Going<Made>>,
+    ) -> bool {
+        match begun {
+            Ok(attempt) => {
+                self.in_hand.take(number, job.id, &job.path);
+                let attempted = catch_unwind(AssertUnwindSafe(|| self.workshop.attempt(&job, attempt)));
+                self.in_hand.lay_down(number);
+                self.hand_on(job, attempted, hand_over)
+            }
+            Err(error) => self.report(job, Err(error)),
+        }
+    }
+
+    /// Makes one output of several jobs, and publishes it. Returns false if there is nobody any more to report to.
+    fn work_together(&self, number: usize, taken: impl Iterator<Item = (Job, Result<u32, LedgerError>)>) -> bool {
+        let (mut group, mut ended) = (Vec::new(), Vec::new());
+        for (job, begun) in taken {
+            match begun {
+                Ok(attempt) => group.push((job, attempt)),
+                Err(error) => ended.push(Report { job, outcome: Err(error) }),
+            }
+        }
+        let jobs: Vec<Job> = group.iter().map(|(job, _)| job.clone()).collect();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        let first = jobs.first().map(|job| job.path.clone()).unwrap_or_default();
+        self.in_hand.take_together(number, &ids, &first);
+        let attempted = catch_unwind(AssertUnwindSafe(|| self.workshop.attempt_together(group)));
+        self.in_hand.lay_down_together(number, ids.len());
+        match attempted {
+            Ok((reports, shared)) => {
+                ended.extend(reports);
+                ended.extend(shared.into_iter().flat_map(|shared| self.publish_shared(shared)));
+            }
+            Err(panic) => {
+                let message = panic_message(panic.as_ref());
+                log::error!(event = "agent.panic", path:% = Shown(&first), error:% = message; "A worker panicked.");
+                // Any of them may be at fault, so that each is tried alone.
+                ended.extend(self.workshop.all_apart(jobs, &message));
+            }
+        }
+        ended.into_iter().all(|report| self.reports.send(report).is_ok())
+    }
+
+    fn publish_shared(&self, shared: Shared) -> Vec<Report> {
+        let jobs: Vec<Job> = shared.jobs.iter().map(|sharing| sharing.job.clone()).collect();
+        let reports = catch_unwind(AssertUnwindSafe(|| self.workshop.publish_shared(shared)));
+        reports.unwrap_or_else(|panic| self.all_caught(jobs, panic.as_ref()))
+    }
+
     /// `first` and as many of those that wait as this worker is to take along.
-    fn handful(&self, first: Job, jobs: &Receiver<Job>) -> Vec<Job> {
+    fn handful(&self, first: Task, jobs: &Receiver<Task>) -> Vec<Task> {
         let share = 1 + jobs.len() / self.workers;
-        let (mut bytes, mut handful) = (first.identity.size, vec![first]);
+        let size = |task: &Task| task.iter().map(|job| job.identity.size).fold(0, u64::saturating_add);
+        let (mut bytes, mut handful) = (size(&first), vec![first]);
         while handful.len() < share.min(HANDFUL) && bytes < LARGE {
-            let Ok(job) = jobs.try_recv() else { break };
-            bytes = bytes.saturating_add(job.identity.size);
-            handful.push(job);
+            let Ok(task) = jobs.try_recv() else { break };
+            bytes = bytes.saturating_add(size(&task));
+            handful.push(task);
         }
         if handful.len() > 1 && 2 * jobs.len() < jobs.capacity().unwrap_or(0) {
             // A channel that is full has the news already.

@@ -48,19 +48,19 @@ const SYNCERS: usize = 8;
 const SYNCED_BY_EACH: usize = 2;
 
 /// An output that is decided.
-struct Decided {
-    temporary: PathBuf,
+pub(super) struct Decided {
+    pub(super) temporary: PathBuf,
     /// The name that it would have if none were taken.
-    first: PathBuf,
+    pub(super) first: PathBuf,
     /// The name that it is to get, and then the one that it has got.
-    name: PathBuf,
+    pub(super) name: PathBuf,
     /// The name of its file of bad records, if that has one now.
-    bad_records: Option<PathBuf>,
+    pub(super) bad_records: Option<PathBuf>,
     /// The number of the attempt.
-    attempt: u32,
+    pub(super) attempt: u32,
     /// What the conversion made; after a crash the ledger alone knows.
-    made: Option<Made>,
-    since: Instant,
+    pub(super) made: Option<Made>,
+    pub(super) since: Instant,
 }
 
 impl Workshop {
@@ -96,7 +96,7 @@ impl Workshop {
     }
 
     /// The folders of the temporary names, where these are to last.
-    fn staging_folders(&self, job: &Job, made: &Made) -> impl Iterator<Item = PathBuf> + use<> {
+    pub(super) fn staging_folders(&self, job: &Job, made: &Made) -> impl Iterator<Item = PathBuf> + use<> {
         let bad_records = (made.summary.bad_records > 0).then(|| self.temporary_bad_records(job));
         let durable = self.options.durable;
         let names = [Some(made.temporary.clone()), bad_records].map(|name| name.filter(|_| durable));
@@ -105,25 +105,14 @@ impl Workshop {
 
     /// What the ledger notes of an output before it gets its name.
     fn publication(&self, job: &Job, made: &Made) -> Publication {
-        let summary = &made.summary;
-        let first = self.first_name(job, summary.source_hash);
-        // Only a guess, which spares a second note in most cases: the rename decides.
+        publication_as(self.likely_name(self.first_name(job, made.summary.source_hash)), None, made)
+    }
+
+    /// The name that an output will get if the one that it is to have is `first`. Only a guess, which spares a second note in
+    /// most cases: the rename decides.
+    pub(super) fn likely_name(&self, first: PathBuf) -> PathBuf {
         let taken = self.on_existing == OnExisting::Version && fs::symlink_metadata(&first).is_ok();
-        Publication {
-            hash: summary.source_hash.unwrap_or_default(),
-            temporary: made.temporary.clone(),
-            output: if taken { next_free(&first) } else { first },
-            output_bytes: summary.output_bytes,
-            rows: summary.rows,
-            columns: summary.columns,
-            bad_records: summary.bad_records,
-            warnings: warnings_json(&summary.warnings),
-            input: summary.input.shape.as_str().to_owned(),
-            compression: summary.input.compression.as_str().to_owned(),
-            bom: summary.input.bom,
-            wait_s: made.wait_s,
-            convert_s: made.convert_s,
-        }
+        if taken { next_free(&first) } else { first }
     }
 
     /// From here on the outputs are decided: they are only given their names, also after a crash.
@@ -133,12 +122,12 @@ impl Workshop {
 
     /// Goes on with a job whose output is decided: it gets its name if it has none yet, and the job is finished.
     pub(super) fn resume_publishing(&self, job: &Job) -> Result<Outcome, LedgerError> {
-        let name = job.output.clone().unwrap_or_else(|| self.first_name(job, job.hash));
-        let first = unversioned(&name);
-        let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
-        let exists = temporary.try_exists();
-        let (attempt, since) = (job.attempts, Instant::now());
-        let decided = Decided { temporary, first, name, bad_records: None, attempt, made: None, since };
+        // The ledger knows which others share it, and what it is called by now.
+        if job.first_row.is_some() || job.output.is_none() {
+            return self.resume_shared(job);
+        }
+        let decided = self.decided_before(job);
+        let exists = decided.temporary.try_exists();
         let batch = Batch::of_one(self, job, decided);
         let reports = match exists {
             Ok(true) => self.publish_decided(batch),
@@ -148,6 +137,15 @@ impl Workshop {
             Err(error) => return self.hindered(job, &OutputError::io("look at", self.temporary(job))(error)),
         };
         reports.into_iter().next().map_or(Ok(Outcome::Gone), |report| report.outcome)
+    }
+
+    /// What the ledger knows of an output that is decided.
+    pub(super) fn decided_before(&self, job: &Job) -> Decided {
+        let name = job.output.clone().unwrap_or_else(|| self.first_name(job, job.hash));
+        let first = unversioned(&name);
+        let temporary = job.temporary.clone().unwrap_or_else(|| self.temporary(job));
+        let (attempt, since) = (job.attempts, Instant::now());
+        Decided { temporary, first, name, bad_records: None, attempt, made: None, since }
     }
 
     /// An output, and its file of bad records, get their names.
@@ -161,7 +159,7 @@ impl Workshop {
     }
 
     /// The output has got its name, by an attempt that did not come to make it durable, perhaps.
-    fn find_named(&self, job: &Job, decided: Decided) -> Result<Decided, End> {
+    pub(super) fn find_named(&self, job: &Job, decided: Decided) -> Result<Decided, End> {
         let published = self.publish_bad_records(job).map_err(|error| self.hindered(job, &error))?;
         let first =
             || Some(bad_records_of(&self.quarantine, &job.path)).filter(|name| name.parent().is_some_and(Path::is_dir));
@@ -169,24 +167,14 @@ impl Workshop {
     }
 
     fn unpublished(&self, job: &Job, decided: &Decided, error: &OutputError) -> End {
-        let (temporary, attempt) = (&decided.temporary, decided.attempt);
-        match error {
-            OutputError::Exists(taken) => {
-                let message =
-                    format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(taken));
-                self.give_up(job, temporary, &plain("output_exists", &message), attempt)
-            }
-            OutputError::Io { source: e, .. } if e.kind() == io::ErrorKind::InvalidFilename => {
-                let length = decided.first.file_name().map_or(0, OsStr::len);
-                let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
-                self.give_up(job, temporary, &plain("name_too_long", &message), attempt)
-            }
-            error => self.hindered(job, error),
+        match refusal(decided, error) {
+            Some(failure) => self.give_up(job, &decided.temporary, &failure, decided.attempt),
+            None => self.hindered(job, error),
         }
     }
 
     /// A decided output cannot be published now: it will be later.
-    fn hindered(&self, job: &Job, error: &OutputError) -> End {
+    pub(super) fn hindered(&self, job: &Job, error: &OutputError) -> End {
         let job = &self.decided(job);
         match self.fault_behind(error) {
             Some(fault) => self.blocked(job, fault),
@@ -206,7 +194,7 @@ impl Workshop {
     }
 
     /// Renames the temporary file to the name of the output, or to the next free one if names are numbered.
-    fn give_name(&self, job: &Job, decided: &Decided) -> Result<Result<PathBuf, OutputError>, LedgerError> {
+    pub(super) fn give_name(&self, job: &Job, decided: &Decided) -> Result<Result<PathBuf, OutputError>, LedgerError> {
         let (temporary, first) = (&decided.temporary, &decided.first);
         let mut name = decided.name.clone();
         loop {
@@ -230,7 +218,7 @@ impl Workshop {
     }
 
     /// Outputs have their names: these are made durable, the ledger learns of it, and the sources go their way.
-    fn finish(&self, batch: Batch<'_, Decided>) -> Vec<Report> {
+    pub(super) fn finish(&self, batch: Batch<'_, Decided>) -> Vec<Report> {
         let durable = self.options.durable;
         let folders = |_: &Job, decided: &Decided| {
             let names = [Some(&decided.name), decided.bad_records.as_ref()];
@@ -257,6 +245,44 @@ impl Workshop {
 
     fn first_name(&self, job: &Job, hash: Option<[u8; 32]>) -> PathBuf {
         self.naming.output_of(&self.outbox, &job.path, job.identity.mtime_ns, hash.unwrap_or_default())
+    }
+}
+
+/// What the ledger notes of an output before it gets its name.
+pub(super) fn publication_as(output: PathBuf, first_row: Option<u64>, made: &Made) -> Publication {
+    let summary = &made.summary;
+    Publication {
+        hash: summary.source_hash.unwrap_or_default(),
+        temporary: made.temporary.clone(),
+        output,
+        output_bytes: summary.output_bytes,
+        first_row,
+        rows: summary.rows,
+        columns: summary.columns,
+        bad_records: summary.bad_records,
+        warnings: warnings_json(&summary.warnings),
+        input: summary.input.shape.as_str().to_owned(),
+        compression: summary.input.compression.as_str().to_owned(),
+        bom: summary.input.bom,
+        wait_s: made.wait_s,
+        convert_s: made.convert_s,
+    }
+}
+
+/// Why an output can never have its name, if so.
+pub(super) fn refusal(decided: &Decided, error: &OutputError) -> Option<Failure> {
+    match error {
+        OutputError::Exists(taken) => {
+            let message =
+                format!("the output {} exists already; move it away, or set `output.on_existing`", Shown(taken));
+            Some(plain("output_exists", &message))
+        }
+        OutputError::Io { source: e, .. } if e.kind() == io::ErrorKind::InvalidFilename => {
+            let length = decided.first.file_name().map_or(0, OsStr::len);
+            let message = format!("output name would have {length} bytes or more (limit 255); rename the source");
+            Some(plain("name_too_long", &message))
+        }
+        _ => None,
     }
 }
 
@@ -293,13 +319,13 @@ fn log_published(job: &Job, decided: &Decided, publish_s: f64) {
         compression = summary.map(|summary| summary.input.compression.as_str()),
         bom = summary.map(|summary| summary.input.bom), rows = summary.map(|summary| summary.rows),
         columns = summary.map(|summary| summary.columns), bad_records = summary.map(|summary| summary.bad_records),
-        output:% = Shown(&decided.name), output_bytes = summary.map(|summary| summary.output_bytes),
+        first_row = job.first_row, output:% = Shown(&decided.name), output_bytes = summary.map(|summary| summary.output_bytes),
         wait_s = made.map(|made| made.wait_s), convert_s = made.map(|made| made.convert_s), publish_s = publish_s;
         "{message}"
     );
 }
 
-fn log_warnings(job: &Job, warnings: &[Warning]) {
+pub(super) fn log_warnings(job: &Job, warnings: &[Warning]) {
     for Warning { code, column, line, message } in warnings.iter().take(Warning::TOLD) {
         log::warn!(
             event = "file.warning", job = job.id.0, path:% = Shown(&job.path), code = *code, column:% = column.escape_debug(),

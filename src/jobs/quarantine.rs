@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::CWD;
 
 use super::attempt::{Outcome, Workshop};
+use super::batch::End;
 use super::disposition::Disposed;
 use super::naming::{numbered, with_ending};
 use crate::config::After;
@@ -55,6 +56,30 @@ impl Workshop {
 
     fn quarantine_reported(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
         self.record(|ledger| ledger.quarantined(job.id, failure, self.planned()))?;
+        self.after_quarantined(job, failure, attempt)
+    }
+
+    /// As [`Workshop::quarantine`] for jobs that share an output, all of them or none: how it ends for each.
+    pub(super) fn quarantine_together(&self, jobs: &[(Job, u32)], failure: &Failure) -> Vec<End> {
+        if self.after == After::Keep {
+            for (job, _) in jobs {
+                match self.report_kept(job, failure).map_err(|error| (self.fault_behind(&error), error)) {
+                    Err((Some(fault), _)) => {
+                        return jobs.iter().map(|(job, _)| self.blocked(job, fault.clone())).collect();
+                    }
+                    Err((None, error)) => log_unwritten(job, &error),
+                    Ok(()) => {}
+                }
+            }
+        }
+        let ids: Vec<JobId> = jobs.iter().map(|(job, _)| job.id).collect();
+        match self.record(|ledger| ledger.quarantined_together(&ids, failure, self.planned())) {
+            Ok(()) => jobs.iter().map(|(job, attempt)| self.after_quarantined(job, failure, *attempt)).collect(),
+            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    fn after_quarantined(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
         log::warn!(
             event = "file.quarantined", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,

@@ -4,6 +4,8 @@
 //! A path is in hand once at a time: a newer version of it waits until the older one's attempt has ended. Of versions
 //! that wait, any may come first; an older one then finds that it is gone.
 //!
+//! Sources that become one output together wait for each other in [windows](super::gather), and then go as one.
+//!
 //! The clock, a time since any fixed start, is an argument: a clock that is set must not hold anybody up.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
+use super::gather::{Task, Windows};
 use crate::config::Order;
 use crate::ledger::{Job, JobId};
 
@@ -22,7 +25,12 @@ type Rank = (u32, i128, OsString, JobId);
 /// Jobs that wait for a worker, for their time, or for an older version of their path.
 pub struct Queue {
     order: Order,
-    ready: BTreeMap<Rank, Job>,
+    windows: Windows,
+    ready: BTreeMap<Rank, Task>,
+    /// Those that wait with them and may have brought the agent down.
+    suspected: BTreeMap<Rank, Task>,
+    /// Jobs in both.
+    ready_jobs: usize,
     later: BTreeMap<(Duration, JobId), Job>,
     behind: HashMap<PathBuf, Vec<Job>>,
     in_hand: HashSet<PathBuf>,
@@ -33,19 +41,22 @@ pub struct Queue {
     suspect_in_hand: Option<JobId>,
     /// Every job that is here, and the time it was to start at.
     known: HashMap<JobId, Duration>,
-    sender: Option<Sender<Job>>,
+    sender: Option<Sender<Task>>,
     /// The workers' end, to take back what no worker has begun.
-    receiver: Receiver<Job>,
+    receiver: Receiver<Task>,
 }
 
 impl Queue {
-    /// An empty queue whose channel holds `capacity` jobs, and the end that the workers take from.
+    /// An empty queue whose channel holds `capacity` jobs, and the end that the workers take from; `windows` gather.
     #[must_use]
-    pub fn new(order: Order, capacity: usize) -> (Self, Receiver<Job>) {
+    pub fn new(order: Order, capacity: usize, windows: Windows) -> (Self, Receiver<Task>) {
         let (sender, receiver) = crossbeam_channel::bounded(capacity.max(1));
         let queue = Self {
             order,
+            windows,
             ready: BTreeMap::new(),
+            suspected: BTreeMap::new(),
+            ready_jobs: 0,
             later: BTreeMap::new(),
             behind: HashMap::new(),
             in_hand: HashSet::new(),
@@ -63,6 +74,12 @@ impl Queue {
     /// blame twice for what another has done.
     pub fn suspect(&mut self, jobs: impl IntoIterator<Item = JobId>) {
         self.suspects.extend(jobs);
+        self.ready_jobs = 0;
+        let ready = std::mem::take(&mut self.ready);
+        ready
+            .into_values()
+            .chain(std::mem::take(&mut self.suspected).into_values())
+            .for_each(|task| self.make_ready(task));
     }
 
     /// Adds `job`, to start after `wait`. If it is here already and waits for a later time, that time is moved up:
@@ -76,7 +93,7 @@ impl Queue {
         if wait > Duration::ZERO {
             self.later.insert((time, job.id), job);
         } else {
-            self.enter(job);
+            self.enter(job, now);
         }
     }
 
@@ -84,42 +101,60 @@ impl Queue {
     pub fn feed(&mut self, now: Duration) {
         while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
             let job = entry.remove();
-            self.enter(job);
+            self.enter(job, now);
         }
-        while self.hand_over().is_some() {}
+        let due = self.windows.due(now);
+        due.into_iter().for_each(|task| self.make_ready(task));
+        while self.hand_over_first().is_some() {}
     }
 
-    /// Hands over the first job, if the channel has room for it, and answers which.
+    /// Nobody waits for others any more.
+    pub fn close_windows(&mut self) {
+        let closed = self.windows.close();
+        closed.into_iter().for_each(|task| self.make_ready(task));
+    }
+
+    /// Hands over the first job (with those that go together with it), if the channel has room for it, and answers which.
+    /// None waits for others now.
     pub fn hand_over(&mut self) -> Option<JobId> {
-        let mut later = Vec::new();
-        let handed = self.hand_over_but(&mut later);
-        self.ready.extend(later);
-        handed
+        self.close_windows();
+        self.hand_over_first()
     }
 
-    /// Collects in `later` what must not be in hand together with what is.
-    fn hand_over_but(&mut self, later: &mut Vec<(Rank, Job)>) -> Option<JobId> {
+    fn hand_over_first(&mut self) -> Option<JobId> {
         let sender = self.sender.clone()?;
-        while let Some((rank, job)) = self.ready.pop_first() {
-            let is_suspect = self.suspects.contains(&job.id);
-            if is_suspect && self.suspect_in_hand.is_some() {
-                later.push((rank, job));
-                continue;
-            }
-            if self.in_hand.contains(&job.path) {
-                self.enter(job);
-                continue;
-            }
-            let (path, id) = (job.path.clone(), job.id);
-            if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = sender.try_send(job) {
-                self.ready.insert(rank, job);
+        while let Some((is_suspect, task)) = self.take_first() {
+            let task = self.not_in_hand(task);
+            let Some(id) = task.first().map(|job| job.id) else { continue };
+            let paths: Vec<PathBuf> = task.iter().map(|job| job.path.clone()).collect();
+            if let Err(TrySendError::Full(task) | TrySendError::Disconnected(task)) = sender.try_send(task) {
+                self.make_ready(task);
                 return None;
             }
-            self.in_hand.insert(path);
+            self.in_hand.extend(paths);
             self.suspect_in_hand = self.suspect_in_hand.or(is_suspect.then_some(id));
             return Some(id);
         }
         None
+    }
+
+    /// The first that may be in hand together with what is, and whether it is a suspect.
+    fn take_first(&mut self) -> Option<(bool, Task)> {
+        let next = self.ready.first_key_value().map(|(rank, _)| rank);
+        let suspect = self.suspected.first_key_value().map(|(rank, _)| rank);
+        let suspect = suspect.filter(|_| self.suspect_in_hand.is_none());
+        let is_suspect = suspect.is_some_and(|suspect| next.is_none_or(|next| suspect < next));
+        let from = if is_suspect { &mut self.suspected } else { &mut self.ready };
+        let (_, task) = from.pop_first()?;
+        self.ready_jobs -= task.len();
+        Some((is_suspect, task))
+    }
+
+    /// Those of `task` whose paths are not in hand; the others wait behind what is.
+    fn not_in_hand(&mut self, task: Task) -> Task {
+        let (behind, task): (Task, Task) = task.into_iter().partition(|job| self.in_hand.contains(&job.path));
+        behind.into_iter().for_each(|job| self.behind.entry(job.path.clone()).or_default().push(job));
+        task
     }
 
     /// The attempt on `job` was in vain, and would be with any other; it waits as before. The others come first, lest one that
@@ -133,10 +168,12 @@ impl Queue {
 
     /// Takes back what no worker has begun.
     pub fn recall(&mut self) {
-        for job in self.receiver.clone().try_iter() {
-            self.in_hand.remove(&job.path);
-            self.suspect_in_hand.take_if(|suspect| *suspect == job.id);
-            self.enter(job);
+        for task in self.receiver.clone().try_iter() {
+            for job in &task {
+                self.in_hand.remove(&job.path);
+                self.suspect_in_hand.take_if(|suspect| *suspect == job.id);
+            }
+            self.make_ready(task);
         }
     }
 
@@ -147,28 +184,28 @@ impl Queue {
         self.suspect_in_hand.take_if(|suspect| *suspect == job.id);
         self.in_hand.remove(&job.path);
         if let Some(behind) = self.behind.remove(&job.path) {
-            behind.into_iter().for_each(|next| self.enter(next));
+            behind.into_iter().for_each(|next| self.make_ready(vec![next]));
         }
     }
 
     /// Closes the channel: workers finish what they have begun. What waits is dropped here and remembered by the ledger.
     pub fn close(&mut self) {
         self.sender = None;
-        for job in self.receiver.try_iter() {
+        for job in self.receiver.try_iter().flatten() {
             self.in_hand.remove(&job.path);
         }
     }
 
-    /// When the next job's time comes.
+    /// When the next job's time comes, or the next window closes.
     #[must_use]
     pub fn next_time(&self) -> Option<Duration> {
-        self.later.keys().next().map(|(time, _)| *time)
+        self.later.keys().next().map(|(time, _)| *time).into_iter().chain(self.windows.next_due()).min()
     }
 
-    /// Jobs that could start now, in the channel or before it.
+    /// Jobs that could start now, or when others have come, in the channel or before it.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.ready.len() + self.behind.values().map(Vec::len).sum::<usize>()
+        self.windows.waiting() + self.ready_jobs + self.behind.values().map(Vec::len).sum::<usize>()
     }
 
     /// Jobs handed over and not finished.
@@ -189,12 +226,19 @@ impl Queue {
         self.waiting() == 0 && self.in_hand.is_empty()
     }
 
-    fn enter(&mut self, job: Job) {
-        if self.in_hand.contains(&job.path) {
-            self.behind.entry(job.path.clone()).or_default().push(job);
-        } else {
-            self.ready.insert(self.rank(&job), job);
-        }
+    fn enter(&mut self, job: Job, now: Duration) {
+        let gone = if self.in_hand.contains(&job.path) { vec![vec![job]] } else { self.windows.add(job, now) };
+        gone.into_iter().for_each(|task| self.make_ready(task));
+    }
+
+    fn make_ready(&mut self, task: Task) {
+        let task = self.not_in_hand(task);
+        // Those that go together come when the first of them would.
+        let Some(rank) = task.iter().map(|job| self.rank(job)).min() else { return };
+        self.ready_jobs += task.len();
+        let is_suspect = task.iter().any(|job| self.suspects.contains(&job.id));
+        let to = if is_suspect { &mut self.suspected } else { &mut self.ready };
+        to.insert(rank, task);
     }
 
     fn rank(&self, job: &Job) -> Rank {
@@ -231,16 +275,18 @@ mod tests {
             temporary: None,
             disposition: Disposition::None,
             previous: None,
+            first_row: None,
+            alone: false,
         }
     }
 
     fn order_of(order: Order) -> Vec<i64> {
-        let (mut queue, taken) = Queue::new(order, 10);
+        let (mut queue, taken) = Queue::new(order, 10, Windows::default());
         for (id, path, size) in [(1, "c", 5), (2, "a", 9), (3, "b", 7)] {
             queue.add(job(id, path, size), NONE, NONE);
         }
         queue.feed(NONE);
-        taken.try_iter().map(|job| job.id.0).collect()
+        taken.try_iter().flatten().map(|job| job.id.0).collect()
     }
 
     #[test]
@@ -253,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_full_channel_keeps_jobs_here_and_a_path_is_in_hand_once() {
-        let (mut queue, taken) = Queue::new(Order::Name, 1);
+        let (mut queue, taken) = Queue::new(Order::Name, 1, Windows::default());
         queue.add(job(1, "a", 1), NONE, NONE);
         queue.add(job(1, "a", 1), NONE, NONE);
         queue.feed(NONE);
@@ -261,24 +307,24 @@ mod tests {
         queue.add(job(3, "b", 1), NONE, NONE);
         queue.feed(NONE);
         assert_eq!((queue.in_hand(), queue.waiting()), (1, 2));
-        let first = taken.try_recv().unwrap();
+        let first = taken.try_recv().unwrap().remove(0);
         queue.feed(NONE);
-        assert_eq!(taken.try_recv().unwrap().id, JobId(3));
+        assert_eq!(taken.try_recv().unwrap().remove(0).id, JobId(3));
         queue.finished(&first);
         queue.feed(NONE);
-        assert_eq!(taken.try_recv().unwrap().id, JobId(2));
+        assert_eq!(taken.try_recv().unwrap().remove(0).id, JobId(2));
     }
 
     #[test]
     fn versions_of_one_path_that_came_together_go_one_after_the_other() {
-        let (mut queue, taken) = Queue::new(Order::Name, 9);
+        let (mut queue, taken) = Queue::new(Order::Name, 9, Windows::default());
         for id in 1..=3 {
             queue.add(job(id, "a", 1), NONE, NONE);
         }
         for id in 1..=3 {
             queue.feed(NONE);
             assert_eq!((taken.len(), queue.in_hand()), (1, 1));
-            let done = taken.try_recv().unwrap();
+            let done = taken.try_recv().unwrap().remove(0);
             assert_eq!(done.id, JobId(id));
             queue.finished(&done);
         }
@@ -287,10 +333,10 @@ mod tests {
 
     #[test]
     fn closing_takes_back_what_no_worker_has_begun() {
-        let (mut queue, taken) = Queue::new(Order::Name, 5);
+        let (mut queue, taken) = Queue::new(Order::Name, 5, Windows::default());
         ["a", "b", "c"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), NONE, NONE));
         queue.feed(NONE);
-        let begun = taken.recv().unwrap();
+        let begun = taken.recv().unwrap().remove(0);
         queue.close();
         assert_eq!(queue.in_hand(), 1);
         queue.finished(&begun);
@@ -299,27 +345,27 @@ mod tests {
 
     #[test]
     fn what_was_blocked_comes_behind_the_others_and_what_nobody_has_begun_comes_back() {
-        let (mut queue, taken) = Queue::new(Order::Name, 5);
+        let (mut queue, taken) = Queue::new(Order::Name, 5, Windows::default());
         ["a", "b", "c"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), NONE, NONE));
         queue.feed(NONE);
-        let first = taken.recv().unwrap();
+        let first = taken.recv().unwrap().remove(0);
         queue.recall();
         queue.blocked(first, NONE);
         assert_eq!((queue.in_hand(), queue.waiting()), (0, 3));
         assert_eq!(queue.hand_over(), Some(JobId(2)));
-        let second = taken.recv().unwrap();
+        let second = taken.recv().unwrap().remove(0);
         queue.blocked(second, NONE);
         assert_eq!([(); 4].map(|()| queue.hand_over()), [Some(JobId(3)), Some(JobId(1)), Some(JobId(2)), None]);
     }
 
     #[test]
     fn of_jobs_that_may_have_brought_the_agent_down_one_is_in_hand_at_a_time() {
-        let (mut queue, taken) = Queue::new(Order::Name, 9);
+        let (mut queue, taken) = Queue::new(Order::Name, 9, Windows::default());
         ["a", "b", "c", "d"].iter().zip(1..).for_each(|(path, id)| queue.add(job(id, path, 1), NONE, NONE));
         queue.suspect([JobId(1), JobId(2), JobId(4)]);
         for expected in [&[1, 3][..], &[2], &[4], &[]] {
             queue.feed(NONE);
-            let handed: Vec<Job> = taken.try_iter().collect();
+            let handed: Vec<Job> = taken.try_iter().flatten().collect();
             assert_eq!(handed.iter().map(|job| job.id.0).collect::<Vec<_>>(), expected);
             handed.iter().for_each(|job| queue.finished(job));
         }
@@ -328,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_job_that_waits_for_its_time_comes_sooner_when_somebody_asks_for_it() {
-        let (mut queue, taken) = Queue::new(Order::Name, 1);
+        let (mut queue, taken) = Queue::new(Order::Name, 1, Windows::default());
         queue.add(job(1, "a", 1), S(500), NONE);
         queue.add(job(1, "a", 1), S(500), S(1));
         assert_eq!(queue.retrying(), 1);
@@ -337,9 +383,64 @@ mod tests {
         assert_eq!((taken.len(), queue.retrying(), queue.waiting()), (1, 0, 0));
     }
 
+    fn gathering() -> (Queue, Receiver<Task>) {
+        let patterns = crate::jobs::gather::Patterns::new(&["*.json".to_owned()]).unwrap();
+        let output = crate::config::Output { gather_secs: 5, ..crate::config::Output::to("/o".into()) };
+        Queue::new(Order::Name, 9, Windows::new(patterns, &output))
+    }
+
+    fn numbers(taken: &Receiver<Task>) -> Vec<Vec<i64>> {
+        taken.try_iter().map(|task| task.iter().map(|job| job.id.0).collect()).collect()
+    }
+
+    #[test]
+    fn sources_that_wait_for_each_other_go_together_and_are_counted_one_by_one() {
+        let (mut queue, taken) = gathering();
+        for (id, path) in [(1, "b.json"), (2, "a.json"), (3, "c.txt")] {
+            queue.add(job(id, path, 1), NONE, NONE);
+        }
+        queue.feed(NONE);
+        assert_eq!((numbers(&taken), queue.waiting(), queue.next_time()), (vec![vec![3]], 2, Some(S(5))));
+        queue.feed(S(5));
+        assert_eq!((queue.in_hand(), queue.waiting()), (3, 0));
+        // What nobody has begun comes back as it was.
+        queue.recall();
+        assert_eq!((queue.in_hand(), queue.waiting()), (1, 2));
+        queue.feed(S(5));
+        assert_eq!(numbers(&taken), [[2, 1]]);
+        // A newer version of one waits until the older one has ended, and then goes alone.
+        queue.add(job(4, "a.json", 1), NONE, S(6));
+        queue.add(job(5, "d.json", 1), NONE, S(6));
+        assert_eq!((queue.hand_over(), numbers(&taken)), (Some(JobId(5)), vec![vec![5]]), "who asks waits for nobody");
+        queue.finished(&job(2, "a.json", 1));
+        queue.feed(S(6));
+        assert_eq!(numbers(&taken), [[4]]);
+        for (id, path) in [(1, "b.json"), (3, "c.txt"), (4, "a.json"), (5, "d.json")] {
+            assert!(!queue.is_idle());
+            queue.finished(&job(id, path, 1));
+        }
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn what_may_have_brought_the_agent_down_goes_alone_and_one_at_a_time() {
+        let (mut queue, taken) = gathering();
+        queue.suspect([JobId(1), JobId(2)]);
+        for (id, path, alone) in [(1, "a.json", true), (2, "b.json", true), (3, "c.json", false), (4, "d.json", false)]
+        {
+            queue.add(Job { alone, ..job(id, path, 1) }, NONE, NONE);
+        }
+        queue.close_windows();
+        queue.feed(NONE);
+        assert_eq!(numbers(&taken), [vec![1], vec![3, 4]]);
+        queue.finished(&job(1, "a.json", 1));
+        queue.feed(NONE);
+        assert_eq!(numbers(&taken), [[2]]);
+    }
+
     #[test]
     fn a_job_waits_for_its_time() {
-        let (mut queue, taken) = Queue::new(Order::Name, 1);
+        let (mut queue, taken) = Queue::new(Order::Name, 1, Windows::default());
         queue.add(job(1, "a", 1), S(5), NONE);
         queue.feed(NONE);
         assert_eq!((taken.len(), queue.next_time(), queue.retrying()), (0, Some(S(5)), 1));

@@ -2,7 +2,7 @@
 //!
 //! | on disk | then |
 //! |---|---|
-//! | an output of the agent | its job is done; if the very source still stands in the inbox, it is disposed of as configured |
+//! | an output of the agent | its job is done, or all the jobs that share it are; if the very source still stands in the inbox, it is disposed of as configured |
 //! | a source in the quarantine with its report | its job is quarantined, and `retry` brings it back |
 //! | a source in the inbox without either | it is new, and is converted |
 //! | an unfinished output | it is removed when the agent starts: without a record it was not published |
@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use super::attempt::hash_of;
 use super::quarantine;
 use crate::config::After;
-use crate::convert::output::provenance::Provenance;
 use crate::convert::output::provenance_of;
 use crate::convert::output::publish::STAGING;
+use crate::convert::output::shares::Share;
 use crate::ledger::{Disposition, End, JobId, Ledger, LedgerError, Output, Restored};
 use crate::source::{Identity, Shown, open_beneath};
 
@@ -65,9 +65,9 @@ impl Folders<'_> {
             Ok::<(), LedgerError>(())
         };
         for path in files(self.outbox, &mut found.unreadable) {
-            let job = self.of_output(&path, &mut found.unreadable);
-            found.outputs += u64::from(job.is_some());
-            put(job, &mut found, false)?;
+            let of_output = self.of_output(&path, &mut found.unreadable);
+            found.outputs += u64::from(!of_output.is_empty());
+            of_output.into_iter().try_for_each(|job| put(Some(job), &mut found, false))?;
         }
         for path in files(self.quarantine, &mut found.unreadable) {
             let job = self.of_quarantined(&path);
@@ -78,24 +78,42 @@ impl Folders<'_> {
         Ok(found)
     }
 
-    fn of_output(&self, path: &Path, unreadable: &mut Vec<String>) -> Option<Restored> {
-        let provenance = match provenance_of(path) {
-            Ok(provenance) => provenance?,
-            Err(error) => {
-                unreadable.push(format!("{}: {error}", Shown(path)));
-                return None;
-            }
-        };
-        let (id, hash) = (JobId(provenance.job?), provenance.hash()?);
-        let bytes = fs::metadata(path).ok()?.len();
-        let source = provenance.path();
-        let there = self.the_same(&source, provenance.size, hash);
+    /// The jobs whose output is at `path`: one, or those that share it.
+    fn of_output(&self, path: &Path, unreadable: &mut Vec<String>) -> Vec<Restored> {
+        let provenance = provenance_of(path).unwrap_or_else(|error| {
+            unreadable.push(format!("{}: {error}", Shown(path)));
+            None
+        });
+        let Some(provenance) = provenance else { return Vec::new() };
+        let Ok(bytes) = fs::metadata(path).map(|file| file.len()) else { return Vec::new() };
+        let (columns, sources) = (provenance.columns, provenance.sources.clone());
+        if sources.is_empty() {
+            let share = Share::of(provenance, 0);
+            return self.of_share(path, &share, None, bytes, columns).into_iter().collect();
+        }
+        let first = |share: &Share| if share == &sources[0] { bytes } else { 0 };
+        sources
+            .iter()
+            .filter_map(|share| self.of_share(path, share, Some(share.first_row), first(share), columns))
+            .collect()
+    }
+
+    fn of_share(
+        &self,
+        path: &Path,
+        share: &Share,
+        first_row: Option<u64>,
+        bytes: u64,
+        columns: u64,
+    ) -> Option<Restored> {
+        let (id, hash, source) = (JobId(share.job?), share.hash()?, share.path());
+        let there = self.the_same(&source, share.size, hash);
         let disposition =
             if there.is_some() && self.after != After::Keep { Disposition::Pending } else { Disposition::None };
-        let identity =
-            there.unwrap_or(Identity { device: 0, inode: 0, size: provenance.size, mtime_ns: 0, ctime_ns: 0 });
-        let Provenance { rows, columns, bad_records, input, compression, .. } = provenance;
-        let output = Output { path: path.to_owned(), bytes, hash, rows, columns, bad_records, input, compression };
+        let identity = there.unwrap_or(Identity { device: 0, inode: 0, size: share.size, mtime_ns: 0, ctime_ns: 0 });
+        let Share { rows, bad_records, input, compression, .. } = share.clone();
+        let path = path.to_owned();
+        let output = Output { path, bytes, hash, first_row, rows, columns, bad_records, input, compression };
         Some(Restored { id, path: source, identity, end: End::Done(output), disposition })
     }
 

@@ -5,6 +5,7 @@
 //!
 //! | the ledger says | on disk | then |
 //! |---|---|---|
+//! | running | a worker had it in hand with others | it is tried again, alone, at most one of these at a time |
 //! | running | a worker had it in hand | it is tried again, at most one of these at a time, or set aside after the agent came down too many times |
 //! | running | no worker had it in hand | it is tried again |
 //! | publishing | temporary file | it gets its name, as if nothing had happened |
@@ -17,7 +18,7 @@ use std::fs;
 use std::path::Path;
 
 use super::attempt::Workshop;
-use super::in_hand;
+use super::in_hand::{self, Blame};
 use super::mark;
 use super::retry::plain;
 use super::staging::is_agents;
@@ -44,7 +45,10 @@ impl Workshop {
     /// Finishes what an earlier run left. Does nothing the second time.
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
         let in_hand = in_hand::left(&self.outbox);
-        self.finish_unfinished(|job| in_hand.as_ref().is_none_or(|in_hand| in_hand.contains(&job.id)))
+        self.finish_unfinished(|job| match &in_hand {
+            Some(in_hand) => in_hand.get(&job.id).copied(),
+            None => Some(Blame::Alone),
+        })
     }
 
     /// Finishes what this same process left when it could not use the ledger: nothing has brought it down.
@@ -53,10 +57,10 @@ impl Workshop {
             self.remove_made(job);
             self.ledger.postponed(job.id)
         })?;
-        self.finish_unfinished(|_| false)
+        self.finish_unfinished(|_| None)
     }
 
-    fn finish_unfinished(&self, is_to_blame: impl Fn(&Job) -> bool) -> Result<Recovered, LedgerError> {
+    fn finish_unfinished(&self, blame: impl Fn(&Job) -> Option<Blame>) -> Result<Recovered, LedgerError> {
         let mut found = Recovered::default();
         let unfinished = self.ledger.unfinished()?;
         let mark = OsString::from(mark::NAME);
@@ -68,7 +72,7 @@ impl Workshop {
             match job.state {
                 State::Running => {
                     found.cut_off += 1;
-                    let suspect = self.recover_cut_off(job, is_to_blame(job))?;
+                    let suspect = self.recover_cut_off(job, blame(job))?;
                     found.suspects.extend(suspect.then_some(job.id));
                 }
                 State::Publishing => {
@@ -97,9 +101,15 @@ impl Workshop {
     }
 
     /// Answers whether the source is tried again though it may be what has brought the agent down.
-    fn recover_cut_off(&self, job: &Job, to_blame: bool) -> Result<bool, LedgerError> {
+    fn recover_cut_off(&self, job: &Job, blame: Option<Blame>) -> Result<bool, LedgerError> {
         self.remove_made(job);
-        if !to_blame {
+        if blame == Some(Blame::Together) {
+            // Any of them may be at fault: that does not count against it until it was in hand alone.
+            log::warn!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
+                "An earlier run stopped while it had this source and others in hand; it is tried again, alone.");
+            return self.ledger.apart(&[job.id])?.into_iter().collect::<Result<(), _>>().map(|()| true);
+        }
+        if blame.is_none() {
             log::info!(event = "file.cut_off", job = job.id.0, attempt = job.attempts, path:% = Shown(&job.path);
                 "An earlier run stopped while this source waited in line; it is tried again.");
             return self.ledger.release(job.id).map(|()| false);
@@ -183,6 +193,7 @@ mod tests {
             ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
             marker: String::new(),
             sums_of: None,
+            gather: crate::jobs::gathering::GatherRules::default(),
             has_writer: |_| false,
         }
     }
@@ -244,7 +255,7 @@ mod tests {
         let (workshop, job) = with_a_job(root.path());
         staging(&workshop.outbox).unwrap();
         for _ in 0..5 {
-            let in_hand = InHand::start(&workshop.outbox, 2);
+            let in_hand = InHand::start(&workshop.outbox, 2, 1);
             let number = workshop.begin(std::slice::from_ref(&job)).remove(0).unwrap();
             in_hand.take(1, job.id, &job.path);
             let Attempted::Made(made, _) = workshop.attempt(&job, number).unwrap() else { panic!("no output") };
@@ -256,7 +267,7 @@ mod tests {
         }
         for (time, then) in [("the first time", State::Ready), ("the second", State::Quarantined)] {
             workshop.ledger.begin(job.id).unwrap();
-            InHand::start(&workshop.outbox, 2).take(0, job.id, &job.path);
+            InHand::start(&workshop.outbox, 2, 1).take(0, job.id, &job.path);
             workshop.recover().unwrap();
             assert_eq!(state(&workshop), then, "{time}");
         }
@@ -278,6 +289,7 @@ mod tests {
             temporary: temporary.clone(),
             output: root.path().join("outbox/a.h5"),
             output_bytes: 10,
+            first_row: None,
             rows: 1,
             columns: 1,
             bad_records: 0,

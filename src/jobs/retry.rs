@@ -8,7 +8,7 @@ use crate::ledger::Failure;
 use crate::source::OpenError;
 
 /// Why an attempt did not succeed, by what is to be done about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Trouble {
     /// The source is at fault: a person has to look at it.
     Permanent(Failure),

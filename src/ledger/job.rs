@@ -148,6 +148,11 @@ pub struct Job {
     pub disposition: Disposition,
     /// The latest version of the same path that is done.
     pub previous: Option<Previous>,
+    /// Where its rows begin in an output that it shares with others, from `publishing` on; none where it has its own.
+    pub first_row: Option<u64>,
+    /// Whether it is to have an output of its own: something went wrong when it was read with others, or it may have brought the
+    /// agent down.
+    pub alone: bool,
 }
 
 /// The version of a path that was converted before: an attempt on the same bytes can stop after hashing.
@@ -172,9 +177,11 @@ pub struct Publication {
     pub temporary: PathBuf,
     /// Where it will be.
     pub output: PathBuf,
-    /// Its length.
+    /// Its length; of an output that several share, the first says it, and the others say 0.
     pub output_bytes: u64,
-    /// Rows in it.
+    /// Where the rows of the source begin in an output that it shares with others.
+    pub first_row: Option<u64>,
+    /// Rows in it that are of the source.
     pub rows: u64,
     /// Columns in it.
     pub columns: u64,

@@ -75,7 +75,13 @@ pub trait Ledger: Send + Sync {
         the_one(self.publishing_all(&[(id, publication.clone())]))
     }
 
-    /// Durable: the final name was taken, this one is tried next.
+    /// [`Ledger::publishing_all`] for jobs that share one output: for all of them, or for none.
+    fn publishing_together(&self, outputs: &[(JobId, Publication)]) -> Result<(), LedgerError>;
+
+    /// The jobs that are publishing and whose outputs have the temporary name `temporary`, by where their rows begin.
+    fn sharing(&self, temporary: &Path) -> Result<Vec<Job>, LedgerError>;
+
+    /// Durable: the final name was taken, this one is tried next; also for those with which the job shares its output.
     fn rename_publication(&self, id: JobId, output: &Path) -> Result<(), LedgerError>;
 
     /// Durable: the outputs of these jobs have their names, on disk.
@@ -113,12 +119,24 @@ pub trait Ledger: Send + Sync {
     /// Durable: no further attempt until a person says so. An output that was being published is given up.
     fn quarantined(&self, id: JobId, failure: &Failure, disposition: Disposition) -> Result<(), LedgerError>;
 
+    /// [`Ledger::quarantined`] for jobs that share one output: for all of them, or for none.
+    fn quarantined_together(
+        &self,
+        ids: &[JobId],
+        failure: &Failure,
+        disposition: Disposition,
+    ) -> Result<(), LedgerError>;
+
     /// The attempt ended without a decision: the process died, or the worker panicked. Answers how often that has
     /// happened to this version (failures that were decided do not count) and the state it left, which stays.
     fn crashed(&self, id: JobId) -> Result<(u32, State), LedgerError>;
 
     /// The running attempt was given up for no fault of the source: ready again, its attempts stay counted.
     fn release(&self, id: JobId) -> Result<(), LedgerError>;
+
+    /// Something went wrong when the sources of these running jobs were read together: ready again, each to have an output
+    /// of its own.
+    fn apart(&self, ids: &[JobId]) -> Each;
 
     /// The running attempt met a fault that is none of the source: ready, as if the attempt had not begun.
     fn postponed(&self, id: JobId) -> Result<(), LedgerError>;

@@ -23,7 +23,7 @@ pub struct Record {
     pub state: State,
     /// Attempts begun.
     pub attempts: u32,
-    /// Rows in the output.
+    /// Rows in the output that are of this source.
     pub rows: Option<u64>,
     /// Columns in the output.
     pub columns: Option<u64>,
@@ -37,7 +37,7 @@ pub struct Record {
     /// The output.
     #[serde(serialize_with = "optional_path")]
     pub output: Option<PathBuf>,
-    /// Length of the output.
+    /// Length of the output; of one that several sources share, the first says it, and the others say 0.
     pub output_bytes: Option<u64>,
     /// When the source was found ready.
     #[serde(serialize_with = "time")]
@@ -80,6 +80,8 @@ pub struct Record {
     pub compression: Option<String>,
     /// Whether a byte order mark was stripped from its text.
     pub bom: Option<bool>,
+    /// Where its rows begin in an output that it shares with others; null where it has its own.
+    pub first_row: Option<u64>,
 }
 
 /// Which jobs `history` shows; the default is all of them.
@@ -212,6 +214,7 @@ mod tests {
             input: Some("lines".to_owned()),
             compression: Some("none".to_owned()),
             bom: Some(false),
+            first_row: None,
         };
         let expected = format!(
             concat!(
@@ -220,7 +223,7 @@ mod tests {
                 r#""seen_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.000Z","finished_at":null,"#,
                 r#""wait_s":0.5,"convert_s":null,"publish_s":null,"error_code":null,"error":null,"line":null,"#,
                 r#""byte":null,"host":"here","disposition":"pending","run_at":"2026-01-02T03:04:05.000Z","#,
-                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none","bom":false}}"#
+                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none","bom":false,"first_row":null}}"#
             ),
             "ab".repeat(32)
         );

@@ -38,7 +38,9 @@ pub struct Output {
     pub bytes: u64,
     /// SHA-256 of the source's bytes.
     pub hash: [u8; 32],
-    /// Rows in it.
+    /// Where the rows of the source begin in an output that it shares with others.
+    pub first_row: Option<u64>,
+    /// Rows in it that are of the source.
     pub rows: u64,
     /// Columns in it.
     pub columns: u64,

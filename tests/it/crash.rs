@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::harness::{Site, h5inbox, wait_until};
+use super::harness::{Site, h5inbox, sha256, wait_until};
 use super::traced::{injected, killed_at};
 
 const AFTER: [&str; 3] = ["keep", "archive", "delete"];
@@ -211,6 +211,21 @@ fn a_stop_finishes_what_is_in_hand_and_leaves_no_debris() {
     assert!(states.iter().all(|state| state == "done" || state == "ready"), "{states:?}");
     assert!(site.once().status.success());
     assert_each_once(&site, 40, "keep");
+}
+
+#[test]
+fn an_output_that_could_not_get_its_name_for_a_while_gets_the_one_that_the_ledger_has() {
+    let mut site = Site::new("output.name = \"{name}-{hash:8}\"");
+    site.drop_in("f0.json", &records(0));
+    // Each thread counts for itself.
+    let mut traced = injected(&["renameat2"], &["renameat2:error=EIO:when=1".to_owned()]);
+    traced.arg("-P").arg(site.path("outbox/.h5inbox/1.tmp")).arg(env!("CARGO_BIN_EXE_h5inbox"));
+    site.spawn(traced);
+    site.wait_for("done", 1);
+    site.kill_if_running();
+    assert_eq!(site.names("outbox"), [format!("f0-{}.h5", &sha256(&records(0))[..8])]);
+    let job = &site.history()[0];
+    assert_eq!((&job["state"], &job["attempts"]), (&"done".into(), &1.into()), "it was converted once");
 }
 
 #[test]

@@ -27,8 +27,11 @@ impl Change {
     /// The folder whose sync makes it last.
     fn folder(&self) -> Option<&Path> {
         match self {
-            Self::Create(path, _) | Self::Folder(path) | Self::Remove(path) => path.parent(),
-            Self::Rename(_, path) | Self::Link(_, path) => path.parent(),
+            Self::Create(path, _)
+            | Self::Folder(path)
+            | Self::Remove(path)
+            | Self::Rename(_, path)
+            | Self::Link(_, path) => path.parent(),
             Self::Write(..) | Self::Length(..) => None,
         }
     }
@@ -171,20 +174,8 @@ impl Changes {
             images.push(with(&|number| number != *one));
             images.push(with(&|number| number == *one));
         }
-        images.extend(self.torn(done, &pending));
+        images.extend(torn(done, &pending));
         images
-    }
-
-    /// All of it, the last write excepted, of which the first half is there.
-    fn torn(&self, done: &[Made], pending: &[usize]) -> Option<Image> {
-        let (last, Change::Write(file, at, bytes)) =
-            pending.iter().rev().map(|number| (*number, &done[*number].change)).find(|(_, c)| !c.is_of_a_name())?
-        else {
-            return None;
-        };
-        let half = Change::Write(*file, *at, bytes[..bytes.len() / 2].to_vec());
-        let before = done[..last].iter().map(|made| &made.change);
-        Some(Image::of(before.chain([&half]).chain(done[last + 1..].iter().map(|made| &made.change))))
     }
 }
 
@@ -230,6 +221,18 @@ impl Image {
         let files = names.into_iter().map(|(path, file)| (path, content(file))).collect();
         Self { folders, files }
     }
+}
+
+/// All of it, the last write excepted, of which the first half is there.
+fn torn(done: &[Made], pending: &[usize]) -> Option<Image> {
+    let (last, Change::Write(file, at, bytes)) =
+        pending.iter().rev().map(|number| (*number, &done[*number].change)).find(|(_, c)| !c.is_of_a_name())?
+    else {
+        return None;
+    };
+    let half = Change::Write(*file, *at, bytes[..bytes.len() / 2].to_vec());
+    let before = done[..last].iter().map(|made| &made.change);
+    Some(Image::of(before.chain([&half]).chain(done[last + 1..].iter().map(|made| &made.change))))
 }
 
 /// The bytes in the quotes of a call, as strace writes them.

@@ -5,10 +5,12 @@
 //! The calls are not listed here: an undisturbed run of each scene is recorded, and each call of it is a moment to die at.
 //! `make soak` takes them all; a test takes those on the agent's folders, and of the ledger's calls the syncs.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -45,11 +47,18 @@ impl Stage {
         let config = format!("{}\nretry.max_attempts = 1000\n{}", scene.config, folders.unwrap_or_default());
         let stage = Self { site: Site::new(&config), elsewhere };
         for (name, content) in scene.before {
-            stage.site.drop_in(name, content.as_bytes());
+            stage.drop_in(name, content);
             stage.site.once();
         }
-        scene.sources.iter().for_each(|(name, content)| stage.site.drop_in(name, content.as_bytes()));
+        scene.sources.iter().for_each(|(name, content)| stage.drop_in(name, content));
         stage
+    }
+
+    /// Outputs tell when their source was changed, and are to be the same in each run.
+    fn drop_in(&self, name: &str, content: &str) {
+        self.site.drop_in(name, content.as_bytes());
+        let source = File::options().write(true).open(self.site.path("inbox").join(name)).unwrap();
+        source.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
     }
 
     /// The agent's own folders.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use h5inbox::config::{Config, Input, Nested, OnBadRecord, TypeHint};
+use h5inbox::config::{Compression, Config, Input, Layout, Nested, OnBadRecord, OnUnfit, TypeHint};
 use h5inbox::convert::output::provenance::Origin;
 use h5inbox::convert::{self, ConvertError, Options, Summary, Target};
 use h5inbox::source::open_named;
@@ -77,14 +77,28 @@ fn options() -> impl Strategy<Value = Options> {
     let types = proptest::collection::vec(("[a-e]|a\\.b|\\*|[0-1]", hint), 0..4);
     let nested = prop::sample::select(vec![Nested::Object, Nested::Json, Nested::Flatten]);
     let limits = (prop::sample::select(vec![4_usize, 512]), prop::sample::select(vec![60_u64, 1 << 28]));
-    (types, nested, any::<bool>(), limits).prop_map(|(types, nested, skip, (depth, record_bytes))| {
+    (types, nested, any::<bool>(), limits, looks()).prop_map(|(types, nested, skip, (depth, record_bytes), looks)| {
         let mut options = Options::from_config(&Config::new("/in".into(), "/out".into()), 1);
         options.records.input = Input::Lines;
         options.records.on_bad_record = if skip { OnBadRecord::Skip } else { OnBadRecord::RejectFile };
         options.records.nested = nested;
         options.records.types = types;
+        (options.encoding.layout, options.encoding.compression, options.encoding.on_unfit) = looks;
         Options { depth, record_bytes, durable: false, ..options }
     })
+}
+
+/// What an output looks like.
+fn looks() -> impl Strategy<Value = (Layout, Compression, OnUnfit)> {
+    let looks = [
+        (Layout::Fixed, Compression::None, OnUnfit::Refuse),
+        (Layout::Fixed, Compression::Zlib(1), OnUnfit::Refuse),
+        (Layout::Table, Compression::None, OnUnfit::Refuse),
+        (Layout::Table, Compression::Zlib(1), OnUnfit::Text),
+        (Layout::Plain, Compression::None, OnUnfit::Refuse),
+        (Layout::Plain, Compression::Zlib(9), OnUnfit::Text),
+    ];
+    prop::sample::select(looks.to_vec())
 }
 
 /// What a conversion gave: its summary, output and file of bad records, or its error.
@@ -138,9 +152,10 @@ fn assert_tells_of_lines(bad: &[u8], records: &[(u64, usize, &[u8])]) {
     }
 }
 
-/// Where bad records are left out, only what is wrong with the file as a whole refuses it.
+/// Where bad records are left out, only what is wrong with the file as a whole refuses it, or with a column for a layout.
 fn is_about_the_whole_file(error: &str) -> bool {
-    let codes = ["label_clash ", "colliding_labels ", "not_json_text "];
+    let codes =
+        ["label_clash ", "colliding_labels ", "not_json_text ", "unfit_column ", "unfit_text ", "lone_surrogate "];
     error.contains("no record can be read; the first: ") || codes.iter().any(|code| error.starts_with(code))
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn random_cases(folder: &Path, seed: &str, count: &str) {
     python("3.1", "random_cases.py", &["--seed", seed, "--n", count, "--out", folder.to_str().unwrap()]);
 }
 
-fn hand_written_cases(folder: &Path, kinds: &[&str]) {
+pub(crate) fn hand_written_cases(folder: &Path, kinds: &[&str]) {
     python("3.1", "cases.py", &[&[folder.to_str().unwrap()], kinds].concat());
 }
 

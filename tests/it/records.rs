@@ -57,3 +57,10 @@ fn hints_and_nested_values_are_what_each_pandas_makes_of_them() {
         assert_finds_no_difference(&python(version, "options.py", folder.path(), &[]));
     }
 }
+
+#[test]
+fn hints_and_nested_values_are_the_same_in_compressed_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let compressed = ["--compression", "zlib:2"];
+    assert_finds_no_difference(&python("2.3", "options.py", folder.path(), &compressed));
+}

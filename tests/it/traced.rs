@@ -155,15 +155,12 @@ fn whole_paths(arguments: &str) -> Vec<PathBuf> {
             continue;
         }
         let Some((folder, behind)) = at[1..].split_once('>') else { break };
-        match behind.strip_prefix(", ").and_then(quoted) {
-            Some((name, end)) => {
-                found.push(Path::new(folder).join(name));
-                rest = &rest[rest.len() - end.len()..];
-            }
-            None => {
-                found.push(PathBuf::from(folder));
-                rest = behind;
-            }
+        if let Some((name, end)) = behind.strip_prefix(", ").and_then(quoted) {
+            found.push(Path::new(folder).join(name));
+            rest = &rest[rest.len() - end.len()..];
+        } else {
+            found.push(PathBuf::from(folder));
+            rest = behind;
         }
     }
     found

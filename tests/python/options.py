@@ -1,6 +1,6 @@
 """Converts sources with record options (hints, nested values) and compares with what pandas itself makes of them.
 
-    python options.py --program H5INBOX --folder DIR [--seed S] [--n N]
+    python options.py --program H5INBOX --folder DIR [--compression KIND] [--seed S] [--n N]
 
 In DIR the sources and outputs are kept, so that each pandas compares the same outputs: the first run converts. The
 expectation is made by the pandas at hand: the nested values by json.dumps and json_normalize, hinted columns by astype,
@@ -166,7 +166,7 @@ def difference(case, output, said):
     return None
 
 
-def convert(program, folder, cases):
+def convert(program, compression, folder, cases):
     """Converts all cases, those with the same options together, and keeps what was said of each."""
     groups = defaultdict(list)
     for case in cases:
@@ -174,7 +174,7 @@ def convert(program, folder, cases):
         groups[case.nested, tuple(case.types.items())].append(case)
     said = {}
     for (nested, types), group in groups.items():
-        arguments = ["--nested", nested] + [word for name, hint in types for word in ("--type", f"{name}={hint}")]
+        arguments = ["--compression", compression, "--nested", nested] + [word for name, hint in types for word in ("--type", f"{name}={hint}")]
         sources = [folder / f"{case.name}.json" for case in group]
         done = subprocess.run([program, "convert", *arguments, *sources], capture_output=True, text=True)
         for what in done.stderr.split("error: ")[1:]:
@@ -186,12 +186,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
     parser.add_argument("--folder", required=True, type=Path)
+    parser.add_argument("--compression", default="none")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=10)
     arguments = parser.parse_args()
     cases = list(options_cases.cases(arguments.seed, arguments.n))
     if not (arguments.folder / "said").exists():
-        convert(arguments.program, arguments.folder, cases)
+        convert(arguments.program, arguments.compression, arguments.folder, cases)
     said, different = json.loads((arguments.folder / "said").read_text()), 0
     for case in cases:
         try:

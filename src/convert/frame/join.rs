@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::super::defect::Defect;
 use super::memo;
-use super::part::{MEMBER, Part, label_of};
+use super::part::{MEMBER, Part, SOURCE, label_of};
 use super::piece::{NOWHERE, Piece, Places};
 use super::totals::{Spot, Totals};
 use super::{Labels, LineKind};
 
 /// The columns of all parts so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Joiner {
     kind: Option<LineKind>,
     /// The columns by key, and their keys in order.
@@ -28,6 +28,8 @@ pub(crate) struct Joiner {
     last: Option<(Vec<Box<[u8]>>, Places)>,
     /// Bytes that memos may still take.
     memo_room: usize,
+    /// What the column is called that tells where rows come from, if there is one.
+    source_column: String,
 }
 
 impl Default for Joiner {
@@ -42,14 +44,45 @@ impl Default for Joiner {
             first: None,
             last: None,
             memo_room: memo::ROOM,
+            source_column: String::new(),
         }
     }
 }
 
+/// All columns of all parts.
+pub(super) struct Columns {
+    pub(super) labels: Labels,
+    /// What is known of each.
+    pub(super) totals: Vec<Totals>,
+    /// Which of them it was that tells where rows come from and is the last one now, if there is one.
+    pub(super) source: Option<usize>,
+}
+
 impl Joiner {
+    /// No columns yet; the one that tells where rows come from will be called `source_column`.
+    pub(crate) fn with_source_column(source_column: &str) -> Self {
+        Self { source_column: source_column.to_owned(), ..Self::default() }
+    }
+
     /// Adds the next part, whose records are all there; `None` if it has no rows. Refuses more than `column_limit` columns
     /// of keys.
     pub(crate) fn add(&mut self, mut part: Part, column_limit: usize) -> Result<Option<Piece>, Defect> {
+        let keys = part.take_keys();
+        let records = self.records;
+        Ok(self.add_columns(&part, keys, column_limit)?.map(|places| part.into_piece(places, records)))
+    }
+
+    /// As [`Joiner::add`], but the part stays as it is, to be added elsewhere.
+    pub(crate) fn look_at(&mut self, part: &Part, column_limit: usize) -> Result<(), Defect> {
+        self.add_columns(part, part.keys().to_vec(), column_limit).map(drop)
+    }
+
+    fn add_columns(
+        &mut self,
+        part: &Part,
+        keys: Vec<Box<[u8]>>,
+        column_limit: usize,
+    ) -> Result<Option<Places>, Defect> {
         let records = self.records;
         self.records += part.lines() as u64;
         if part.rows() == 0 {
@@ -58,16 +91,16 @@ impl Joiner {
         let kind = *self.kind.get_or_insert(part.kind().unwrap_or(LineKind::Scalar));
         let first = *self.first.get_or_insert_with(|| part.spot(0, records));
         let known = self.totals.len();
-        let places = if kind == LineKind::Object { self.by_key(&mut part) } else { self.by_position(&part) };
+        let places = if kind == LineKind::Object { self.by_key(keys) } else { self.by_position(part) };
         for (column, place) in places.iter().enumerate().filter(|(_, place)| **place != NOWHERE) {
             let place = *place as usize;
             if column == self.totals.len() {
-                self.totals.push(Totals::begin(&part, place, records));
+                self.totals.push(Totals::begin(part, place, records));
                 if self.rows > 0 {
                     self.totals[column].lack(self.rows, first, part.absent());
                 }
             }
-            self.totals[column].add(&part, place, records, &mut self.memo_room);
+            self.totals[column].add(part, place, records, &mut self.memo_room);
         }
         if part.width() < self.totals.len() {
             let (rows, spot, absent) = (part.rows() as u64, part.spot(0, records), part.absent());
@@ -79,7 +112,7 @@ impl Joiner {
             return Err(Defect::too_many_columns(line, column_limit).in_record(record));
         }
         self.rows += part.rows() as u64;
-        Ok(Some(part.into_piece(places)))
+        Ok(Some(places))
     }
 
     /// Where the first record of the next part is.
@@ -87,8 +120,38 @@ impl Joiner {
         part.spot(0, self.records)
     }
 
+    /// How many records, blank lines and records left out there are so far.
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// How many rows there are so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// How many columns there are so far.
+    pub(crate) fn width(&self) -> usize {
+        self.totals.len()
+    }
+
+    /// How many columns there were if those of `other` were added.
+    pub(crate) fn width_with(&self, other: &Self) -> usize {
+        match self.kind.or(other.kind) {
+            Some(LineKind::Object) => {
+                self.width() + other.keys.iter().filter(|key| !self.known.contains_key(*key)).count()
+            }
+            _ => self.width().max(other.width()),
+        }
+    }
+
+    /// The labels of the columns that `other` has not.
+    pub(crate) fn labels_without(&self, other: &Self) -> impl Iterator<Item = Vec<u8>> {
+        self.keys.iter().filter(|key| !other.known.contains_key(*key)).map(|key| label_of(key))
+    }
+
     /// What the records are; `None` without any.
-    pub(super) fn kind(&self) -> Option<LineKind> {
+    pub(crate) fn kind(&self) -> Option<LineKind> {
         self.kind
     }
 
@@ -98,8 +161,20 @@ impl Joiner {
             + self.keys.iter().map(|key| 2 * key.len() + KEY_BYTES).sum::<usize>()
     }
 
-    /// All columns: their labels, and what is known of each. Refuses labels that HDF5 or a user cannot tell apart.
-    pub(super) fn finish(self) -> Result<(Labels, Vec<Totals>), Defect> {
+    /// All columns. Refuses labels that HDF5 or a user cannot tell apart.
+    pub(super) fn finish(mut self) -> Result<Columns, Defect> {
+        let source = self.keys.iter().position(|key| **key == *SOURCE);
+        let told = source.map(|column| (self.keys.remove(column), self.totals.remove(column)).1);
+        let mut labels = self.labels()?;
+        if let (Labels::Keys(keys), Some(told)) = (&mut labels, told) {
+            self.refuse_if_taken(keys)?;
+            keys.push(self.source_column.into_bytes());
+            self.totals.push(told);
+        }
+        Ok(Columns { labels, totals: self.totals, source })
+    }
+
+    fn labels(&self) -> Result<Labels, Defect> {
         let labels = match self.kind {
             None => Labels::None,
             Some(LineKind::List | LineKind::Scalar) => Labels::Positions(self.totals.len()),
@@ -110,11 +185,21 @@ impl Joiner {
                 Labels::Keys(labels)
             }
         };
-        Ok((labels, self.totals))
+        Ok(labels)
     }
 
-    fn by_key(&mut self, part: &mut Part) -> Places {
-        let keys = part.take_keys();
+    fn refuse_if_taken(&self, labels: &[Vec<u8>]) -> Result<(), Defect> {
+        let name = self.source_column.as_bytes();
+        match labels.iter().position(|label| trim_nuls(label) == name) {
+            None => Ok(()),
+            Some(column) => {
+                let Spot { line, record } = self.totals[column].begun;
+                Err(Defect::source_column_taken(line, &self.source_column).in_record(record))
+            }
+        }
+    }
+
+    fn by_key(&mut self, keys: Vec<Box<[u8]>>) -> Places {
         if let Some((last, places)) = &self.last
             && *last == keys
         {
@@ -221,7 +306,7 @@ mod tests {
         assert_eq!(places[2], places[1]);
         assert_eq!(places[3], [Some(0), None, None]);
         assert!(Arc::ptr_eq(&pieces[1].places, &pieces[2].places));
-        let (labels, totals) = joiner.finish().unwrap();
+        let Columns { labels, totals, .. } = joiner.finish().unwrap();
         assert_eq!(labels, Labels::Keys(vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]));
         let of = |tag| totals.iter().map(move |total| (total.count(tag), total.first(tag).map(|spot| spot.line)));
         assert_eq!(of(Tag::Int).collect::<Vec<_>>(), [(3, Some(1)), (3, Some(2)), (2, Some(3))]);

@@ -21,21 +21,23 @@ mod schema;
 pub(crate) mod spill;
 mod summary;
 mod totals;
+mod unfit;
 pub(crate) mod value;
-mod warnings;
+pub(crate) mod warnings;
 
 use std::borrow::Cow;
 use std::io;
 
-use column::{Column, Tag};
+use column::{Column, KindSet, Tag};
 use dtype::Dtype;
 use hints::Hints;
-use join::Joiner;
+use join::{Columns, Joiner};
 use memo::Memo;
 use piece::Piece;
 pub use schema::ColumnSchema;
 use spill::SpillFile;
-use totals::{Spot, Totals};
+pub(crate) use totals::Spot;
+use totals::Totals;
 pub use warnings::Warning;
 
 use super::defect::Defect;
@@ -96,6 +98,10 @@ pub(crate) struct Frame {
     pub(crate) columns: Vec<ColumnPlan>,
     /// Number of records.
     pub(crate) rows: usize,
+    /// Bytes that a table of it may have: more is out of all proportion to its source.
+    pub(crate) most_bytes: u64,
+    /// Whether the last column is the one that tells where rows come from.
+    tells_source: bool,
     /// Where the cells are of the pieces that do not hold them.
     spill: Option<SpillFile>,
 }
@@ -146,7 +152,7 @@ impl Frame {
     /// bad; with `skip_bad` the latter is [`JoinError::Again`].
     pub(crate) fn join(
         joiner: Joiner,
-        pieces: Vec<Piece>,
+        mut pieces: Vec<Piece>,
         spill: Option<SpillFile>,
         hints: &Hints,
         skip_bad: bool,
@@ -154,9 +160,14 @@ impl Frame {
         let _frame = profile::span(Stage::Frame);
         let rows = pieces.iter().map(Piece::rows).sum();
         let kind = joiner.kind();
-        let (labels, totals) = joiner.finish()?;
+        let Columns { labels, totals, source } = joiner.finish()?;
+        if let Some(source) = source.filter(|source| source + 1 < totals.len()) {
+            let mut before = None;
+            pieces.iter_mut().for_each(|piece| piece.move_to_end(source, totals.len(), &mut before));
+        }
         let columns = totals.into_iter().map(|totals| ColumnPlan { dtype: Dtype::Object, totals }).collect();
-        let mut frame = Self { kind, pieces, labels, columns, rows, spill };
+        let mut frame =
+            Self { kind, pieces, labels, columns, rows, most_bytes: u64::MAX, tells_source: source.is_some(), spill };
         frame.decide(hints);
         if skip_bad {
             frame.bad_columns(hints)?;
@@ -175,6 +186,33 @@ impl Frame {
     /// The texts that repeat in column `index`.
     pub(crate) fn memo(&self, index: usize) -> &Memo {
         &self.totals(index).memo
+    }
+
+    /// The kinds of cells in column `index`, absent ones included.
+    pub(crate) fn kinds(&self, index: usize) -> KindSet {
+        self.totals(index).kinds
+    }
+
+    /// The first record whose cell in column `index` is of the kind `tag`.
+    pub(crate) fn first(&self, index: usize, tag: Tag) -> Option<Spot> {
+        self.totals(index).first(tag)
+    }
+
+    /// The first record that has column `index`.
+    pub(crate) fn begun(&self, index: usize) -> Spot {
+        self.totals(index).begun
+    }
+
+    /// Where row `row` is in the source: how many records come before it, and its line where each line is a record.
+    pub(crate) fn spot_of_row(&self, row: usize) -> (u64, Option<u64>) {
+        let mut rest = row;
+        for piece in &self.pieces {
+            if rest < piece.rows() {
+                return piece.spot(rest);
+            }
+            rest -= piece.rows();
+        }
+        (0, None)
     }
 
     /// What is known of column `index`.
@@ -203,7 +241,9 @@ impl Frame {
     fn decide(&mut self, hints: &Hints) {
         for index in 0..self.columns.len() {
             let kinds = self.totals(index).kinds;
-            let hint = hints.of(&self.label_bytes(index));
+            // What tells where rows come from is of no record, so that hints do not speak of it.
+            let own = self.tells_source && index + 1 == self.columns.len();
+            let hint = if own { None } else { hints.of(&self.label_bytes(index)) };
             self.columns[index].dtype = hint.map_or_else(|| dtype::decide(kinds), |hint| dtype::hinted(hint, kinds));
         }
     }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use super::super::bad_records::BadRecord;
 use super::LineKind;
 use super::column::{Column, Tag};
-use super::piece::{Piece, Places};
+use super::piece::{Piece, Place, Places};
 use super::summary::ColumnSummary;
 use super::totals::Spot;
 
 /// Stands between the names of a flattened key in a part, where a label has a dot; no UTF-8 holds this byte.
 pub(crate) const MEMBER: u8 = 0xff;
+
+/// The key of the column that tells where rows come from, whatever that is called; no UTF-8 holds this byte.
+pub(super) const SOURCE: &[u8] = &[0xfe];
 
 /// Keys of columns whose texts are known not to repeat: looking for those that do would cost time.
 pub(crate) type PlainKeys = Arc<HashSet<Box<[u8]>, foldhash::fast::RandomState>>;
@@ -79,7 +82,24 @@ impl Part {
         self.kind
     }
 
-    /// Takes out the keys of the columns, in order of first appearance.
+    /// Adds the column that tells that all rows come from `source`, which is UTF-8. The part has ended, and its columns have
+    /// keys.
+    pub(crate) fn tell_source(&mut self, source: &[u8]) {
+        let mut column = Column::default();
+        (0..self.rows).for_each(|_| column.push_text(source, source.len()));
+        column.finish();
+        self.summaries.push(ColumnSummary::of(&column, self.rows, self.absent()));
+        self.columns.push(column);
+        self.begun.push(0);
+        self.keys.push(SOURCE.into());
+    }
+
+    /// The keys of the columns, in order of first appearance.
+    pub(super) fn keys(&self) -> &[Box<[u8]>] {
+        &self.keys
+    }
+
+    /// Takes these keys out.
     pub(super) fn take_keys(&mut self) -> Vec<Box<[u8]>> {
         std::mem::take(&mut self.keys)
     }
@@ -129,10 +149,14 @@ impl Part {
         &self.summaries[index]
     }
 
-    /// The rows, once the frame knows all else; `places` says which column of the frame each of the columns is.
-    pub(super) fn into_piece(self, places: Places) -> Piece {
+    /// The rows, once the frame knows all else; `places` says which column of the frame each of the columns is, and
+    /// `records` come before them in the source.
+    pub(super) fn into_piece(self, places: Places, records: u64) -> Piece {
         let absent = self.absent();
-        Piece::new(self.rows, absent, places, self.columns)
+        // In a document the number of a record finds its line.
+        let first_line = (self.lines.is_empty() && self.line_step == 1).then_some(self.first_line);
+        let source = Place { records, first_line, blanks: self.blanks };
+        Piece::new(self.rows, absent, places, source, self.columns)
     }
 
     /// Where record `row` is in the source, in which `records` come before the part.

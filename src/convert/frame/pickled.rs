@@ -99,6 +99,30 @@ pub(crate) fn text_in(pickle: &[u8]) -> &[u8] {
     pickle.get(header..).unwrap_or_default()
 }
 
+/// Appends the bytes of the text that `pickles` begins with, and returns what is behind it; `None` if it begins with
+/// none. Faster than [`text_in`] where more is behind a short text.
+#[inline]
+pub(crate) fn move_text<'p>(out: &mut Vec<u8>, pickles: &'p [u8]) -> Option<&'p [u8]> {
+    const SHORT: usize = 32;
+    if let [0x8c, length, rest @ ..] = pickles
+        && let (Some(window), length) = (rest.first_chunk::<SHORT>(), usize::from(*length))
+        && length <= SHORT
+    {
+        out.extend_from_slice(window);
+        out.truncate(out.len() - (SHORT - length));
+        return rest.get(length..);
+    }
+    let (header, length) = match pickles {
+        [0x8c, length, ..] => (2, usize::from(*length)),
+        [b'X', length @ ..] => (5, u32::from_le_bytes(*length.first_chunk()?) as usize),
+        [0x8d, length @ ..] => (9, usize::try_from(u64::from_le_bytes(*length.first_chunk()?)).ok()?),
+        _ => return None,
+    };
+    let (text, rest) = pickles.get(header..)?.split_at_checked(length)?;
+    out.extend_from_slice(text);
+    Some(rest)
+}
+
 /// A float as Python's `repr` writes it, which is also how its `json` does.
 pub(crate) fn float_text(value: f64) -> String {
     if value.is_nan() {
@@ -110,11 +134,27 @@ pub(crate) fn float_text(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-4..1e16).contains(&magnitude) {
         let scientific = format!("{value:e}");
+        let digits = scientific.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+        let scientific = nearest_even(value, scientific, |value| format!("{value:.*e}", digits.saturating_sub(1)));
         let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |exponent| ("-", exponent));
         return format!("{digits}e{sign}{exponent:0>2}");
     }
-    format!("{value:?}")
+    let plain = format!("{value:?}");
+    let places = plain.split_once('.').map_or(0, |(_, places)| places.len());
+    nearest_even(value, plain, |value| format!("{value:.places$}"))
+}
+
+/// Where two texts of the same length are as near to `value`, Python takes the even one, and Rust's shortest, which is
+/// `text`, need not be that; `rounded` gives it.
+fn nearest_even(value: f64, text: String, rounded: impl Fn(f64) -> String) -> String {
+    // Fewer digits are never halfway between two floats' texts.
+    const FEWEST: usize = 15;
+    if text.len() < FEWEST {
+        return text;
+    }
+    let even = rounded(value);
+    if even.parse() == Ok(value) { even } else { text }
 }
 
 /// Appends the beginning of a list or dict; [`close_list`] or [`close_dict`] ends it, unless it is `empty`.
@@ -194,6 +234,24 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_moved_out_of_pickles_one_behind_the_other() {
+        let lengths = [0, 1, 31, 32, 33, 255, 256, 70_000, 5, 0, 40];
+        let (mut pickles, mut expected, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+        for length in lengths {
+            text(&mut pickles, &vec![b'y'; length]);
+            expected.extend(vec![b'y'; length]);
+        }
+        let mut rest = &pickles[..];
+        for _ in lengths {
+            rest = move_text(&mut moved, rest).unwrap();
+        }
+        assert_eq!((moved, rest), (expected, &[][..]));
+        for bytes in [&b"N"[..], b"", b"\x8c", b"\x8c\x02a", b"X\x01"] {
+            assert_eq!(move_text(&mut Vec::new(), bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn floats_are_written_as_python_does() {
         for (value, expected) in [
             (1.0, "1.0"),
@@ -206,6 +264,10 @@ mod tests {
             (0.00001, "1e-05"),
             (5e-324, "5e-324"),
             (1.5e300, "1.5e+300"),
+            (-1_836_876_704_434_061.0 / 8.0, "-229609588054257.62"),
+            (1_836_876_704_434_063.0 / 8.0, "229609588054257.88"),
+            (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
+            (2.225_073_858_507_201_4e-308, "2.2250738585072014e-308"),
             (f64::INFINITY, "Infinity"),
         ] {
             assert_eq!(float_text(value), expected);

@@ -29,12 +29,38 @@ pub(crate) enum Value<'p> {
 impl<'p> Value<'p> {
     /// What `pickle` holds; `None` if it is none of ours.
     pub(crate) fn of(pickle: &'p [u8]) -> Option<Self> {
-        let mut reader = Reader { rest: pickle, stack: Vec::new(), open: Vec::new() };
-        while !reader.rest.is_empty() {
-            reader.step()?;
+        let (mut tokens, mut builder) = (Tokens::of(pickle), Builder::default());
+        while !tokens.rest.is_empty() {
+            builder.take(tokens.next()?)?;
         }
-        let value = reader.stack.pop()?;
-        (reader.stack.is_empty() && reader.open.is_empty()).then_some(value)
+        let value = builder.stack.pop()?;
+        (builder.stack.is_empty() && builder.open.is_empty()).then_some(value)
+    }
+
+    /// Appends its pickle, in which each key of an object stands once.
+    pub(crate) fn write_pickle(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => pickled::none(out),
+            Self::Bool(value) => pickled::bool(out, *value),
+            Self::Int(value) => pickled::int(out, *value),
+            Self::Uint(value) => pickled::uint(out, *value),
+            Self::BigInt(decimal) => pickled::big_int(out, decimal),
+            Self::Float(value) => pickled::float(out, *value),
+            Self::Text(text) => pickled::text(out, text),
+            Self::List(items) => {
+                pickled::open(out, false, items.is_empty());
+                items.iter().for_each(|item| item.write_pickle(out));
+                items.first().into_iter().for_each(|_| pickled::close_list(out));
+            }
+            Self::Object(members) => {
+                pickled::open(out, true, members.is_empty());
+                for (key, value) in members {
+                    pickled::text(out, key);
+                    value.write_pickle(out);
+                }
+                members.first().into_iter().for_each(|_| pickled::close_dict(out));
+            }
+        }
     }
 
     /// Appends its JSON: what Python's `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)`
@@ -75,25 +101,62 @@ fn write_object(out: &mut Vec<u8>, members: &[(&[u8], Value<'_>)]) {
     out.push(b'}');
 }
 
-struct Reader<'p> {
-    rest: &'p [u8],
-    stack: Vec<Value<'p>>,
-    /// How high the stack was where each open list or object began.
-    open: Vec<usize>,
+/// A value in pieces, in the order in which they stand in its pickle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Token<'p> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// An integer within `i64`.
+    Int(i64),
+    /// An integer above `i64`, within `u64`.
+    Uint(u64),
+    /// Any other integer, in decimal.
+    BigInt(&'p [u8]),
+    /// Any other number.
+    Float(f64),
+    /// Text as UTF-8, a lone surrogate in it as three bytes.
+    Text(&'p [u8]),
+    /// A list; its items and an [`Token::End`] follow, unless it is empty.
+    List {
+        /// Whether it is.
+        empty: bool,
+    },
+    /// An object; each key as text, its value, and at last an [`Token::End`] follow, unless it is empty.
+    Object {
+        /// Whether it is.
+        empty: bool,
+    },
+    /// The end of a list or object that is not empty.
+    End,
 }
 
-impl<'p> Reader<'p> {
-    fn step(&mut self) -> Option<()> {
-        let value = match self.take::<1>()?[0] {
-            b'N' => Value::Null,
-            0x88 => Value::Bool(true),
-            0x89 => Value::Bool(false),
-            b'K' => Value::Int(i64::from(self.take::<1>()?[0])),
-            b'M' => Value::Int(i64::from(u16::from_le_bytes(self.take()?))),
-            b'J' => Value::Int(i64::from(i32::from_le_bytes(self.take()?))),
+/// Reads a pickle piece by piece.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokens<'p> {
+    rest: &'p [u8],
+}
+
+impl<'p> Tokens<'p> {
+    /// Those of `pickle`.
+    pub(crate) fn of(pickle: &'p [u8]) -> Self {
+        Self { rest: pickle }
+    }
+
+    /// The next one; `None` at the end, and for what is none of ours.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Token<'p>> {
+        Some(match self.take::<1>()?[0] {
+            b'N' => Token::Null,
+            0x88 => Token::Bool(true),
+            0x89 => Token::Bool(false),
+            b'K' => Token::Int(i64::from(self.take::<1>()?[0])),
+            b'M' => Token::Int(i64::from(u16::from_le_bytes(self.take()?))),
+            b'J' => Token::Int(i64::from(i32::from_le_bytes(self.take()?))),
             0x8a => self.long()?,
             b'L' => self.decimal()?,
-            b'G' => Value::Float(f64::from_be_bytes(self.take()?)),
+            b'G' => Token::Float(f64::from_be_bytes(self.take()?)),
             0x8c => {
                 let [length] = self.take()?;
                 self.text(u64::from(length))?
@@ -106,19 +169,21 @@ impl<'p> Reader<'p> {
                 let length = u64::from_le_bytes(self.take()?);
                 self.text(length)?
             }
-            b']' => Value::List(Vec::new()),
-            b'}' => Value::Object(Vec::new()),
-            b'(' => {
-                self.open.push(self.stack.len());
-                return Some(());
-            }
-            b'e' | b'u' => return self.close(),
+            b']' => Token::List { empty: !self.opens() },
+            b'}' => Token::Object { empty: !self.opens() },
+            b'e' | b'u' => Token::End,
             _ => return None,
-        };
-        self.stack.push(value);
-        Some(())
+        })
     }
 
+    /// Passes the mark before items or members, if it is there.
+    fn opens(&mut self) -> bool {
+        let behind = self.rest.strip_prefix(b"(");
+        self.rest = behind.unwrap_or(self.rest);
+        behind.is_some()
+    }
+
+    #[inline]
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
@@ -126,28 +191,58 @@ impl<'p> Reader<'p> {
     }
 
     /// An integer of 8 or 9 bytes.
-    fn long(&mut self) -> Option<Value<'p>> {
-        Some(match self.take::<1>()? {
-            [8] => Value::Int(i64::from_le_bytes(self.take()?)),
-            _ => {
-                let value = u64::from_le_bytes(self.take()?);
-                self.take::<1>()?;
-                Value::Uint(value)
-            }
-        })
+    fn long(&mut self) -> Option<Token<'p>> {
+        let [bytes] = self.take()?;
+        if bytes == 8 {
+            return Some(Token::Int(i64::from_le_bytes(self.take()?)));
+        }
+        let value = u64::from_le_bytes(self.take()?);
+        self.take::<1>()?;
+        Some(Token::Uint(value))
     }
 
-    fn decimal(&mut self) -> Option<Value<'p>> {
+    fn decimal(&mut self) -> Option<Token<'p>> {
         let end = memchr::memchr(b'L', self.rest)?;
         let (decimal, rest) = self.rest.split_at(end);
         self.rest = rest.strip_prefix(b"L\n")?;
-        Some(Value::BigInt(decimal))
+        Some(Token::BigInt(decimal))
     }
 
-    fn text(&mut self, length: u64) -> Option<Value<'p>> {
+    #[inline]
+    fn text(&mut self, length: u64) -> Option<Token<'p>> {
         let (text, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
         self.rest = rest;
-        Some(Value::Text(text))
+        Some(Token::Text(text))
+    }
+}
+
+/// Values that are not whole yet.
+#[derive(Default)]
+struct Builder<'p> {
+    stack: Vec<Value<'p>>,
+    /// How high the stack was where each open list or object began.
+    open: Vec<usize>,
+}
+
+impl<'p> Builder<'p> {
+    fn take(&mut self, token: Token<'p>) -> Option<()> {
+        let value = match token {
+            Token::Null => Value::Null,
+            Token::Bool(value) => Value::Bool(value),
+            Token::Int(value) => Value::Int(value),
+            Token::Uint(value) => Value::Uint(value),
+            Token::BigInt(decimal) => Value::BigInt(decimal),
+            Token::Float(value) => Value::Float(value),
+            Token::Text(text) => Value::Text(text),
+            Token::List { .. } => Value::List(Vec::new()),
+            Token::Object { .. } => Value::Object(Vec::new()),
+            Token::End => return self.close(),
+        };
+        self.stack.push(value);
+        if let Token::List { empty: false } | Token::Object { empty: false } = token {
+            self.open.push(self.stack.len());
+        }
+        Some(())
     }
 
     /// Moves what is above the last mark into the list or object below it.
@@ -206,8 +301,9 @@ mod tests {
         let columns = piece.columns(None).unwrap();
         let cell = columns[0].cells(0..1, piece.absent()).next().unwrap();
         let Cell::Pickled(pickle) = cell else { panic!("{cell:?}") };
-        let mut out = Vec::new();
-        Value::of(pickle).unwrap().write_json(&mut out);
+        let (mut again, mut out) = (Vec::new(), Vec::new());
+        Value::of(pickle).unwrap().write_pickle(&mut again);
+        Value::of(&again).unwrap().write_json(&mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -3,9 +3,12 @@
 use serde::Serialize;
 
 use super::super::defect::escape;
-use super::column::{KindSet, Tag};
+use super::super::options::Encoding;
+use super::column::Tag;
 use super::dtype::Dtype;
+use super::totals::Spot;
 use super::{Frame, Labels};
+use crate::config::{Format, Layout};
 
 /// Above this, not every integer is a float64.
 const EXACT: u64 = 1 << 53;
@@ -29,74 +32,108 @@ impl Warning {
     pub const TOLD: usize = 20;
 }
 
+/// One kind of warning about a column, with the record that it is about.
+type OfColumn = fn(&Frame, usize) -> Option<(u64, Warning)>;
+
 impl Frame {
-    /// What is to be told, each kind of warning in the order of the columns; what costs most is told first.
-    pub(crate) fn warnings(&self) -> Vec<Warning> {
-        let kinds = [Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null];
-        let of_kind = |kind: fn(&Self, usize) -> Option<Warning>| {
-            (0..self.columns.len()).filter_map(move |index| kind(self, index))
-        };
-        kinds.into_iter().flat_map(of_kind).collect()
+    /// What is to be told of an output that looks like `encoding`; each kind of warning in the order of the columns; what costs
+    /// most is told first.
+    pub(crate) fn warnings(&self, encoding: &Encoding) -> Vec<Warning> {
+        self.placed_warnings(encoding).into_iter().map(|(_, warning)| warning).collect()
     }
 
-    fn warning(&self, code: &'static str, index: usize, line: u64, what: &str) -> Warning {
+    /// The same, each with the number of the record that it is about.
+    pub(crate) fn placed_warnings(&self, encoding: &Encoding) -> Vec<(u64, Warning)> {
+        let kinds: &[OfColumn] = match (encoding.format, encoding.layout) {
+            (Format::Hdf5, Layout::Fixed) => {
+                &[Self::lost_digits, Self::duplicate_key, Self::lost_nul, Self::mixed_types, Self::all_null]
+            }
+            // No name is cut there, and values of different kinds are refused, or wanted as text.
+            (Format::Hdf5, Layout::Table) => &[Self::lost_digits, Self::duplicate_key, Self::all_null],
+            // Nor are digits lost where integers have nulls beside them.
+            _ => &[Self::lost_digits_by_floats, Self::duplicate_key, Self::all_null],
+        };
+        let of_kind = |kind: &OfColumn| {
+            let kind = *kind;
+            (0..self.columns.len()).filter_map(move |index| kind(self, index))
+        };
+        kinds.iter().flat_map(of_kind).collect()
+    }
+
+    fn warning(&self, code: &'static str, index: usize, spot: Spot, what: &str) -> (u64, Warning) {
         let column = self.label(index);
         let shown = match &self.labels {
             Labels::Keys(_) => format!("`{}`", escape(column.as_bytes(), 60)),
             _ => column.clone(),
         };
-        Warning { code, message: format!("column {shown} {what}"), column, line }
+        (spot.record, Warning { code, message: format!("column {shown} {what}"), column, line: spot.line })
     }
 
-    fn lost_digits(&self, index: usize) -> Option<Warning> {
+    fn lost_digits(&self, index: usize) -> Option<(u64, Warning)> {
         if self.columns[index].dtype != Dtype::Float64 {
             return None;
         }
         let totals = self.totals(index);
-        let line = totals.inexact?.line;
+        let spot = totals.inexact?;
+        let line = spot.line;
         let whose = if totals.rounded { "`records.types` says so" } else { REASON };
         let what = format!(
             "is float64 because {whose}; from line {line} on it holds integers beyond 2^53, whose last digits are lost \
              (as in pandas)"
         );
-        Some(self.warning("lost_digits", index, line, &what))
+        Some(self.warning("lost_digits", index, spot, &what))
     }
 
-    fn duplicate_key(&self, index: usize) -> Option<Warning> {
-        let line = self.totals(index).duplicate?.line;
+    /// The same where an integer column may have nulls.
+    fn lost_digits_by_floats(&self, index: usize) -> Option<(u64, Warning)> {
+        let totals = self.totals(index);
+        let floats = totals.rounded || totals.kinds.has(Tag::Float);
+        floats.then(|| self.lost_digits(index)).flatten()
+    }
+
+    fn duplicate_key(&self, index: usize) -> Option<(u64, Warning)> {
+        let spot = self.totals(index).duplicate?;
+        let line = spot.line;
         let what = format!("occurs twice in the record of line {line}; the last value counts (as in Python)");
-        Some(self.warning("duplicate_key", index, line, &what))
+        Some(self.warning("duplicate_key", index, spot, &what))
     }
 
-    fn lost_nul(&self, index: usize) -> Option<Warning> {
-        let line = self.loses_nul(index).then(|| self.totals(index).begun.line)?;
+    fn lost_nul(&self, index: usize) -> Option<(u64, Warning)> {
+        let spot = self.loses_nul(index).then(|| self.totals(index).begun)?;
+        let line = spot.line;
         let what =
             format!("loses the NUL at the end of its name (as in pandas); the first record with it is in line {line}");
-        Some(self.warning("lost_nul", index, line, &what))
+        Some(self.warning("lost_nul", index, spot, &what))
     }
 
-    fn all_null(&self, index: usize) -> Option<Warning> {
-        let line =
-            self.totals(index).kinds.within(&[Tag::Null, Tag::Missing]).then(|| self.totals(index).begun.line)?;
+    fn all_null(&self, index: usize) -> Option<(u64, Warning)> {
+        let spot = self.totals(index).kinds.within(&[Tag::Null, Tag::Missing]).then(|| self.totals(index).begun)?;
+        let line = spot.line;
         let what = format!("has no value in any record; the first record with it is in line {line}");
-        Some(self.warning("all_null", index, line, &what))
+        Some(self.warning("all_null", index, spot, &what))
     }
 
-    /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
-    fn mixed_types(&self, index: usize) -> Option<Warning> {
-        if self.columns[index].dtype != Dtype::Object || groups(self.totals(index).kinds).count_ones() < 2 {
-            return None;
-        }
+    /// The first record whose value in column `index` is of another kind than those before it.
+    pub(crate) fn mixed_from(&self, index: usize) -> Option<Spot> {
         let totals = self.totals(index);
         let mut firsts: Vec<_> = totals.kinds.tags().filter_map(|tag| Some((totals.first(tag)?, group(tag)))).collect();
         firsts.sort_unstable();
         let mut groups_so_far = 0;
-        let line = firsts.into_iter().find_map(|(spot, group)| {
+        firsts.into_iter().find_map(|(spot, group)| {
             groups_so_far |= group;
-            (groups_so_far.count_ones() > 1).then_some(spot.line)
-        })?;
+            (groups_so_far.count_ones() > 1).then_some(spot)
+        })
+    }
+
+    /// Only columns that pandas keeps as objects: integers beside floats are numbers all the same.
+    fn mixed_types(&self, index: usize) -> Option<(u64, Warning)> {
+        if self.columns[index].dtype != Dtype::Object {
+            return None;
+        }
+        let spot = self.mixed_from(index)?;
+        let line = spot.line;
         let what = format!("holds values of different kinds from line {line} on, as Python objects (as in pandas)");
-        Some(self.warning("mixed_types", index, line, &what))
+        Some(self.warning("mixed_types", index, spot, &what))
     }
 }
 
@@ -115,11 +152,7 @@ fn group(tag: Tag) -> u8 {
     }
 }
 
-fn groups(kinds: KindSet) -> u8 {
-    kinds.tags().map(group).fold(0, |all, one| all | one)
-}
-
 /// Returns true if and only if `magnitude` is a float64 exactly: at most 53 bits between its first and last one.
-pub(super) fn is_exact(magnitude: u64) -> bool {
+pub(crate) fn is_exact(magnitude: u64) -> bool {
     magnitude <= EXACT || 64 - magnitude.leading_zeros() - magnitude.trailing_zeros() <= 53
 }

@@ -4,11 +4,14 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::super::input::count_lines;
+use super::super::output::arrow::origin::{rows_of_feather, rows_of_parquet};
 use super::super::output::provenance::Origin;
 use super::super::{ConvertError, Encoding, Options, Summary, Target, to_file};
 use super::splitter::split;
 use super::{chosen, first, read_options};
-use crate::config::{Input, Nested, OnBadRecord, Output, Records, TypeHint, TypeHints};
+use crate::config::{
+    Compression, Format, Input, Layout, Nested, OnBadRecord, OnUnfit, Output, Records, TypeHint, TypeHints,
+};
 use crate::source::Identity;
 
 /// What columns may be said to be; the first and the last few stand for nothing.
@@ -60,7 +63,7 @@ fn options(choice: u8, hints: u8, limits: u8) -> Options {
     let limited = |bit: u8, small: u64, large: u64| if limits & bit == 0 { large } else { small };
     let places = |bit, small, large| usize::try_from(limited(bit, small, large)).expect("a small number");
     Options {
-        encoding: Encoding::from_config(&Output::to(PathBuf::new())),
+        encoding: encoding(choice, limits),
         records: Records {
             input: chosen(choice & 3, &[Input::Auto, Input::Lines, Input::Document, Input::Auto]),
             on_bad_record: if choice & 4 == 0 { OnBadRecord::RejectFile } else { OnBadRecord::Skip },
@@ -80,6 +83,19 @@ fn options(choice: u8, hints: u8, limits: u8) -> Options {
     }
 }
 
+/// One of the layouts that pandas knows, Feather or Parquet.
+fn encoding(choice: u8, limits: u8) -> Encoding {
+    let on_unfit = if limits & 0x80 == 0 { OnUnfit::Refuse } else { OnUnfit::Text };
+    let usual = Encoding { on_unfit, ..Encoding::from_config(&Output::to(PathBuf::new())) };
+    if choice & 0x80 != 0 {
+        let format = if limits & 0x40 == 0 { Format::Feather } else { Format::Parquet };
+        return Encoding { format, ..usual };
+    }
+    let layout = if limits & 0x40 == 0 { Layout::Fixed } else { Layout::Table };
+    let compression = if limits & 0xc0 == 0xc0 { Compression::Zlib(1) } else { Compression::None };
+    Encoding { layout, compression, ..usual }
+}
+
 fn types(hints: u8) -> TypeHints {
     let of = |name: &str, number: u8| TypeHint::parse(chosen(number, &HINTS)).map(|hint| (name.to_owned(), hint));
     of("a", hints & 15).into_iter().chain(of("*", hints >> 4)).collect()
@@ -91,8 +107,19 @@ fn check(summary: &Summary, source: &File, output: &Path, options: &Options) {
     assert_eq!(summary.rows + summary.bad_records, split.records.len() as u64, "rows and bad records");
     let listed = summary.bad_file.as_ref().map_or(0, |path| line_count(path));
     assert_eq!(listed, summary.bad_records, "lines in the file of bad records");
-    let written = hdf5::File::open(output).and_then(|file| file.dataset("data/axis1"));
-    assert_eq!(written.expect("an output that HDF5 opens").size() as u64, summary.rows, "rows in the output");
+    assert_eq!(rows_in(output, &options.encoding), summary.rows, "rows in the output");
+}
+
+fn rows_in(output: &Path, encoding: &Encoding) -> u64 {
+    match encoding.format {
+        Format::Hdf5 => {
+            let rows = if encoding.layout == Layout::Table { "data/table" } else { "data/axis1" };
+            let written = hdf5::File::open(output).and_then(|file| file.dataset(rows));
+            written.expect("an output that HDF5 opens").size() as u64
+        }
+        Format::Feather => rows_of_feather(output).expect("an output that Arrow reads"),
+        Format::Parquet => rows_of_parquet(output).expect("an output that Parquet reads"),
+    }
 }
 
 fn line_count(path: &Path) -> u64 {

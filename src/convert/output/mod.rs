@@ -1,8 +1,10 @@
 //! Columns to a file: the writers, one a format, and publishing.
 
+pub(crate) mod arrow;
 pub(crate) mod hdf5;
 pub mod provenance;
 pub mod publish;
+pub mod shares;
 pub mod told;
 
 use std::fs::File;
@@ -16,7 +18,10 @@ use super::deadline::Deadline;
 use super::frame::Frame;
 use super::options::Encoding;
 use crate::config::{Format, Layout};
+use arrow::{Feather, Parquet};
 use hdf5::fixed::Fixed;
+use hdf5::plain::Plain;
+use hdf5::table::Table;
 use provenance::Provenance;
 
 /// One way of writing a frame.
@@ -36,7 +41,10 @@ pub(crate) trait Writer {
 pub(crate) fn writer(encoding: &Encoding) -> Box<dyn Writer + '_> {
     match (encoding.format, encoding.layout) {
         (Format::Hdf5, Layout::Fixed) => Box::new(Fixed(encoding)),
-        _ => Box::new(Fixed(encoding)),
+        (Format::Hdf5, Layout::Table) => Box::new(Table(encoding)),
+        (Format::Hdf5, Layout::Plain) => Box::new(Plain(encoding)),
+        (Format::Feather, _) => Box::new(Feather(encoding)),
+        (Format::Parquet, _) => Box::new(Parquet(encoding)),
     }
 }
 
@@ -46,7 +54,9 @@ pub(crate) fn provenance_of(path: &Path) -> Result<Option<Provenance>, OutputErr
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     match Format::ALL.into_iter().find(|format| format.extension() == ending) {
         Some(Format::Hdf5) => hdf5::origin::read(path),
-        _ => Ok(None),
+        Some(Format::Feather) => arrow::origin::of_feather(path),
+        Some(Format::Parquet) => arrow::origin::of_parquet(path),
+        None => Ok(None),
     }
 }
 
@@ -120,8 +130,10 @@ pub fn hint(error: &io::Error) -> &'static str {
 /// Rows that are in the output `path`, which tells `told`.
 pub(crate) fn rows_of(path: &Path, told: &Provenance) -> Result<u64, OutputError> {
     match Format::parse(&told.options.format) {
-        Some(Format::Hdf5) => hdf5::origin::rows(path, &told.options),
-        _ => Ok(told.rows),
+        Some(Format::Hdf5) => Ok(hdf5::origin::rows(path, told)?.unwrap_or(told.rows)),
+        Some(Format::Feather) => arrow::origin::rows_of_feather(path),
+        Some(Format::Parquet) => arrow::origin::rows_of_parquet(path),
+        None => Ok(told.rows),
     }
 }
 

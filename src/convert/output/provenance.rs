@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::input::Taken;
 use super::super::options::Options;
+use super::shares::Share;
 use super::told::Told;
 use crate::source::{hex, unhex};
 
@@ -64,6 +65,10 @@ pub struct Provenance {
     /// How it was converted.
     #[serde(default)]
     pub options: Told,
+    /// Where several sources share the output: each of them. What stands above is then of the first where it is of one, and
+    /// else of the whole; the SHA-256 is that over those of the sources, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Share>,
 }
 
 impl Provenance {
@@ -95,13 +100,6 @@ impl Provenance {
     /// A moment as it stands in an output.
     pub(in super::super) fn moment(mtime_ns: i64) -> String {
         format!("{:.9}", Timestamp::from_nanosecond(mtime_ns.into()).unwrap_or_default())
-    }
-
-    /// When the source was last modified, in nanoseconds since 1970.
-    #[must_use]
-    pub fn modified_ns(&self) -> Option<i64> {
-        let moment: Timestamp = self.modified.parse().ok()?;
-        i64::try_from(moment.as_nanosecond()).ok()
     }
 
     /// The source, relative to the inbox.
@@ -144,7 +142,7 @@ mod tests {
             let origin = Origin { source, job: Some(7), modified_ns: 1_700_000_000_000_000_001 };
             let told = Provenance::of(origin, 123, Taken::default(), Some([0xab; 32]), &options);
             assert_eq!((told.modified.as_str(), told.size), ("2023-11-14T22:13:20.000000001Z", 123));
-            assert_eq!(told.modified_ns(), Some(1_700_000_000_000_000_001));
+            assert_eq!(Share::of(told.clone(), 0).modified_ns(), Some(1_700_000_000_000_000_001));
             assert_eq!((told.options.format.as_str(), told.options.key.as_deref()), ("hdf5", Some("/data")));
             let read = Provenance::parse(&told.text()).unwrap();
             assert_eq!((&read, read.path().as_path(), read.hash()), (&told, source, Some([0xab; 32])));

@@ -29,6 +29,9 @@ pub struct Told {
     /// `records.types`: names and dtypes in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<(String, String)>,
+    /// `output.gather_source_column`, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gather_source_column: Option<String>,
 }
 
 impl Told {
@@ -46,6 +49,7 @@ impl Told {
             on_bad_record: on_bad_record.as_str().to_owned(),
             nested: nested.as_str().to_owned(),
             types: types.iter().map(|(name, hint)| (name.clone(), hint.to_string())).collect(),
+            gather_source_column: None,
         }
     }
 

@@ -140,6 +140,15 @@ impl Ledger for SqliteLedger {
         self.durably(move |c| writer::each(c, &outputs, |c, (id, publication)| steps::publishing(c, *id, publication)))
     }
 
+    fn publishing_together(&self, outputs: &[(JobId, Publication)]) -> Result<(), LedgerError> {
+        let outputs = outputs.to_vec();
+        self.durably(move |c| outputs.iter().try_for_each(|(id, publication)| steps::publishing(c, *id, publication)))
+    }
+
+    fn sharing(&self, temporary: &Path) -> Result<Vec<Job>, LedgerError> {
+        self.read(|c| queries::sharing(c, temporary))
+    }
+
     fn rename_publication(&self, id: JobId, output: &Path) -> Result<(), LedgerError> {
         let output = output.to_owned();
         self.durably(move |c| steps::rename_publication(c, id, &output))
@@ -180,12 +189,27 @@ impl Ledger for SqliteLedger {
         self.durably(move |c| steps::quarantined(c, id, &failure, disposition))
     }
 
+    fn quarantined_together(
+        &self,
+        ids: &[JobId],
+        failure: &Failure,
+        disposition: Disposition,
+    ) -> Result<(), LedgerError> {
+        let (ids, failure) = (ids.to_vec(), failure.clone());
+        self.durably(move |c| ids.iter().try_for_each(|id| steps::quarantined(c, *id, &failure, disposition)))
+    }
+
     fn crashed(&self, id: JobId) -> Result<(u32, State), LedgerError> {
         self.lazily(move |c| steps::crashed(c, id))
     }
 
     fn release(&self, id: JobId) -> Result<(), LedgerError> {
         self.lazily(move |c| steps::release(c, id))
+    }
+
+    fn apart(&self, ids: &[JobId]) -> Each {
+        let ids = ids.to_vec();
+        self.lazily(move |c| writer::each(c, &ids, |c, id| steps::apart(c, *id)))
     }
 
     fn postponed(&self, id: JobId) -> Result<(), LedgerError> {

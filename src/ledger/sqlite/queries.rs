@@ -17,6 +17,8 @@ use crate::source::Identity;
 const UNFINISHED: &str = "j.id IN (SELECT id FROM job WHERE state IN ('running', 'publishing')
     UNION SELECT id FROM job INDEXED BY job_disposition WHERE disposition = 'pending') ORDER BY j.id";
 const WAITING: &str = "j.id IN (SELECT id FROM job WHERE state IN ('ready', 'failed')) ORDER BY j.seen_at, j.id";
+const SHARING: &str = "j.id IN (SELECT id FROM job INDEXED BY job_state WHERE state = 'publishing' AND temporary = ?1)
+    ORDER BY j.first_row, j.rows, j.id";
 const ANY_REQUEUED: &str = "SELECT 1 FROM job INDEXED BY job_requeued WHERE requeued = 1 LIMIT 1";
 const LAST_SUCCESS: &str = "SELECT max(changed_at) FROM job INDEXED BY job_state WHERE state = 'done'";
 const OLDEST_WAITING: &str = "SELECT min(seen_at) FROM job INDEXED BY job_waiting WHERE state IN ('ready', 'failed')";
@@ -27,6 +29,11 @@ pub(super) fn id(c: &Connection) -> Result<String, LedgerError> {
 
 pub(super) fn unfinished(c: &Connection) -> Result<Vec<Job>, LedgerError> {
     jobs(c, UNFINISHED)
+}
+
+pub(super) fn sharing(c: &Connection, temporary: &Path) -> Result<Vec<Job>, LedgerError> {
+    let mut found = c.prepare_cached(&format!("{JOB} WHERE {SHARING}"))?;
+    Ok(found.query_map([Bytes(temporary)], rows::job)?.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn waiting(c: &Connection) -> Result<Vec<Job>, LedgerError> {
@@ -159,9 +166,9 @@ mod tests {
     fn no_frequent_question_reads_the_whole_table() {
         let c = Connection::open_in_memory().unwrap();
         crate::ledger::sqlite::schema::MIGRATIONS.iter().for_each(|sql| c.execute_batch(sql).unwrap());
-        let jobs = [UNFINISHED, WAITING].map(|which| format!("{JOB} WHERE {which}"));
+        let jobs = [UNFINISHED, WAITING, SHARING].map(|which| format!("{JOB} WHERE {which}"));
         let others = [ANY_REQUEUED, LAST_SUCCESS, OLDEST_WAITING].map(str::to_owned);
-        for sql in jobs.into_iter().chain(others) {
+        for sql in jobs.into_iter().chain(others).map(|sql| sql.replace("?1", "''")) {
             let plan = plan(&c, &sql);
             assert!(plan.iter().all(|line| !line.starts_with("SCAN") || line.contains("INDEX")), "{sql}: {plan:#?}");
         }

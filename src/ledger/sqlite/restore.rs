@@ -10,17 +10,17 @@ use crate::source::Shown;
 
 /// A row that is not decided, of the same job or of the same version of its source, is decided by what was found.
 const DECIDE: &str = "UPDATE job SET state = :state, source_hash = :hash, output = :output, output_bytes = :output_bytes,
-    rows = :rows, columns = :columns, bad_records = :bad_records, input = :input, compression = :compression,
-    error_code = :code, error = :error, temporary = NULL, disposition = :disposition, finished_at = :now, changed_at = :now
+    first_row = :first_row, rows = :rows, columns = :columns, bad_records = :bad_records, input = :input,
+    compression = :compression, error_code = :code, error = :error, temporary = NULL, disposition = :disposition, finished_at = :now, changed_at = :now
   WHERE path = :path AND state IN ('ready', 'running', 'failed', 'gone') AND (id = :id OR (device, inode, size, mtime_ns,
     ctime_ns) = (:device, :inode, :size, :mtime_ns, :ctime_ns))";
 
 /// A number that is taken is another job's; then the next one is given.
 const ADD: &str = "INSERT OR IGNORE INTO job(id, path, path_text, device, inode, size, mtime_ns, ctime_ns, state, attempts,
-    run_at, source_hash, output, output_bytes, rows, columns, bad_records, input, compression, error_code, error,
+    run_at, source_hash, output, output_bytes, first_row, rows, columns, bad_records, input, compression, error_code, error,
     disposition, seen_at, finished_at, changed_at, host)
   VALUES(iif(EXISTS (SELECT 1 FROM job WHERE id = :id), NULL, :id), :path, :path_text, :device, :inode, :size, :mtime_ns,
-    :ctime_ns, :state, 1, :now, :hash, :output, :output_bytes, :rows, :columns, :bad_records, :input, :compression, :code,
+    :ctime_ns, :state, 1, :now, :hash, :output, :output_bytes, :first_row, :rows, :columns, :bad_records, :input, :compression, :code,
     :error, :disposition, :now, :now, :now, :host)";
 
 /// Records `job` unless the ledger knows what became of it; whether it did not.
@@ -46,6 +46,7 @@ pub(super) fn restore(c: &Connection, job: &Restored, host: &str) -> Result<bool
         ":hash": output.map(|output| output.hash),
         ":output": output.map(|output| Bytes(output.path.as_path())),
         ":output_bytes": output.map(|output| output.bytes.cast_signed()),
+        ":first_row": output.and_then(|output| output.first_row).map(u64::cast_signed),
         ":rows": output.map(|output| output.rows.cast_signed()),
         ":columns": output.map(|output| output.columns.cast_signed()),
         ":bad_records": output.map(|output| output.bad_records.cast_signed()),

@@ -99,6 +99,8 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         temporary: optional_path(row, "temporary")?,
         disposition: row.get("disposition")?,
         previous: previous(row)?,
+        first_row: optional_unsigned(row, "first_row")?,
+        alone: row.get("alone")? || row.get::<_, u32>("crashes")? > 0,
     })
 }
 
@@ -156,6 +158,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         input: row.get("input")?,
         compression: row.get("compression")?,
         bom: row.get("bom")?,
+        first_row: optional_unsigned(row, "first_row")?,
     })
 }
 

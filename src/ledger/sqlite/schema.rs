@@ -11,12 +11,13 @@ use crate::ledger::LedgerError;
 use crate::source::Shown;
 
 /// Each brings the schema from its index to the next number. Released ones never change.
-pub(super) const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_input.sql"),
     include_str!("migrations/0003_warnings.sql"),
     include_str!("migrations/0004_told.sql"),
     include_str!("migrations/0005_about.sql"),
+    include_str!("migrations/0006_gathered.sql"),
 ];
 
 /// "h5in": tells a ledger from any other database.

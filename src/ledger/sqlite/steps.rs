@@ -20,7 +20,7 @@ pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, Ledger
 
 pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -> Result<(), LedgerError> {
     let sql = "UPDATE job SET state = 'publishing', changed_at = :now, source_hash = :hash, temporary = :temporary,
-        output = :output, output_bytes = :output_bytes, rows = :rows, columns = :columns, bad_records = :bad_records,
+        output = :output, output_bytes = :output_bytes, first_row = :first_row, rows = :rows, columns = :columns, bad_records = :bad_records,
         input = :input, compression = :compression, bom = :bom, wait_s = :wait_s, convert_s = :convert_s, warnings = :warnings
         WHERE id = :id AND state = 'running'";
     let values = named_params! {
@@ -30,6 +30,7 @@ pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -
         ":temporary": Bytes(publication.temporary.as_path()),
         ":output": Bytes(publication.output.as_path()),
         ":output_bytes": publication.output_bytes.cast_signed(),
+        ":first_row": publication.first_row.map(u64::cast_signed),
         ":rows": publication.rows.cast_signed(),
         ":columns": publication.columns.cast_signed(),
         ":bad_records": publication.bad_records.cast_signed(),
@@ -44,7 +45,9 @@ pub(super) fn publishing(c: &Connection, id: JobId, publication: &Publication) -
 }
 
 pub(super) fn rename_publication(c: &Connection, id: JobId, output: &Path) -> Result<(), LedgerError> {
-    let sql = "UPDATE job SET output = ?2 WHERE id = ?1 AND state = 'publishing'";
+    // Jobs that share an output share its temporary name, and have to agree on the final one at any time.
+    let sql = "UPDATE job SET output = ?2 WHERE state = 'publishing' AND (id = ?1 OR (first_row IS NOT NULL
+        AND temporary = (SELECT temporary FROM job WHERE id = ?1 AND state = 'publishing' AND first_row IS NOT NULL)))";
     step(c, id, "rename its output", sql, params![id, Bytes(output)])
 }
 
@@ -116,7 +119,7 @@ pub(super) fn quarantined(
     // An output that was given up is no output: nothing of it stays in the record.
     let sql = "UPDATE job SET state = 'quarantined', disposition = :disposition, finished_at = :now,
         changed_at = :now, error_code = :code, error = :message, line = :line, byte = :byte, requeued = 0,
-        temporary = NULL, output = NULL, output_bytes = NULL, rows = NULL, columns = NULL, bad_records = NULL,
+        temporary = NULL, output = NULL, output_bytes = NULL, first_row = NULL, rows = NULL, columns = NULL, bad_records = NULL,
         input = NULL, compression = NULL, warnings = NULL
         WHERE id = :id AND state IN ('ready', 'running', 'failed', 'publishing')";
     let values = named_params! {
@@ -141,6 +144,12 @@ pub(super) fn crashed(c: &Connection, id: JobId) -> Result<(u32, State), LedgerE
 pub(super) fn release(c: &Connection, id: JobId) -> Result<(), LedgerError> {
     let sql = "UPDATE job SET state = 'ready', run_at = ?2, changed_at = ?2 WHERE id = ?1 AND state = 'running'";
     step(c, id, "be released", sql, params![id, Time(Timestamp::now())])
+}
+
+pub(super) fn apart(c: &Connection, id: JobId) -> Result<(), LedgerError> {
+    let sql =
+        "UPDATE job SET state = 'ready', alone = 1, run_at = ?2, changed_at = ?2 WHERE id = ?1 AND state = 'running'";
+    step(c, id, "be taken apart", sql, params![id, Time(Timestamp::now())])
 }
 
 pub(super) fn postponed(c: &Connection, id: JobId) -> Result<(), LedgerError> {

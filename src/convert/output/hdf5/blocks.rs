@@ -28,6 +28,19 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// Whether its values are a pickle, and no array of numbers.
+    pub(super) fn is_pickled(&self) -> bool {
+        matches!(self.dtype, Dtype::Str | Dtype::NullableInt | Dtype::Object)
+    }
+
+    /// The opening of its pickle, up to the first cell.
+    pub(super) fn header(&self, frame: &Frame) -> Vec<u8> {
+        let shape = [frame.rows, self.columns.len()];
+        // pandas takes a `value_type` for one-dimensional arrays only.
+        let flat = self.dtype == Dtype::NullableInt;
+        pickle::header(if flat { &shape[..1] } else { &shape }, self.memo(frame))
+    }
+
     /// The texts that the block's pickle says once.
     pub(super) fn memo<'f>(&self, frame: &'f Frame) -> &'f Memo {
         static NONE: LazyLock<Memo> = LazyLock::new(Memo::default);
@@ -62,6 +75,13 @@ impl PickleSize {
 /// The blocks of `frame`: one for each numeric dtype, one for each column of text, of points in time with a zone and of
 /// nullable integers, one for all object columns.
 pub(super) fn of(frame: &Frame) -> Result<Vec<Block>, ConvertError> {
+    let mut blocks = grouped(frame);
+    measure_pickles(frame, &mut blocks)?;
+    Ok(blocks)
+}
+
+/// The same, but how long pickles are is not told yet.
+pub(super) fn grouped(frame: &Frame) -> Vec<Block> {
     let of = |dtype: Dtype| -> Vec<usize> {
         (0..frame.columns.len()).filter(|index| frame.columns[*index].dtype == dtype).collect()
     };
@@ -74,14 +94,12 @@ pub(super) fn of(frame: &Frame) -> Result<Vec<Block>, ConvertError> {
     }
     blocks.push(Block { dtype: Dtype::Object, columns: of(Dtype::Object), pickle: None });
     blocks.retain(|block| !block.columns.is_empty());
-    measure_pickles(frame, &mut blocks)?;
-    Ok(blocks)
+    blocks
 }
 
 /// Tells how long the pickles of the blocks are that have one. Each piece is looked at once, for all of them.
 fn measure_pickles(frame: &Frame, blocks: &mut [Block]) -> Result<(), ConvertError> {
-    let pickled = |block: &&mut Block| matches!(block.dtype, Dtype::Str | Dtype::NullableInt | Dtype::Object);
-    let mut pickled: Vec<&mut Block> = blocks.iter_mut().filter(pickled).collect();
+    let mut pickled: Vec<&mut Block> = blocks.iter_mut().filter(|block| block.is_pickled()).collect();
     if pickled.is_empty() {
         return Ok(());
     }
@@ -99,18 +117,28 @@ fn measure_pickles(frame: &Frame, blocks: &mut [Block]) -> Result<(), ConvertErr
 }
 
 fn pickle_size(frame: &Frame, block: &Block, pieces: Vec<u64>) -> Result<PickleSize, Defect> {
-    // pandas takes a `value_type` for one-dimensional arrays only.
-    let flat = block.dtype == Dtype::NullableInt;
-    let shape = [frame.rows, block.columns.len()];
-    let header = pickle::header(if flat { &shape[..1] } else { &shape }, block.memo(frame));
+    let header = block.header(frame);
     let exact = header.len() as u64 + pieces.iter().sum::<u64>() + pickle::FOOTER.len() as u64;
-    let words = exact >= WORDS_FROM;
-    // Bytes behind the end of a pickle are not read.
-    let length = if words { exact.next_multiple_of(8) } else { exact };
-    if length > LONGEST_PICKLE {
-        let label = frame.label(block.columns[0]);
-        let what = format!("column `{label}` needs {length} bytes, more than HDF5 can hold");
-        return Err(Defect::too_large_for_format(what));
+    block.sized(frame, header, pieces, exact)
+}
+
+impl Block {
+    /// A pickle of `exact` bytes, which has this opening and pieces.
+    pub(super) fn sized(
+        &self,
+        frame: &Frame,
+        header: Vec<u8>,
+        pieces: Vec<u64>,
+        exact: u64,
+    ) -> Result<PickleSize, Defect> {
+        let words = exact >= WORDS_FROM;
+        // Bytes behind the end of a pickle are not read.
+        let length = if words { exact.next_multiple_of(8) } else { exact };
+        if length > LONGEST_PICKLE {
+            let label = frame.label(self.columns[0]);
+            let what = format!("column `{label}` needs {length} bytes, more than HDF5 can hold");
+            return Err(Defect::too_large_for_format(what));
+        }
+        Ok(PickleSize { header, pieces, length, words })
     }
-    Ok(PickleSize { header, pieces, length, words })
 }

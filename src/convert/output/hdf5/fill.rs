@@ -113,7 +113,7 @@ pub(super) fn write(
 }
 
 /// Writes the heaps of small pickles, and the rows that refer to them.
-fn write_small_pickles(file: &impl Sink, content: &Content<'_>, addresses: &Addresses) -> io::Result<()> {
+pub(super) fn write_small_pickles(file: &impl Sink, content: &Content<'_>, addresses: &Addresses) -> io::Result<()> {
     let small = content.small.iter().zip(&addresses.blocks);
     let small = small.filter_map(|(pickle, place)| Some((pickle.as_deref()?, place.row?)));
     let (pickles, rows): (Vec<&[u8]>, Vec<u64>) = small.unzip();
@@ -185,7 +185,7 @@ fn write_numbers(
 }
 
 /// Puts one column's `rows` into its place in the tile.
-fn fill(
+pub(super) fn fill(
     tile: &mut [u64],
     index: usize,
     stride: usize,
@@ -206,7 +206,7 @@ fn fill(
 }
 
 /// The kind of cell whose word is the value on disk.
-fn tag_of(dtype: Dtype) -> Tag {
+pub(super) fn tag_of(dtype: Dtype) -> Tag {
     match dtype {
         Dtype::Bool => Tag::Bool,
         Dtype::Int64 => Tag::Int,
@@ -220,7 +220,7 @@ fn tag_of(dtype: Dtype) -> Tag {
 /// An integer in a float column is rounded half to even, as Python does it: above 2^53 digits are lost, and the user
 /// is told.
 #[expect(clippy::cast_precision_loss, reason = "the reference's own conversion")]
-fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
+pub(super) fn word_of(cell: Cell<'_>, dtype: Dtype) -> u64 {
     match (cell, dtype) {
         (Cell::Int(value), Dtype::Float64) => (value as f64).to_bits(),
         (Cell::Uint(value), Dtype::Float64) => (value as f64).to_bits(),

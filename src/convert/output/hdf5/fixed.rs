@@ -21,7 +21,8 @@ use super::capi::{self, Medium};
 use super::fill::{self, Content};
 use super::layout::{Layout, RECENT};
 use super::refused::Refused;
-use super::{nodes, pickle};
+use super::{nodes, packed, pickle};
+use crate::config::Compression;
 
 /// Writes outputs that look so.
 pub(crate) struct Fixed<'e>(pub(crate) &'e Encoding);
@@ -34,18 +35,37 @@ impl Writer for Fixed<'_> {
         path: &Path,
         deadline: Deadline,
     ) -> Result<(File, u64), ConvertError> {
+        let file = match self.0.compression {
+            // Without a row there is nothing to compress.
+            Compression::Zlib(level) if frame.rows > 0 => {
+                packed::write(frame, provenance, (&self.0.key, level), path, deadline)?
+            }
+            _ => self.plainly(frame, provenance, path, deadline)?,
+        };
+        let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
+        Ok((file, bytes))
+    }
+}
+
+impl Fixed<'_> {
+    /// Writes without compression.
+    fn plainly(
+        &self,
+        frame: &Frame,
+        provenance: &Provenance,
+        path: &Path,
+        deadline: Deadline,
+    ) -> Result<File, ConvertError> {
         let blocks = blocks::of(frame)?;
         let small = small_pickles(frame, &blocks).map_err(ConvertError::Spill)?;
         let told = provenance.text();
         let content = Content { frame, blocks: &blocks, small: &small, told: &told };
         let layout = Layout { told: told.len(), ..Layout::of(frame, &self.0.key, provenance.bad_records, &blocks) };
         let name = CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
-        let file = match layout.medium() {
-            Medium::Memory => in_memory(layout, &content, path, &name, deadline)?,
-            Medium::Disk => on_disk(&layout, &content, path, &name, deadline)?,
-        };
-        let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
-        Ok((file, bytes))
+        match layout.medium() {
+            Medium::Memory => in_memory(layout, &content, path, &name, deadline),
+            Medium::Disk => on_disk(&layout, &content, path, &name, deadline),
+        }
     }
 }
 

@@ -55,14 +55,21 @@ pub(super) fn open_object(out: &mut Vec<u8>, number: u16, bytes: u64) {
 
 /// A collection of `bytes` with `pickles`.
 pub(super) fn collection(bytes: u64, pickles: &[&[u8]]) -> Vec<u8> {
+    let mut objects = Vec::new();
+    for (number, pickle) in (1..).zip(pickles) {
+        open_object(&mut objects, number, pickle.len() as u64);
+        objects.extend_from_slice(pickle);
+        objects.resize(objects.len().next_multiple_of(8), 0);
+    }
+    closed(bytes, &objects)
+}
+
+/// A collection of `bytes` with `objects`, each of which has its header and is padded.
+pub(super) fn closed(bytes: u64, objects: &[u8]) -> Vec<u8> {
     let length = usize::try_from(bytes).unwrap_or(usize::MAX);
     let mut out = Vec::with_capacity(length);
     open(&mut out, bytes);
-    for (number, pickle) in (1..).zip(pickles) {
-        open_object(&mut out, number, pickle.len() as u64);
-        out.extend_from_slice(pickle);
-        out.resize(out.len().next_multiple_of(8), 0);
-    }
+    out.extend_from_slice(objects);
     // What is free is object 0, whose length counts its header; less than a header is free without one.
     let free = bytes - out.len() as u64;
     if free >= HEADER {

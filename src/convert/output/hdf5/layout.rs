@@ -24,6 +24,9 @@ const KEPT_BYTES: usize = 8 << 20;
 /// Bytes that are kept together.
 const PIECE: usize = 1 << 10;
 
+/// Cells of a chunk of numbers.
+const TILE_CELLS: usize = 64 << 10;
+
 /// All that the library is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -36,6 +39,24 @@ pub(super) struct Layout {
     pub(super) heaps: Vec<u64>,
     pub(super) blocks: Vec<BlockLayout>,
     pub(super) labels: Labels,
+    /// How numbers are cut and compressed, if they are.
+    pub(super) tiling: Option<Tiling>,
+}
+
+/// How numbers are cut into chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tiling {
+    /// Rows of a chunk.
+    pub(super) height: usize,
+    /// How hard a chunk is compressed, from 1 to 9.
+    pub(super) level: u8,
+}
+
+impl Tiling {
+    /// Columns of a chunk, of so many: one if its rows are many, because numbers that are alike stand one above the other.
+    pub(super) fn width(self, columns: usize) -> usize {
+        (TILE_CELLS / self.height).clamp(1, columns.max(1))
+    }
 }
 
 /// A block without its values.
@@ -134,6 +155,7 @@ impl Layout {
             heaps: heap::sizes(blocks),
             blocks: blocks.iter().map(block).collect(),
             labels: frame.labels.clone(),
+            tiling: None,
         }
     }
 

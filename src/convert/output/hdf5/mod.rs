@@ -1,4 +1,4 @@
-//! HDF5 as pandas and PyTables lay it out.
+//! HDF5 as pandas and PyTables lay it out, and as everybody else reads it.
 //!
 //! ```text
 //! blocks    which columns are stored together, and how many bytes each block takes
@@ -6,6 +6,10 @@
 //! nodes     a layout as groups, arrays and attributes   by capi, under the lock
 //! fill      the content, around the library             pickle, heap: its bytes
 //! fixed     the whole of an output
+//! table     the whole of an output in the other of pandas' layouts
+//! bands     a frame in rows of chunks                    filter: what HDF5's filters make of them
+//! packed    the fixed format, compressed
+//! plain     another layout, one dataset a column
 //! origin    what an output tells of its source, read back
 //! ```
 //!
@@ -14,13 +18,18 @@
 
 #[cfg(any(test, feature = "bench"))]
 pub(crate) mod alone;
+mod bands;
 mod blocks;
 mod capi;
 mod fill;
+mod filter;
 pub(crate) mod fixed;
 mod heap;
 mod layout;
 mod nodes;
 pub(crate) mod origin;
+mod packed;
 mod pickle;
+pub(crate) mod plain;
 mod refused;
+pub(crate) mod table;

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::super::OutputError;
 use super::super::provenance::{ATTRIBUTE, Provenance};
-use super::super::told::Told;
 use super::capi;
 use super::refused::Refused;
+use crate::config::Layout;
 
 /// What the HDF5 file `path` tells of its source; none if it tells nothing, as files of other programs do.
 pub(crate) fn read(path: &Path) -> Result<Option<Provenance>, OutputError> {
@@ -19,13 +19,24 @@ pub(crate) fn read(path: &Path) -> Result<Option<Provenance>, OutputError> {
     Ok(text.and_then(|text| Provenance::parse(&text)))
 }
 
-/// Rows of the frame in the HDF5 file `path`, which was made with `told`.
-pub(crate) fn rows(path: &Path, told: &Told) -> Result<u64, OutputError> {
-    let key = told.key.as_deref().unwrap_or_default();
+/// Rows of the frame in the HDF5 file `path`, which was made with `told`; none if nothing in the file says it, because
+/// the frame has no columns.
+pub(crate) fn rows(path: &Path, told: &Provenance) -> Result<Option<u64>, OutputError> {
+    let layout = told.options.layout.as_deref().and_then(Layout::parse).unwrap_or(Layout::Fixed);
+    let plain = layout == Layout::Plain;
+    if plain && told.columns == 0 {
+        return Ok(None);
+    }
+    let key = told.options.key.as_deref().unwrap_or_default();
+    let object = match layout {
+        Layout::Fixed => format!("{key}/axis1"),
+        Layout::Table => format!("{key}/table"),
+        Layout::Plain => key.to_owned(),
+    };
     let rows = || {
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| no_frame())?;
-        let index = CString::new(format!("{key}/axis1")).map_err(|_| no_frame())?;
-        capi::locked(|library| capi::rows(library, &name, &index))?.ok_or_else(no_frame)
+        let object = CString::new(object).map_err(|_| no_frame())?;
+        capi::locked(|library| capi::rows(library, &name, &object, plain))?.ok_or_else(no_frame).map(Some)
     };
     rows().map_err(super::fixed::refused(path))
 }

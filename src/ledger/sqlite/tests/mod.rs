@@ -54,6 +54,7 @@ fn publication(id: JobId) -> Publication {
         temporary: PathBuf::from(format!(".h5inbox/{id}.tmp")),
         output: PathBuf::from(format!("{id}.h5")),
         output_bytes: 1000,
+        first_row: None,
         rows: 10,
         columns: 3,
         bad_records: 1,

@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{admit, arrival, bench, failure, hash_of, history, ids, publication};
-use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Previous, State};
+use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Previous, Publication, State};
 
 fn state_of(ledger: &dyn Ledger, path: &str) -> State {
     ledger.find(Path::new(path)).unwrap().unwrap().state
@@ -255,4 +255,67 @@ fn twenty_thousand_arrivals_and_the_ledger_is_still_asked_in_an_instant() {
     let mut handled = 0;
     ledger.handled(&mut |_, _| handled += 1).unwrap();
     assert_eq!((handled, ledger.waiting().unwrap().len()), (20_000, 20_000));
+}
+
+/// Three jobs whose outputs are decided: the first two share one, and the third has its own.
+fn two_of_three_share(ledger: &dyn Ledger) -> [JobId; 3] {
+    let ids = ["a.json", "b.json", "c.json"].map(|path| admit(ledger, path, 1).id);
+    assert!(ledger.begin_all(&ids).unwrap().iter().all(Result::is_ok));
+    ledger.publishing(ids[2], &publication(ids[2])).unwrap();
+    let share = |id, first_row| (id, Publication { first_row, ..publication(ids[0]) });
+    ledger.publishing_together(&[share(ids[1], Some(7)), share(ids[0], Some(0))]).unwrap();
+    ids
+}
+
+#[test]
+fn jobs_that_share_an_output_take_each_step_that_decides_it_together() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let [a, b, c] = two_of_three_share(ledger);
+    let sharing = ledger.sharing(&publication(a).temporary).unwrap();
+    assert_eq!(ids(&sharing), [a, b], "by their rows");
+    assert_eq!(sharing[1].first_row, Some(7));
+    ledger.rename_publication(b, Path::new("x~2.h5")).unwrap();
+    let name = |path: &str| ledger.find(Path::new(path)).unwrap().unwrap().output;
+    assert_eq!(
+        [name("a.json"), name("b.json"), name("c.json")],
+        [Some("x~2.h5".into()), Some("x~2.h5".into()), Some(publication(c).output)]
+    );
+    ledger.rename_publication(c, Path::new("c~2.h5")).unwrap();
+    assert_eq!(name("a.json"), Some("x~2.h5".into()));
+    ledger.quarantined_together(&[a, b], &failure(), Disposition::Pending).unwrap();
+    assert_eq!([state_of(ledger, "a.json"), state_of(ledger, "b.json")], [State::Quarantined; 2]);
+    assert_eq!((ledger.find(Path::new("b.json")).unwrap().unwrap().first_row, name("b.json")), (None, None));
+    assert!(ledger.sharing(&publication(a).temporary).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_for_all_jobs_of_an_output_or_none_changes_nothing_if_it_does_not_suit_one() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let [a, b, c] = two_of_three_share(ledger);
+    ledger.done(c, 0.5, Disposition::None).unwrap();
+    let refused = ledger.quarantined_together(&[a, b, c], &failure(), Disposition::Pending);
+    assert!(matches!(refused, Err(LedgerError::Conflict { id, .. }) if id == c), "{refused:?}");
+    assert_eq!([state_of(ledger, "a.json"), state_of(ledger, "b.json")], [State::Publishing; 2]);
+    let d = admit(ledger, "d.json", 1).id;
+    ledger.begin(d).unwrap();
+    let refused = ledger.publishing_together(&[(d, publication(d)), (a, publication(a))]);
+    assert!(matches!(refused, Err(LedgerError::Conflict { id, .. }) if id == a), "{refused:?}");
+    assert_eq!(state_of(ledger, "d.json"), State::Running);
+}
+
+#[test]
+fn a_job_is_alone_after_it_was_taken_apart_or_was_to_blame() {
+    let bench = bench();
+    let ledger = &bench.ledger;
+    let (a, b) = (admit(ledger, "a.json", 1).id, admit(ledger, "b.json", 1).id);
+    ledger.begin(a).unwrap();
+    ledger.begin(b).unwrap();
+    assert!(ledger.apart(&[a, JobId(99)]).unwrap()[1].is_err());
+    ledger.crashed(b).unwrap();
+    ledger.release(b).unwrap();
+    admit(ledger, "c.json", 1);
+    let alone: Vec<_> = ledger.waiting().unwrap().into_iter().map(|job| (job.state, job.alone)).collect();
+    assert_eq!(alone, [(State::Ready, true), (State::Ready, true), (State::Ready, false)]);
 }

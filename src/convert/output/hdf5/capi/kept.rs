@@ -15,15 +15,15 @@ use hdf5_sys::h5p::{
 };
 use hdf5_sys::h5s::{H5S_class_t, H5Screate};
 use hdf5_sys::h5t::{
-    H5T_C_S1, H5T_IEEE_F64LE, H5T_STD_B8LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_STD_U64LE, H5T_VARIABLE, H5T_cset_t,
-    H5Tcopy, H5Tset_cset, H5Tset_size, H5Tvlen_create,
+    H5T_C_S1, H5T_IEEE_F64LE, H5T_STD_B8LE, H5T_STD_I8LE, H5T_STD_I64LE, H5T_STD_U8LE, H5T_STD_U64LE, H5T_VARIABLE,
+    H5T_cset_t, H5Tcopy, H5Tenum_create, H5Tenum_insert, H5Tset_cset, H5Tset_size, H5Tvlen_create,
 };
 
 use super::{Element, Library, Refused, check, id};
 
 /// Attributes and links of a group that are kept in its header, where they are cheap; HDF5 moves more than eight of them
 /// into a heap and a tree, which cost a small file more than all else. Looking one up goes through all of them.
-const IN_HEADER: u32 = 64;
+pub(super) const IN_HEADER: u32 = 64;
 
 /// Bytes by which a file in memory grows.
 const MEMORY_STEP: usize = 64 << 10;
@@ -50,6 +50,8 @@ pub(super) struct Kept {
     utf8: hid_t,
     /// Texts of any length, which end with NUL.
     pub(super) text_of_any_length: hid_t,
+    /// Booleans as h5py has them.
+    truth: hid_t,
 }
 
 static KEPT: OnceLock<Kept> = OnceLock::new();
@@ -90,6 +92,7 @@ impl Kept {
                 ascii: string(library, H5T_cset_t::H5T_CSET_ASCII)?,
                 utf8: string(library, H5T_cset_t::H5T_CSET_UTF8)?,
                 text_of_any_length: text_of_any_length(library)?,
+                truth: truth(library)?,
             })
         }
     }
@@ -103,6 +106,8 @@ impl Kept {
             Element::Float64 => *H5T_IEEE_F64LE,
             Element::Bool => *H5T_STD_B8LE,
             Element::Byte => *H5T_STD_U8LE,
+            Element::Truth => self.truth,
+            Element::AnyText => self.text_of_any_length,
             Element::Text(bytes) => return self.text(library, bytes, H5T_cset_t::H5T_CSET_ASCII),
         })
     }
@@ -166,4 +171,17 @@ fn text_of_any_length(library: &Library) -> Result<hid_t, Refused> {
     // SAFETY: the type is ours; the lock is held.
     check("size a string type", unsafe { H5Tset_size(kind, H5T_VARIABLE) })?;
     Ok(kind)
+}
+
+/// An enumeration of `FALSE` and `TRUE`.
+fn truth(_library: &Library) -> Result<hid_t, Refused> {
+    // SAFETY: the enumeration is ours; names end with NUL, and a value of its base type has one byte; the lock is held.
+    unsafe {
+        let kind = id("make an enumeration", H5Tenum_create(*H5T_STD_I8LE))?;
+        for (name, value) in [(c"FALSE", 0_i8), (c"TRUE", 1)] {
+            let member = H5Tenum_insert(kind, name.as_ptr(), std::ptr::from_ref(&value).cast());
+            check("make an enumeration", member)?;
+        }
+        Ok(kind)
+    }
 }

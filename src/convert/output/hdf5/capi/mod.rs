@@ -6,8 +6,12 @@
 
 #![expect(unsafe_code, reason = "the HDF5 C API; every handle proves that the library's lock is held")]
 
+mod chunked;
+mod columns;
 mod kept;
+mod parked;
 mod read;
+pub(super) mod table;
 
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
@@ -24,7 +28,9 @@ use hdf5_sys::h5p::H5P_DEFAULT;
 use hdf5_sys::h5s::{H5S_ALL, H5S_UNLIMITED, H5Screate_simple};
 use hdf5_sys::h5t::{H5T_cset_t, hvl_t};
 
+pub(super) use chunked::Chunks;
 use kept::{Kept, kept};
+pub(super) use parked::{Parked, ParkedFile};
 pub(super) use read::{root_text, rows};
 
 use super::super::super::profile::{self, Stage};
@@ -57,10 +63,26 @@ pub(super) enum Element {
     Float64,
     /// One-byte booleans as PyTables has them: bit fields.
     Bool,
+    /// One-byte booleans as h5py has them: an enumeration of `FALSE` and `TRUE`.
+    Truth,
     /// Plain bytes.
     Byte,
+    /// Texts of any length: references of 16 bytes to where they are.
+    AnyText,
     /// Fixed-length texts of so many bytes, padded with NUL.
     Text(usize),
+}
+
+impl Element {
+    /// Bytes of one in a file.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Int64 | Self::Uint64 | Self::Float64 => 8,
+            Self::Bool | Self::Truth | Self::Byte => 1,
+            Self::AnyText => 16,
+            Self::Text(bytes) => bytes,
+        }
+    }
 }
 
 /// An open file, group or dataset.
@@ -178,7 +200,7 @@ impl<'l> Handle<'l> {
         shape: &[u64],
         content: &[u8],
     ) -> Result<Self, Refused> {
-        let bytes = shape.iter().product::<u64>() * size_of_element(element) as u64;
+        let bytes = shape.iter().product::<u64>() * element.bytes() as u64;
         assert_eq!(bytes, content.len() as u64, "the content fits the shape");
         // SAFETY: as in `create`; `content` has the size that the library will read.
         unsafe {
@@ -323,14 +345,6 @@ impl<'l> Handle<'l> {
             let id = H5Dcreate2(self.id, name.as_ptr(), kind, space.id, H5P_DEFAULT, creation, H5P_DEFAULT);
             handle(library, "create a dataset", id)
         }
-    }
-}
-
-fn size_of_element(element: Element) -> usize {
-    match element {
-        Element::Int64 | Element::Uint64 | Element::Float64 => 8,
-        Element::Bool | Element::Byte => 1,
-        Element::Text(bytes) => bytes,
     }
 }
 

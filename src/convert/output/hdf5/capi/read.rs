@@ -5,11 +5,12 @@
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
-use hdf5_sys::h5::{H5free_memory, hsize_t};
+use hdf5_sys::h5::{H5_index_t, H5_iter_order_t, H5free_memory, hsize_t};
 use hdf5_sys::h5a::{H5Aexists, H5Aget_type, H5Aopen, H5Aread};
 use hdf5_sys::h5d::{H5Dget_space, H5Dopen2};
 use hdf5_sys::h5f::{H5F_ACC_RDONLY, H5Fopen};
 use hdf5_sys::h5g::H5Gopen2;
+use hdf5_sys::h5o::H5Oopen_by_idx;
 use hdf5_sys::h5p::H5P_DEFAULT;
 use hdf5_sys::h5s::{H5Sget_simple_extent_dims, H5Sget_simple_extent_ndims};
 use hdf5_sys::h5t::H5Tis_variable_str;
@@ -33,16 +34,26 @@ pub(in super::super) fn root_text(library: &Library, path: &CStr, name: &CStr) -
     }
 }
 
-/// The length of the one-dimensional dataset `object` in the file `path`; none if there is no such dataset.
-pub(in super::super) fn rows(library: &Library, path: &CStr, object: &CStr) -> Result<Option<u64>, Refused> {
+/// The length of the one-dimensional dataset `object`, or of the one that is `first` in that group, in the file `path`;
+/// none if there is no such dataset.
+pub(in super::super) fn rows(
+    library: &Library,
+    path: &CStr,
+    object: &CStr,
+    first: bool,
+) -> Result<Option<u64>, Refused> {
     // SAFETY: strings live until the calls return; ids are checked and owned; the lock is held; a dataspace of one
     // dimension has one extent.
     unsafe {
         let access = kept(library)?.on_disk;
         let file = handle(library, "open the file", H5Fopen(path.as_ptr(), H5F_ACC_RDONLY, access))?;
-        let Ok(dataset) = handle(library, "open a dataset", H5Dopen2(file.id, object.as_ptr(), H5P_DEFAULT)) else {
-            return Ok(None);
+        let (order, up) = (H5_index_t::H5_INDEX_CRT_ORDER, H5_iter_order_t::H5_ITER_INC);
+        let opened = if first {
+            H5Oopen_by_idx(file.id, object.as_ptr(), order, up, 0, H5P_DEFAULT)
+        } else {
+            H5Dopen2(file.id, object.as_ptr(), H5P_DEFAULT)
         };
+        let Ok(dataset) = handle(library, "open a dataset", opened) else { return Ok(None) };
         let space = handle(library, "look at a dataset", H5Dget_space(dataset.id))?;
         if H5Sget_simple_extent_ndims(space.id) != 1 {
             return Ok(None);
