@@ -1,6 +1,6 @@
 //! The manual page of the configuration file, made of `config.example.toml`, which says all of it already.
 
-use roff::{Inline, Roff, bold, italic, roman};
+use roff::{Roff, bold, italic, roman};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -11,63 +11,75 @@ pub(super) fn configuration() -> String {
     page.control("SH", ["NAME"]);
     page.text([roman("h5inbox.toml - configuration of the h5inbox agent")]);
     page.control("SH", ["DESCRIPTION"]);
-    for paragraph in paragraphs(EXAMPLE) {
-        match paragraph {
-            Paragraph::Section(name) => drop(page.control("SH", [name])),
-            Paragraph::Text(text) => drop(page.control("PP", [""; 0]).text([roman(text)])),
-            Paragraph::Key { name, value, text } => key(&mut page, &name, &value, &text),
-        }
+    paragraphs(EXAMPLE).iter().for_each(|paragraph| paragraph.write(&mut page));
+    page.control("SH", ["FILES"]);
+    for (file, text) in FILES {
+        page.control("TP", [""; 0]).text([italic(*file)]).text([roman(*text)]);
     }
     page.control("SH", ["SEE ALSO"]);
     page.text([bold("h5inbox"), roman("(1), "), bold("glob"), roman("(7), "), bold("strftime"), roman("(3)")]);
     page.render()
 }
 
-fn key(page: &mut Roff, name: &str, value: &str, text: &str) {
-    page.control("TP", [""; 0]);
-    let line: Vec<Inline> = vec![bold(name), roman(" = "), italic(value)];
-    page.text(line);
-    page.text([roman(text)]);
-}
+const FILES: &[(&str, &str)] = &[
+    ("/etc/h5inbox/config.toml", "Of h5inbox.service, and where every command looks that is given no other."),
+    ("/etc/h5inbox/NAME.toml", "Of the instance h5inbox@NAME.service."),
+];
 
 /// What stands between two blank lines of the example.
 #[derive(Debug, PartialEq, Eq)]
-enum Paragraph {
-    Section(String),
+enum Paragraph<'e> {
+    Section(&'e str),
     Text(String),
-    /// A key, its default (or what the example has), and what is said of it.
-    Key { name: String, value: String, text: String },
+    /// Keys, each with its default (or what the example has), and what is said of them.
+    Keys { keys: Vec<(&'e str, &'e str)>, text: String },
 }
 
-fn paragraphs(example: &str) -> Vec<Paragraph> {
+impl Paragraph<'_> {
+    fn write(&self, page: &mut Roff) {
+        match self {
+            Self::Section(name) => page.control("SH", [*name]),
+            Self::Text(text) => page.control("PP", [""; 0]).text([roman(text)]),
+            Self::Keys { keys, text } => {
+                for (number, (name, value)) in keys.iter().enumerate() {
+                    page.control(if number == 0 { "TP" } else { "TQ" }, [""; 0]);
+                    page.text([bold(*name), roman(" = "), italic(*value)]);
+                }
+                page.text([roman(text)])
+            }
+        };
+    }
+}
+
+fn paragraphs(example: &str) -> Vec<Paragraph<'_>> {
     let mut found = Vec::new();
     for block in example.split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
         let (mut said, mut keys) = (Vec::new(), Vec::new());
         for line in block.lines() {
-            let bare = line.strip_prefix("# ").unwrap_or(line);
-            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-                found.push(Paragraph::Section(format!("[{name}]")));
-            } else if let Some(setting) = setting(bare) {
-                keys.push(setting);
-            } else {
-                said.push(bare.trim_start_matches('#').trim());
+            if line.starts_with('[') {
+                found.push(Paragraph::Section(line));
+                continue;
+            }
+            match setting(line.strip_prefix("# ").unwrap_or(line)) {
+                Some(setting) => keys.push(setting),
+                None => said.push(line.trim_start_matches('#').trim()),
             }
         }
         let text = said.join(" ").trim().to_owned();
-        match keys.pop() {
-            Some((name, value)) => found.push(Paragraph::Key { name, value, text }),
-            None if text.is_empty() => {}
-            None => found.push(Paragraph::Text(text)),
+        if !keys.is_empty() {
+            found.push(Paragraph::Keys { keys, text });
+        } else if !text.is_empty() {
+            found.push(Paragraph::Text(text));
         }
     }
     found
 }
 
 /// `name = value`, if the line is that.
-fn setting(line: &str) -> Option<(String, String)> {
+fn setting(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(" = ")?;
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    is_name.then(|| (name.to_owned(), value.to_owned()))
+    is_name.then_some((name, value))
 }
 
 #[cfg(test)]
@@ -81,12 +93,15 @@ mod tests {
         let table: toml::Table = defaults.to_toml().parse().unwrap();
         let found = paragraphs(EXAMPLE);
         let told = |key: &str| {
-            found.iter().any(|p| matches!(p, Paragraph::Key { name, text, .. } if name == key && text.len() > 20))
+            found.iter().any(|paragraph| match paragraph {
+                Paragraph::Keys { keys, text } => keys.iter().any(|(name, _)| *name == key) && text.len() > 20,
+                _ => false,
+            })
         };
         for (name, value) in &table {
             match value {
                 toml::Value::Table(keys) => {
-                    assert!(found.contains(&Paragraph::Section(format!("[{name}]"))), "[{name}]");
+                    assert!(found.contains(&Paragraph::Section(&format!("[{name}]"))), "[{name}]");
                     keys.keys().for_each(|key| assert!(told(key), "{name}.{key}"));
                 }
                 _ => assert!(told(name), "{name}"),
