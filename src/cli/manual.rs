@@ -32,7 +32,10 @@ enum Paragraph<'e> {
     Section(&'e str),
     Text(String),
     /// Keys, each with its default (or what the example has), and what is said of them.
-    Keys { keys: Vec<(&'e str, &'e str)>, text: String },
+    Keys {
+        keys: Vec<(&'e str, &'e str)>,
+        text: String,
+    },
 }
 
 impl Paragraph<'_> {
