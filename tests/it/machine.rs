@@ -122,9 +122,9 @@ fn packages() -> &'static Path {
     MADE.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("package");
         for version in [VERSION, NEXT] {
-            let mut make = Command::new(Path::new(HERE).join(".ci/deb"));
-            make.arg(env!("CARGO_BIN_EXE_h5inbox")).arg(&folder).arg(version).env("COMPRESSION", "none");
-            let made = make.output().unwrap();
+            let mut script = Command::new(Path::new(HERE).join(".ci/deb"));
+            script.arg(env!("CARGO_BIN_EXE_h5inbox")).arg(&folder).arg(version).env("COMPRESSION", "none");
+            let made = script.output().unwrap();
             assert!(made.status.success(), "{}", said(&made));
         }
         folder

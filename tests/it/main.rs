@@ -31,6 +31,7 @@ mod kill_scenes;
 mod limits;
 mod lost_ledger;
 mod machine;
+mod manual;
 mod many_keys;
 mod missed;
 mod mounts;

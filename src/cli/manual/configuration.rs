@@ -2,10 +2,10 @@
 
 use roff::{Roff, bold, italic, roman};
 
-const EXAMPLE: &str = include_str!("../../config.example.toml");
+const EXAMPLE: &str = include_str!("../../../config.example.toml");
 
 /// `h5inbox.toml(5)`.
-pub(super) fn configuration() -> String {
+pub(super) fn page() -> String {
     let mut page = Roff::new();
     page.control("TH", ["h5inbox.toml", "5", "", concat!("h5inbox ", env!("CARGO_PKG_VERSION"))]);
     page.control("SH", ["NAME"]);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_page_is_what_man_reads() {
-        let page = configuration();
+        let page = page();
         assert!(page.contains(".TH h5inbox.toml 5") && page.contains(".SH [output]"), "{page}");
         assert!(page.contains("\\fBsettle_ms\\fR = \\fI500\\fR"), "{page}");
     }
