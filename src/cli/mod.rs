@@ -1,14 +1,15 @@
 //! What the operator types: one small file a verb.
 
 mod check_config;
+mod completions;
 mod convert;
 mod encoding;
 mod exit_code;
 mod explain;
-mod generate;
 mod history;
 mod human;
 mod ledger;
+mod manual;
 mod output;
 mod progress;
 mod records;
@@ -69,9 +70,9 @@ enum Verb {
     /// Write stock-like sample files: timestamp, open, close, high, low at a fixed step
     SampleData(sample_data::SampleData),
     /// Print a completion script for a shell
-    Completions(generate::Completions),
-    /// Print the manual page
-    Man,
+    Completions(completions::Completions),
+    /// Print the manual page of the program, or of its configuration file
+    Man(manual::Manual),
 }
 
 /// Where the configuration is.
@@ -140,7 +141,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::CheckConfig(verb) => verb.run(),
         Verb::SampleData(verb) => sample_data(&verb),
         Verb::Completions(verb) => verb.run(&mut Cli::command()),
-        Verb::Man => generate::man(Cli::command()),
+        Verb::Man(verb) => verb.run(&mut Cli::command()),
     };
     done.unwrap_or_else(|code| code)
 }

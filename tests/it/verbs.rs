@@ -233,13 +233,3 @@ fn sample_data_is_the_same_for_the_same_seed() {
     assert!(one.starts_with("{\"timestamp\": \"2012-02-28 09:00:00\", \"open\": "), "{}", &one[..80]);
     assert_eq!(one.lines().count(), 2 * 241);
 }
-
-#[test]
-fn completions_and_manual_come_from_the_command_line_itself() {
-    let man = String::from_utf8(run(&["man"]).stdout).unwrap();
-    let bash = String::from_utf8(run(&["completions", "bash"]).stdout).unwrap();
-    for verb in ["run", "convert", "status", "history", "retry", "check-config", "sample-data"] {
-        assert!(man.contains(&format!("h5inbox\\-{}", verb.replace('-', "\\-"))), "{verb} has no page");
-        assert!(bash.contains(verb), "{verb} is not completed");
-    }
-}
