@@ -26,6 +26,7 @@ mod harness;
 mod hostile;
 mod house;
 mod images;
+mod install_page;
 mod kill_matrix;
 mod kill_scenes;
 mod limits;
