@@ -18,7 +18,7 @@ use crate::telemetry::status::{Files, Live, Status};
 pub(super) struct Answer {
     /// What changes all the time.
     pub(super) live: Arc<Live>,
-    /// What never changes, with the totals that were known last.
+    /// What changes with the configuration only, with the totals that were known last.
     known: Mutex<Status>,
     at_work: Mutex<Option<AtWork>>,
     served: AtomicBool,
@@ -38,13 +38,12 @@ impl Answer {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: Some(std::process::id()),
             since: Some(format!("{:.3}", Timestamp::now())),
-            inbox: Shown(&config.inbox.path).to_string(),
-            outbox: Shown(&config.output.path).to_string(),
-            workers: config.worker_count() as u64,
             ..Status::default()
         };
         let (live, known) = (Arc::new(Live::default()), Mutex::new(known));
-        Arc::new(Self { live, known, at_work: Mutex::default(), served: AtomicBool::new(false) })
+        let answer = Self { live, known, at_work: Mutex::default(), served: AtomicBool::new(false) };
+        answer.configured(config);
+        Arc::new(answer)
     }
 
     /// The agent works with `ledger`, and `busy` workers.
@@ -76,6 +75,29 @@ impl Answer {
                 "Cannot listen on {address}; set `status.listen` to a free port, or to \"\" to turn it off.");
         }
         Ok(())
+    }
+
+    /// The agent works by `config` from now on.
+    pub(super) fn configured(&self, config: &Config) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.inbox = Shown(&config.inbox.path).to_string();
+        known.outbox = Shown(&config.output.path).to_string();
+        known.workers = config.worker_count() as u64;
+    }
+
+    /// Says in the log how things stand.
+    pub(super) fn tell(&self) {
+        let status = self.status();
+        let Status { backlog, files, watch, .. } = &status;
+        log::info!(
+            event = "agent.status", workers = status.workers, busy_workers = status.busy_workers, settling = backlog.settling,
+            withheld = backlog.withheld, ready = backlog.ready, running = backlog.running, retrying = backlog.retrying,
+            oldest_waiting_s = status.oldest_waiting_s, done = files.done, duplicate = files.duplicate, failed = files.failed,
+            quarantined = files.quarantined, rows = status.rows, bad_records = status.bad_records,
+            bytes_in = status.bytes_in, bytes_out = status.bytes_out, last_success_at = status.last_success_at,
+            paused = status.paused, watch = watch.mode, overflows = watch.overflows, unwatched = watch.unwatched,
+            inbox = status.inbox, outbox = status.outbox, since = status.since; "State."
+        );
     }
 
     fn status(&self) -> Status {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::AgentError;
-use super::told::{Told, tell_change};
+use super::told::{Told, tell_change, tell_waiting};
 use crate::config::{Config, Watch};
 use crate::intake::{
     Entry, Hint, Kind, Listed, Lister, Manifests, NameFilter, Remembered, Rules, ScanError, ScanSummary, Schedule,
@@ -218,7 +218,8 @@ impl IntakeLoop {
                         self.told.withheld(&path, lack, since, waited);
                     }
                 }
-                Verdict::Waiting | Verdict::Forgotten => {}
+                Verdict::Waiting => tell_waiting(&path, seen),
+                Verdict::Forgotten => {}
             }
         }
         ready
@@ -273,7 +274,9 @@ impl IntakeLoop {
                 self.schedule.finished(began, now);
                 self.unlisted = None;
                 self.unlistable = None;
-                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
+                let took = now.saturating_sub(began).as_secs_f64();
+                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders, scan_s = took;
+                    "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);

@@ -53,7 +53,7 @@ fn signs(config: &Config) -> Vec<String> {
 }
 
 /// What is wrong with the folders, each with what to do.
-fn folders(config: &Config) -> Vec<String> {
+pub(super) fn folders(config: &Config) -> Vec<String> {
     let mut named = vec![
         ("inbox.path", config.inbox.path.clone()),
         ("output.path", config.output.path.clone()),
