@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
+use crate::telemetry::logging;
+
 /// Talks to the service manager; silent without one.
 #[derive(Debug)]
 pub(super) struct Supervisor {
@@ -46,8 +48,9 @@ impl Supervisor {
         }
     }
 
-    /// Called from the loop that decides; tells the watchdog when it is time.
+    /// Called from the loop that decides; tells the watchdog, and of what was not logged, when it is time.
     pub(super) fn alive(&mut self) {
+        logging::tell_repeats();
         if let Some(interval) = self.watchdog.filter(|interval| self.last.elapsed() >= *interval) {
             self.last = Instant::now();
             log::trace!("Watchdog told, every {interval:?}.");

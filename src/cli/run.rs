@@ -5,13 +5,19 @@ use std::path::Path;
 use clap::Args;
 
 use super::{ConfigFile, ExitCode, check_config, output};
-use crate::agent::{self, AgentError, Reread, Rereader};
+use crate::agent::{self, AgentError, Reread, Rereader, RunSummary};
 use crate::config::{Config, ConfigError, Problem};
 use crate::ledger::LedgerError;
 use crate::telemetry::logging;
 
+const SIGNALS: &str = "\
+Signals: TERM and INT finish the files in hand and stop; a second one stops at once, which loses nothing. HUP reads the \
+configuration again: a bad one is refused and logged, a good one is taken over when the files in hand are finished. USR1 \
+logs the state. USR2 lists the inbox now.";
+
 /// Options of `h5inbox run`.
 #[derive(Debug, Args)]
+#[command(after_help = SIGNALS)]
 pub(super) struct Run {
     #[command(flatten)]
     config: ConfigFile,
@@ -35,13 +41,20 @@ impl Run {
         logging::apply(&config.log);
         log::info!(event = "agent.start", config:% = self.config.config.display(), pid = std::process::id();
             "h5inbox {} starts.", env!("CARGO_PKG_VERSION"));
-        match agent::run(config, self.once, self.rereader()) {
+        let ended = agent::run(config, self.once, self.rereader());
+        let code = self.code(&ended);
+        log::logger().flush();
+        code
+    }
+
+    fn code(&self, ended: &Result<RunSummary, AgentError>) -> Result<ExitCode, ExitCode> {
+        match ended {
             Ok(summary) if self.once && summary.failed + summary.quarantined > 0 => Ok(ExitCode::Failed),
             Ok(_) => Ok(ExitCode::Success),
             Err(error) => {
                 log::error!(event = "agent.failed", error:% = error; "The agent cannot go on.");
                 output::error(&error.to_string());
-                Err(code_of(&error))
+                Err(code_of(error))
             }
         }
     }

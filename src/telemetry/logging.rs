@@ -19,9 +19,10 @@ use fields::Entry;
 use journal::Journal;
 use repeats::Repeats;
 
+static LOGGER: Logger = Logger { state: Mutex::new(State { to: To::Text, repeats: Repeats::new() }) };
+
 /// Starts logging as `wanted`, or goes on so.
 pub fn apply(wanted: &config::Log) {
-    static LOGGER: Logger = Logger { state: Mutex::new(State { to: To::Text, repeats: Repeats::new() }) };
     let (to, trouble) = To::choose(wanted.format);
     LOGGER.state().to = to;
     // Refused when it is the logger already.
@@ -37,6 +38,11 @@ pub fn apply(wanted: &config::Log) {
         log::warn!(event = "log.no_journal", error:% = error;
             "The journal does not answer; the log goes to standard error. Set `log.format` to \"text\" or \"json\".");
     }
+}
+
+/// Says how many warnings were counted instead of written, where the minute for that is over. To be called now and then.
+pub fn tell_repeats() {
+    LOGGER.state().tell_repeats();
 }
 
 /// Where events go, and how they are written.
@@ -104,7 +110,11 @@ impl State {
     /// Tells of what was counted instead of written, where the time for that has come.
     fn tell_repeats(&mut self) {
         let over = self.repeats.over(Instant::now());
-        over.into_iter().for_each(|(event, more)| self.to.write(&Entry::of_repeats(&event, more)));
+        self.tell(over);
+    }
+
+    fn tell(&self, repeats: Vec<(String, u64)>) {
+        repeats.into_iter().for_each(|(event, more)| self.to.write(&Entry::of_repeats(&event, more)));
     }
 }
 
@@ -126,7 +136,10 @@ impl Log for Logger {
         }
     }
 
+    /// What was counted is told now.
     fn flush(&self) {
-        self.state().tell_repeats();
+        let mut state = self.state();
+        let all = state.repeats.all();
+        state.tell(all);
     }
 }

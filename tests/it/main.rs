@@ -29,6 +29,7 @@ mod journal;
 mod kill_matrix;
 mod kill_scenes;
 mod limits;
+mod logs;
 mod lost_ledger;
 mod many_keys;
 mod missed;

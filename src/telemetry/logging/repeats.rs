@@ -43,8 +43,17 @@ impl Repeats {
 
     /// The kinds whose time is over, and how many of each were counted and not written, if any.
     pub(super) fn over(&mut self, now: Instant) -> Vec<(String, u64)> {
+        self.taken(|kind| now.saturating_duration_since(kind.since) >= WITHIN)
+    }
+
+    /// As [`Repeats::over`], as if the time of all were.
+    pub(super) fn all(&mut self) -> Vec<(String, u64)> {
+        self.taken(|_| true)
+    }
+
+    fn taken(&mut self, is_over: impl Fn(&Kind) -> bool) -> Vec<(String, u64)> {
         let Some(kinds) = &mut self.0 else { return Vec::new() };
-        let over = kinds.extract_if(|_, kind| now.saturating_duration_since(kind.since) >= WITHIN);
+        let over = kinds.extract_if(|_, kind| is_over(kind));
         let mut over: Vec<_> = over.map(|(event, kind)| (event, kind.seen.saturating_sub(WRITTEN))).collect();
         over.retain(|(_, more)| *more > 0);
         over.sort();
