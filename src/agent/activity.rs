@@ -38,7 +38,7 @@ struct Listed {
 pub(super) fn json(answer: &Arc<Answer>) -> String {
     let status = answer.status();
     let hindrances = answer.hindrances();
-    let listed = answer.at_work(|at_work| (desks(at_work), lists(at_work, answer.inbox())));
+    let listed = answer.at_work(|at_work| (desks(at_work), lists(at_work, &answer.config().inbox.path)));
     let (desks, lists) = listed.unwrap_or_default();
     let [done, retrying, quarantined] = lists;
     let all = json!({

@@ -1,7 +1,7 @@
 //! What is answered to those who ask how the agent is: the same for the socket and over HTTP, and also while the agent has no
 //! ledger to work with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,12 +32,13 @@ pub(super) struct Answer {
     pub(super) metrics: Arc<Metrics>,
     /// What was found of the outbox.
     pub(super) probe: Probe,
-    /// What never changes, with the totals that were known last.
+    /// What changes with the configuration only, with the totals that were known last.
     known: Mutex<Status>,
     at_work: Mutex<Option<AtWork>>,
     /// When the ledger was last seen to take something.
     written: Mutex<Option<Instant>>,
-    inbox: PathBuf,
+    /// By what the agent works.
+    config: Mutex<Arc<Config>>,
     served: AtomicBool,
 }
 
@@ -49,31 +50,30 @@ pub(super) struct AtWork {
 
 impl Answer {
     /// Nothing is served yet.
-    pub(super) fn new(config: &Config) -> Result<Arc<Self>, AgentError> {
+    pub(super) fn new(config: &Arc<Config>) -> Result<Arc<Self>, AgentError> {
         let now = Timestamp::now();
         let known = Status {
             running: true,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: Some(std::process::id()),
             since: Some(format!("{now:.3}")),
-            inbox: Shown(&config.inbox.path).to_string(),
-            outbox: Shown(&config.output.path).to_string(),
-            workers: config.worker_count() as u64,
             ..Status::default()
         };
         let metrics = Metrics::new(&known.version, now).map_err(std::io::Error::other)?;
         let live = Live::default();
         live.alive();
-        Ok(Arc::new(Self {
+        let answer = Self {
             live: Arc::new(live),
             metrics: Arc::new(metrics),
             probe: Probe::default(),
             known: Mutex::new(known),
             at_work: Mutex::default(),
             written: Mutex::default(),
-            inbox: config.inbox.path.clone(),
+            config: Mutex::new(Arc::clone(config)),
             served: AtomicBool::new(false),
-        }))
+        };
+        answer.configured(config);
+        Ok(Arc::new(answer))
     }
 
     /// The agent works with `ledger`, at these `desks`.
@@ -103,7 +103,7 @@ impl Answer {
         let this = Arc::clone(self);
         let answer: listener::Answer = Arc::new(move || serde_json::to_string(&this.status()).unwrap_or_default());
         listener::serve_socket(&listener::socket_of(ledger), answer)?;
-        probe::start(config, self)?;
+        probe::start(self)?;
         let (address, this) = (&config.status.listen, Arc::clone(self));
         if address.is_empty() {
             return Ok(());
@@ -116,9 +116,33 @@ impl Answer {
         Ok(())
     }
 
-    /// The watched folder.
-    pub(super) fn inbox(&self) -> &Path {
-        &self.inbox
+    /// The agent works by `config` from now on.
+    pub(super) fn configured(&self, config: &Arc<Config>) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(config);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.inbox = Shown(&config.inbox.path).to_string();
+        known.outbox = Shown(&config.output.path).to_string();
+        known.workers = config.worker_count() as u64;
+    }
+
+    /// By what the agent works now.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says in the log how things stand.
+    pub(super) fn tell(&self) {
+        let status = self.status();
+        let Status { backlog, files, watch, .. } = &status;
+        log::info!(
+            event = "agent.status", workers = status.workers, busy_workers = status.busy_workers, settling = backlog.settling,
+            withheld = backlog.withheld, ready = backlog.ready, running = backlog.running, retrying = backlog.retrying,
+            oldest_waiting_s = status.oldest_waiting_s, done = files.done, duplicate = files.duplicate, failed = files.failed,
+            quarantined = files.quarantined, rows = status.rows, bad_records = status.bad_records,
+            bytes_in = status.bytes_in, bytes_out = status.bytes_out, last_success_at = status.last_success_at,
+            paused = status.paused, watch = watch.mode, overflows = watch.overflows, unwatched = watch.unwatched,
+            inbox = status.inbox, outbox = status.outbox, since = status.since; "State."
+        );
     }
 
     /// How the agent is now.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::AgentError;
-use super::told::{Told, tell_change};
+use super::told::{Told, tell_change, tell_waiting};
 use crate::config::{Config, Watch};
 use crate::intake::{
     Entry, Hint, Kind, Listed, Lister, Manifests, NameFilter, Remembered, Rules, ScanError, ScanSummary, Schedule,
@@ -221,7 +221,8 @@ impl IntakeLoop {
                         self.told.withheld(&path, lack, since, waited);
                     }
                 }
-                Verdict::Waiting | Verdict::Forgotten => {}
+                Verdict::Waiting => tell_waiting(&path, seen),
+                Verdict::Forgotten => {}
             }
         }
         ready
@@ -277,8 +278,10 @@ impl IntakeLoop {
                 self.unlisted = None;
                 self.unlistable = None;
                 self.live.listed.store(1, Ordering::Relaxed);
-                self.metrics.listed(now.saturating_sub(began));
-                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
+                let took = now.saturating_sub(began);
+                self.metrics.listed(took);
+                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders,
+                    scan_s = took.as_secs_f64(); "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);
@@ -335,6 +338,7 @@ impl IntakeLoop {
     fn publish_counters(&mut self) {
         self.live.settling.store(self.settle.settling_count() as u64, Ordering::Relaxed);
         self.live.withheld.store(self.settle.withheld_count() as u64, Ordering::Relaxed);
+        self.live.unreadable.store(self.settle.unreadable_count() as u64, Ordering::Relaxed);
         let unwatched = self.watcher.as_ref().map_or(0, Watcher::unwatched);
         self.live.unwatched.store(unwatched, Ordering::Relaxed);
         let Some(watcher) = &self.watcher else { return };

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Access, access, statvfs};
 
 use super::answer::Answer;
-use crate::config::Config;
 use crate::convert::profile::PageFile;
 use crate::source::Shown;
 
@@ -37,15 +36,16 @@ impl Probe {
 }
 
 /// Looks until the process ends.
-pub(super) fn start(config: &Config, answer: &Arc<Answer>) -> std::io::Result<()> {
-    let (outbox, textfile) = (config.output.path.clone(), config.status.textfile.clone());
+pub(super) fn start(answer: &Arc<Answer>) -> std::io::Result<()> {
     let answer = Arc::clone(answer);
     let look = move || {
         let mut failing = false;
         loop {
-            answer.probe.note(look_at(&outbox));
+            let config = answer.config();
+            let textfile = &config.status.textfile;
+            answer.probe.note(look_at(&config.output.path));
             if !textfile.as_os_str().is_empty() {
-                failing = write(&answer.metrics(), &textfile, failing);
+                failing = write(&answer.metrics(), textfile, failing);
             }
             thread::sleep(EVERY);
         }

@@ -94,11 +94,21 @@ impl ConfigFile {
     fn load(&self) -> Result<Config, ExitCode> {
         load(&self.config)
     }
+
+    /// The file that is meant.
+    fn path(&self) -> &Path {
+        meant(&self.config)
+    }
 }
 
-/// Loads the configuration at `path`; an empty path is what an empty variable says: nothing.
+/// An empty path is what an empty variable says: nothing.
+fn meant(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path }
+}
+
+/// Loads the configuration at `path`.
 fn load(path: &Path) -> Result<Config, ExitCode> {
-    let path = if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path };
+    let path = meant(path);
     Config::load(path).map_err(|error| {
         output::error(&match &error {
             ConfigError::Read { .. } => format!("{error}; name one with --config or in H5INBOX_CONFIG"),

@@ -317,7 +317,7 @@ impl Workshop {
         log::warn!(
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,
-            byte = failure.byte; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
+            byte = failure.byte, retry_s = wait.as_secs_f64(); "Failed; it will be tried again."
         );
         let state = if job.state == State::Publishing { job.state } else { State::Failed };
         Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, state, ..job.clone() })))

@@ -22,6 +22,7 @@ mod publishing;
 pub mod staging;
 
 // What becomes of the source, and what keeps us from working.
+mod disposed;
 mod disposition;
 pub mod fault;
 pub mod marker;

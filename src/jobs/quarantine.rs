@@ -12,7 +12,7 @@ use rustix::fs::CWD;
 
 use super::attempt::{Outcome, Workshop};
 use super::batch::End;
-use super::disposition::Disposed;
+use super::disposed::Disposed;
 use super::naming::{numbered, with_ending};
 use crate::config::After;
 use crate::convert::output::OutputError;
