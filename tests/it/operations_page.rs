@@ -21,7 +21,11 @@ impl Patient {
         let installed = machine.install(VERSION);
         assert!(installed.status.success(), "{}", said(&installed));
         machine.run(STAND_INS);
-        machine.run("usermod -aG h5inbox alice && systemctl start h5inbox");
+        // Who waits for ten restarts should not have to wait for long.
+        let quick = machine.file("/etc/systemd/system/h5inbox.service.d");
+        fs::create_dir_all(&quick).unwrap();
+        fs::write(quick.join("quick.conf"), "[Service]\nRestartSec=100ms\n").unwrap();
+        machine.run("usermod -aG h5inbox alice && systemctl daemon-reload && systemctl start h5inbox");
         Some(Self { machine, page: blocks("operations.md") })
     }
 
