@@ -116,6 +116,9 @@ impl AgentError {
 /// somebody waits for the outcome, and systemd starts it again.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long building the parts anew may take: many folders have to be watched first.
+const REBUILDING: Duration = Duration::from_secs(300);
+
 /// Runs the agent until it is told to stop. With `once` it stops by itself when all that was there is done. What HUP asks to
 /// be read, `rereader` reads.
 ///
@@ -187,6 +190,9 @@ impl Run {
     /// Builds all parts, and works until it is time for others, or to stop.
     fn work_with(&mut self, holds: Holds) -> Result<(), AgentError> {
         self.answer.configured(&self.lasts.config);
+        if self.begun {
+            Supervisor::rebuilding(REBUILDING);
+        }
         let built = parts::build(&self.lasts.config, holds, self.once, self.begun, &self.answer);
         let worked = built.and_then(|(parts, dispatcher)| {
             self.begun = true;

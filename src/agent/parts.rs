@@ -23,6 +23,7 @@ use crate::jobs::manifest::SumsOf;
 use crate::jobs::naming::Naming;
 use crate::jobs::pool::{Pool, Report};
 use crate::jobs::queue::Queue;
+use crate::jobs::recovery::Recovered;
 use crate::jobs::retry::Backoff;
 use crate::jobs::unfinished::Unfinished;
 use crate::ledger::Ledger;
@@ -64,10 +65,12 @@ pub(super) fn build(
     } else {
         workshop.recover()?
     };
-    log::info!(
-        event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
-        disposed = recovered.disposed, removed = recovered.removed; "Looked at what an earlier run left."
-    );
+    if !again || recovered != Recovered::default() {
+        log::info!(
+            event = "agent.recovered", cut_off = recovered.cut_off, published = recovered.published,
+            disposed = recovered.disposed, removed = recovered.removed; "Looked at what an earlier run left."
+        );
+    }
     let live = Arc::clone(&answer.live);
     // What a run that ends by itself leaves is told of at once; else a marker has a second at least to follow its source.
     let patience = Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs.max(1) });

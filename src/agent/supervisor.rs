@@ -25,6 +25,11 @@ impl Supervisor {
         notify(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
+    /// An agent that was ready builds its parts anew, and tells the watchdog nothing meanwhile; that may take so long.
+    pub(super) fn rebuilding(patience: Duration) {
+        notify(&[NotifyState::Watchdog, more_time(patience)]);
+    }
+
     /// How things stand, for `systemctl status`.
     pub(super) fn says(status: &str) {
         notify(&[NotifyState::Status(status)]);
@@ -40,7 +45,7 @@ impl Supervisor {
 
     /// What is in hand is finished, to stop or to go on with a new configuration; that may take so long.
     pub(super) fn finishing(patience: Duration, to_stop: bool) {
-        let more = NotifyState::ExtendTimeoutUsec(u32::try_from(patience.as_micros()).unwrap_or(u32::MAX));
+        let more = more_time(patience);
         if to_stop {
             notify(&[NotifyState::Stopping, more]);
         } else {
@@ -62,6 +67,10 @@ impl Supervisor {
     pub(super) fn longest_sleep(&self) -> Duration {
         self.watchdog.unwrap_or(Duration::from_secs(3600))
     }
+}
+
+fn more_time(patience: Duration) -> NotifyState<'static> {
+    NotifyState::ExtendTimeoutUsec(u32::try_from(patience.as_micros()).unwrap_or(u32::MAX))
 }
 
 fn notify(states: &[NotifyState<'_>]) {

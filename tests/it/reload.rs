@@ -178,9 +178,17 @@ fn each_file_comes_out_once_while_the_configuration_changes_fifty_times() {
     }
     site.wait_for("done", FILES);
     wait_until("all have left the inbox", || site.names("inbox").is_empty());
-    edit(&site, &[("workers", "5")]);
-    site.signal(Signal::HUP);
-    wait_until("the last one is in effect", || site.status()["workers"] == 5);
+    let takes = |workers: u64| {
+        edit(&site, &[("workers", &workers.to_string())]);
+        site.signal(Signal::HUP);
+        wait_until("it is in effect", || site.status()["workers"] == workers);
+    };
+    let held = || (fs::read_dir(format!("/proc/{}/task", site.pid())).unwrap().count(), site.open_files().len());
+    takes(5);
+    let (threads, files) = held();
+    (0..10).for_each(|_| [2, 5].into_iter().for_each(takes));
+    // Those who read the ledger at the same time have some more of it open.
+    wait_until("nothing is left of the parts before", || held().0 < threads + 10 && held().1 < files + 15);
     assert!(site.stop().success());
     let expected: BTreeSet<String> = (0..FILES).map(|number| format!("f{number}.h5")).collect();
     assert_eq!(site.names("outbox").into_iter().collect::<BTreeSet<_>>(), expected);
