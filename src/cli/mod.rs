@@ -7,6 +7,7 @@ mod encoding;
 mod exit_code;
 mod explain;
 mod history;
+mod human;
 mod ledger;
 mod manual;
 mod output;
@@ -17,6 +18,7 @@ mod run;
 mod sample_data;
 mod schema;
 mod status;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -28,6 +30,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use exit_code::ExitCode;
 
 use crate::config::{Config, ConfigError};
+use crate::ledger::LedgerError;
 
 /// Drop JSON into a folder; find HDF5 that pandas opens in another.
 #[derive(Debug, Parser)]
@@ -49,7 +52,7 @@ enum Verb {
     Convert(convert::Convert),
     /// Print the columns and dtypes that files would give, and anything surprising, without converting them
     Schema(schema::SchemaVerb),
-    /// Say how the agent is doing: running or not, backlog, failures, last success
+    /// Say how the agent is doing: healthy or not, why, what to do; backlog, failures, last success
     Status(status::StatusVerb),
     /// List jobs from the ledger, newest first
     History(history::History),
@@ -61,7 +64,7 @@ enum Verb {
     Retry(retry::Retry),
     /// Care for the ledger: make a damaged or lost one anew
     Ledger(ledger::LedgerVerb),
-    /// Load and check a configuration, try its folders, print what is in effect
+    /// Load and check a configuration; try its folders, their file systems and the machine; print what is in effect
     #[command(visible_alias = "validate")]
     CheckConfig(check_config::CheckConfig),
     /// Write stock-like sample files: timestamp, open, close, high, low at a fixed step
@@ -91,11 +94,21 @@ impl ConfigFile {
     fn load(&self) -> Result<Config, ExitCode> {
         load(&self.config)
     }
+
+    /// The file that is meant.
+    fn path(&self) -> &Path {
+        meant(&self.config)
+    }
 }
 
-/// Loads the configuration at `path`; an empty path is what an empty variable says: nothing.
+/// An empty path is what an empty variable says: nothing.
+fn meant(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path }
+}
+
+/// Loads the configuration at `path`.
 fn load(path: &Path) -> Result<Config, ExitCode> {
-    let path = if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path };
+    let path = meant(path);
     Config::load(path).map_err(|error| {
         output::error(&match &error {
             ConfigError::Read { .. } => format!("{error}; name one with --config or in H5INBOX_CONFIG"),
@@ -103,6 +116,15 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
         });
         ExitCode::Configuration
     })
+}
+
+/// Says what is wrong with the ledger, and whose it is if that is the matter.
+fn refuse_ledger(error: &LedgerError, ledger: &Path) -> ExitCode {
+    let denied = std::fs::File::open(ledger).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
+    let owner = user::owner_of(ledger).filter(|_| denied);
+    let hint = owner.map(|owner| format!("; it is another user's: run this as `sudo -u {owner} h5inbox …`"));
+    output::error(&format!("{error}{}", hint.unwrap_or_default()));
+    ExitCode::Ledger
 }
 
 /// Does what `arguments` (with the program's name first) ask for and returns the exit code.

@@ -22,6 +22,7 @@ mod publishing;
 pub mod staging;
 
 // What becomes of the source, and what keeps us from working.
+mod disposed;
 mod disposition;
 pub mod fault;
 pub mod marker;
@@ -29,8 +30,9 @@ pub mod quarantine;
 pub mod retry;
 pub mod unfinished;
 
-// What an earlier run left, and what it was known by.
+// What an earlier run left, what it was known by, and what of it is so old that it may be forgotten.
 pub mod mark;
+pub mod places;
 pub mod rebuild;
 pub mod recovery;
 

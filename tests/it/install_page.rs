@@ -1,42 +1,10 @@
 //! docs/install.md does what it says: its commands, drop-ins and files, in order, on a machine of its own.
 
 use std::fs;
-use std::path::Path;
 
 use super::harness::{said, wait_until};
 use super::machine::{Machine, VERSION};
-
-/// A fenced block: its language, what it is for, and what is in it.
-struct Block {
-    language: String,
-    whose: String,
-    text: String,
-}
-
-fn blocks() -> Vec<Block> {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/install.md")).unwrap();
-    let fenced = page.split("```").skip(1).step_by(2).map(|block| {
-        let (head, text) = block.split_once('\n').unwrap();
-        let (language, whose) = head.split_once(' ').unwrap_or((head, ""));
-        Block { language: language.to_owned(), whose: whose.to_owned(), text: text.to_owned() }
-    });
-    fenced.collect()
-}
-
-/// Machines for tests need no sudo, and may have none; nor do they fetch packages.
-const STAND_INS: &str = r#"
-cat >/usr/local/bin/sudo <<'END'
-#!/bin/sh
-[ "$1" = -u ] || exec "$@"
-user=$2; shift 2; exec runuser -u "$user" -- "$@"
-END
-cat >/usr/local/bin/apt <<'END'
-#!/bin/sh
-exec dpkg --no-triggers "--$1" "$2"
-END
-chmod +x /usr/local/bin/sudo /usr/local/bin/apt
-useradd alice
-"#;
+use super::pages::{Block, STAND_INS, blocks};
 
 fn obey(machine: &Machine, block: &Block) {
     match (&block.language[..], &block.whose[..]) {
@@ -67,7 +35,8 @@ fn every_command_and_drop_in_of_the_page_does_what_it_says() {
     let installed = machine.install(VERSION);
     assert!(installed.status.success(), "{}", said(&installed));
     machine.run(STAND_INS);
-    let (removing, using): (Vec<_>, Vec<_>) = blocks().into_iter().partition(|block| block.whose == "remove");
+    let (removing, using): (Vec<_>, Vec<_>) =
+        blocks("install.md").into_iter().partition(|block| block.whose == "remove");
     assert!(using.len() > 8 && removing.len() == 2);
     using.iter().for_each(|block| obey(&machine, block));
 
