@@ -247,3 +247,22 @@ fn a_reload_takes_a_new_configuration_and_refuses_a_wrong_one_in_the_same_proces
     assert_eq!((instance.property("ActiveState"), instance.property("MainPID")), ("active".into(), process));
     assert_eq!(instance.states("a.json"), [("done".to_owned(), 1)]);
 }
+
+#[test]
+fn an_inbox_that_the_unit_hides_is_refused_and_the_journal_says_what_hides_it() {
+    for (name, folder, what) in [
+        ("tmp", "/tmp/inbox", "PrivateTmp=yes"),
+        ("home", "/home/alice/inbox", "ProtectHome=yes"),
+        ("elsewhere", "/data/elsewhere", "ReadWritePaths="),
+    ] {
+        let Some(instance) = Instance::new(name, "source.after = \"archive\"", "RestartSec=100ms") else { return };
+        instance
+            .machine
+            .run(&format!("install -d -o h5inbox -g h5inbox {folder} {folder}/../archive {folder}/../quarantine"));
+        let config = instance.machine.file(&instance.config());
+        let text = fs::read_to_string(&config).unwrap().replace(&instance.path("inbox"), folder);
+        fs::write(&config, text).unwrap();
+        assert!(!instance.systemctl("start").status.success(), "{name}");
+        assert!(instance.journal().contains(what), "{name}: {}", instance.journal());
+    }
+}
