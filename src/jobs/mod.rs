@@ -22,9 +22,11 @@ mod publishing;
 pub mod staging;
 
 // What becomes of the source, and what keeps us from working.
+pub mod archive;
 mod disposition;
 pub mod fault;
 pub mod marker;
+mod moving;
 pub mod quarantine;
 pub mod retry;
 pub mod unfinished;
