@@ -43,7 +43,7 @@ pub(super) struct Dispatcher {
     intake: IntakeLoop,
     pub(super) queue: Queue,
     pub(super) live: Arc<Live>,
-    profiler: Option<Profiler>,
+    profiler: Profiler,
     pub(super) pause: Pause,
     supervisor: Supervisor,
     summary: RunSummary,
@@ -63,7 +63,7 @@ impl Dispatcher {
         intake: IntakeLoop,
         queue: Queue,
         live: Arc<Live>,
-        profiler: Option<Profiler>,
+        profiler: Profiler,
     ) -> Self {
         let (supervisor, now) = (Supervisor::new(), Instant::now());
         let summary = RunSummary::default();
@@ -176,6 +176,7 @@ impl Dispatcher {
     /// certain that it never will: then all begins anew, and the source that it had in hand is to blame.
     fn alive(&mut self, parts: &Parts) {
         self.supervisor.alive();
+        self.live.alive();
         if let Some((job, source)) = parts.pool.overdue(self.workshop.overdue()) {
             log::error!(event = "agent.stuck", job = job.0, path:% = Shown(&source);
                 "A conversion does not end, long after `limits.convert_secs`; the agent has to be started again.");
@@ -226,7 +227,7 @@ impl Dispatcher {
     }
 
     fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
-        self.profiler.iter().for_each(Profiler::worked);
+        self.profiler.worked();
         if let Ok(Outcome::Blocked(again, fault)) = outcome {
             self.blocked(*again, fault);
             return Ok(());

@@ -17,6 +17,7 @@ use crate::intake::{
 };
 use crate::ledger::{Arrival, Ledger, LedgerError};
 use crate::source::{Identity, Shown};
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::status::Live;
 
 /// Hints that may wait; more become one listing.
@@ -55,6 +56,7 @@ pub(super) struct IntakeLoop {
     watched_since: Duration,
     unwatched_told: bool,
     live: Arc<Live>,
+    metrics: Arc<Metrics>,
     start: Instant,
     /// Why the inbox has not been listed, until it has.
     unlisted: Option<String>,
@@ -66,7 +68,7 @@ impl IntakeLoop {
     pub(super) fn new(
         config: &Config,
         ledger: &Arc<dyn Ledger>,
-        live: Arc<Live>,
+        (live, metrics): (Arc<Live>, Arc<Metrics>),
         manifests: Option<Arc<Manifests>>,
         patience: Duration,
     ) -> Result<Self, AgentError> {
@@ -97,6 +99,7 @@ impl IntakeLoop {
             watched_since: Duration::ZERO,
             unwatched_told: false,
             live,
+            metrics,
             start: Instant::now(),
             unlisted: Some("it has not been listed".to_owned()),
         };
@@ -274,13 +277,16 @@ impl IntakeLoop {
                 self.schedule.finished(began, now);
                 self.unlisted = None;
                 self.unlistable = None;
-                let took = now.saturating_sub(began).as_secs_f64();
-                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders, scan_s = took;
-                    "Listed the inbox.");
+                let took = now.saturating_sub(began);
+                self.live.listed.store(1, Ordering::Relaxed);
+                self.metrics.listed(took);
+                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders,
+                    scan_s = took.as_secs_f64(); "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);
                 self.schedule.failed(now);
+                self.live.listed.store(0, Ordering::Relaxed);
                 self.unlisted = self.unlisted.take().map(|_| error.to_string());
                 tell_change(&mut self.unlistable, error.to_string(), &self.inbox);
             }
@@ -340,6 +346,7 @@ impl IntakeLoop {
         if more > 0 {
             self.overflows_seen += more;
             self.live.overflows.fetch_add(more, Ordering::Relaxed);
+            self.metrics.overflowed(more);
             log::warn!(event = "watch.overflow", overflows = more;
                 "The kernel's event queue overflowed; the inbox is listed instead, nothing is missed.");
         }

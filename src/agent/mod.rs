@@ -3,17 +3,22 @@
 //!
 //! One thread decides ([`dispatcher`]): it turns hints and listings into arrivals, arrivals into jobs, and reports of
 //! workers into what comes next. Workers convert, the ledger's thread commits, the watcher's thread hints, the
-//! profiler's thread writes a page; nothing is shared but channels, counters and what the workers record.
+//! profiler's thread writes a page, the housekeeper's removes what is old, visitors' threads answer those who ask how things
+//! stand ([`routes`]); nothing is shared but channels, counters and what the workers record.
 
+mod activity;
 mod answer;
 mod dispatcher;
 mod holds;
+mod housekeeper;
 mod intake_loop;
 mod parts;
 mod pause;
 mod pausing;
+mod probe;
 mod profiler;
 mod reloading;
+mod routes;
 mod signals;
 mod supervisor;
 mod told;
@@ -27,6 +32,7 @@ use crate::convert::output::OutputError;
 use crate::jobs::fault::is_ours;
 use crate::ledger::LedgerError;
 use crate::source::Shown;
+use crate::telemetry::status::Cause;
 
 use answer::Answer;
 pub(crate) use answer::with_totals;
@@ -160,8 +166,9 @@ struct Run {
 
 impl Run {
     fn new(config: Config, once: bool, rereader: Rereader) -> Result<Self, AgentError> {
-        let (signals, answer) = (Signals::install(rereader)?, Answer::new(&config));
-        let lasts = Lasting { config: Arc::new(config), summary: RunSummary::default(), next: None };
+        let config = Arc::new(config);
+        let (signals, answer) = (Signals::install(rereader)?, Answer::new(&config)?);
+        let lasts = Lasting { config, summary: RunSummary::default(), next: None };
         let (begun, unable, waits, told_at, told) = (false, None, Waits::new(), None, false);
         Ok(Self { lasts, once, signals, answer, begun, unable, waits, told_at, told })
     }
@@ -191,6 +198,9 @@ impl Run {
             self.begun = true;
             self.resumed();
             dispatcher.run(&self.signals, &parts, self.once, &mut self.lasts)?;
+            if self.once {
+                parts.housekeeper.finish();
+            }
             // With the last of those who use it, the ledger is closed in order: the next start need not check all of it.
             parts.pool.join();
             Ok(())
@@ -236,7 +246,8 @@ impl Run {
             log::warn!(event = "agent.paused", error:% = why; "Nothing can be recorded; waiting until that is over.");
         }
         Supervisor::says(&format!("paused: {why}"));
-        self.answer.live.pause(Some(why.clone()));
+        let cause = if matches!(error, AgentError::Outbox(_)) { Cause::Output } else { Cause::Ledger };
+        self.answer.live.pause(Some((cause, why.clone())));
         let (until, mut supervisor) = (Instant::now() + self.waits.next(), Supervisor::new());
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             let sleep = left.min(supervisor.longest_sleep());
@@ -247,6 +258,7 @@ impl Run {
                 Ok(Request::Scan) | Err(_) => {}
             }
             supervisor.alive();
+            self.answer.live.alive();
         }
         true
     }
@@ -256,6 +268,7 @@ impl Run {
         match accept(&self.lasts.config, read) {
             Ok(new) => {
                 new.begin_log();
+                self.answer.configured(&new.config);
                 self.lasts.config = new.config;
             }
             Err(problems) => refuse(&problems),

@@ -9,6 +9,7 @@ use super::AgentError;
 use super::answer::Answer;
 use super::dispatcher::Dispatcher;
 use super::holds::Holds;
+use super::housekeeper::Housekeeper;
 use super::intake_loop::{IntakeLoop, name_filter};
 use super::profiler::Profiler;
 use crate::config::Config;
@@ -26,6 +27,7 @@ use crate::jobs::recovery::Recovered;
 use crate::jobs::retry::Backoff;
 use crate::jobs::unfinished::Unfinished;
 use crate::ledger::Ledger;
+use crate::telemetry::metrics::Metrics;
 
 /// What lives beside the dispatcher.
 pub(super) struct Parts {
@@ -33,6 +35,8 @@ pub(super) struct Parts {
     pub(super) pool: Pool,
     /// Where workers report.
     pub(super) reports: Receiver<Report>,
+    /// What removes old jobs.
+    pub(super) housekeeper: Housekeeper,
     /// What no other agent may have meanwhile.
     pub(super) holds: Holds,
     /// Who tells how things stand.
@@ -54,7 +58,7 @@ pub(super) fn build(
 ) -> Result<(Parts, Dispatcher), AgentError> {
     let ledger = Arc::clone(&holds.ledger);
     let manifests = manifests(config)?;
-    let workshop = Arc::new(workshop(config, once, Arc::clone(&ledger), manifests.clone())?);
+    let workshop = Arc::new(workshop(config, once, (&ledger, &answer.metrics), manifests.clone())?);
     let recovered = if again {
         workshop.ledger.try_out()?;
         workshop.take_up()?
@@ -70,7 +74,8 @@ pub(super) fn build(
     let live = Arc::clone(&answer.live);
     // What a run that ends by itself leaves is told of at once; else a marker has a second at least to follow its source.
     let patience = Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs.max(1) });
-    let intake = IntakeLoop::new(config, &ledger, Arc::clone(&live), manifests, patience)?;
+    let intake =
+        IntakeLoop::new(config, &ledger, (Arc::clone(&live), Arc::clone(&answer.metrics)), manifests, patience)?;
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();
@@ -78,14 +83,15 @@ pub(super) fn build(
     let (mut queue, jobs) = Queue::new(config.inbox.order, QUEUED_FOR_EACH * workers, windows);
     queue.suspect(recovered.suspects);
     let (report, reports) = crossbeam_channel::unbounded();
-    let profiler = Profiler::start(config)?;
+    let profiler = Profiler::start(config, &answer.metrics)?;
     let together = if config.output.gather.is_empty() { 1 } else { config.output.gather_files };
-    let pool = Pool::start((workers, together), &workshop, &jobs, &report, profiler.as_ref().map(Profiler::profile))?;
-    answer.works(&ledger, pool.busy_counter());
-    answer.serve(config, &config.ledger.sqlite_path())?;
-    let config = Arc::clone(config);
+    let pool = Pool::start((workers, together), &workshop, &jobs, &report, profiler.profile())?;
+    answer.works(&ledger, pool.desks());
+    answer.serve(config)?;
+    let housekeeper = Housekeeper::start(config, &ledger, &live, once)?;
+    let (config, answer) = (Arc::clone(config), Arc::clone(answer));
     Ok((
-        Parts { pool, reports, holds, answer: Arc::clone(answer) },
+        Parts { pool, reports, housekeeper, holds, answer },
         Dispatcher::new(config, workshop, ledger, intake, queue, live, profiler),
     ))
 }
@@ -103,7 +109,7 @@ pub(super) fn gather_patterns(config: &Config) -> Result<Patterns, AgentError> {
 fn workshop(
     config: &Config,
     once: bool,
-    ledger: Arc<dyn Ledger>,
+    (ledger, metrics): (&Arc<dyn Ledger>, &Arc<Metrics>),
     manifests: Option<Arc<Manifests>>,
 ) -> Result<Workshop, AgentError> {
     Ok(Workshop {
@@ -122,7 +128,8 @@ fn workshop(
         },
         unfinished: Unfinished::new(Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs })),
         undisposed: Undisposed::default(),
-        ledger,
+        ledger: Arc::clone(ledger),
+        metrics: Arc::clone(metrics),
         has_writer: |file| writer_present(file) == Writer::Present,
         marker: config.inbox.done_marker.clone(),
         sums_of: manifests.map(|manifests| -> SumsOf { Box::new(move |source| manifests.sums_of(source)) }),

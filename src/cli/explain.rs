@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{ConfigFile, ExitCode, output};
+use super::{ConfigFile, ExitCode, output, refuse_ledger};
 use crate::agent::name_filter;
 use crate::config::{After, Config};
 use crate::convert::output::provenance_of;
@@ -61,7 +61,7 @@ impl Explain {
             Ok(ledger) => Some(ledger),
             // The agent has never run: nothing was done yet.
             Err(LedgerError::Missing(_)) => None,
-            Err(error) => return Err(refuse(&error)),
+            Err(error) => return Err(refuse_ledger(&error, &config.ledger.sqlite_path())),
         };
         let _ = ignore_lease_signal();
         let desk = Desk { config: &config, ledger: ledger.as_ref() };
@@ -309,7 +309,7 @@ impl Desk<'_> {
             found.get_or_insert(record);
             std::ops::ControlFlow::Break(())
         });
-        listed.map_err(|error| refuse(&error))?;
+        listed.map_err(|error| refuse_ledger(&error, &self.config.ledger.sqlite_path()))?;
         Ok(found)
     }
 }
@@ -347,9 +347,4 @@ fn text(explained: &Explanation) -> String {
     }
     lines.extend(todo.as_ref().map(|todo| format!("  to do    {todo}")));
     lines.join("\n") + "\n"
-}
-
-fn refuse(error: &LedgerError) -> ExitCode {
-    output::error(&error.to_string());
-    ExitCode::Ledger
 }

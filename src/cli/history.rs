@@ -1,14 +1,17 @@
 //! `h5inbox history`: jobs from the ledger.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
+use anstyle::{AnsiColor, Style};
 use clap::Args;
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use super::{ConfigFile, ExitCode, output};
-use crate::ledger::{HistoryFilter, Ledger, LedgerError, Record, SqliteLedger, State};
+use super::{ConfigFile, ExitCode, output, refuse_ledger};
+use crate::ledger::{HistoryFilter, Ledger, Record, SqliteLedger, State};
 use crate::source::Shown;
 
 /// Options of `h5inbox history`.
@@ -16,9 +19,13 @@ use crate::source::Shown;
 pub(super) struct History {
     #[command(flatten)]
     config: ConfigFile,
-    /// Only jobs in this state: ready, running, publishing, done, failed, quarantined, duplicate or gone
-    #[arg(long, value_parser = state)]
-    state: Option<State>,
+    /// Only jobs of these sources: a path, in the inbox or relative to it, or a pattern (* ? [a-z] {one,other}) of paths or names
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Only jobs in this state: ready, running, publishing, done, failed, quarantined, duplicate or gone; several with
+    /// commas between
+    #[arg(long, value_parser = state, value_delimiter = ',')]
+    state: Vec<State>,
     /// Only jobs that changed since then: a time such as 2026-11-22T10:00:00Z (UTC if it does not say) or 2026-11-22, or
     /// an age such as 90s, 15m, 2h, 3d
     #[arg(long, value_name = "T", value_parser = since)]
@@ -34,28 +41,103 @@ pub(super) struct History {
 impl History {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
-        let ledger = SqliteLedger::open_shared(&config.ledger.sqlite_path()).map_err(|e| refuse(&e))?;
-        let filter =
-            HistoryFilter { state: self.state, since: self.since, limit: self.limit, ..HistoryFilter::default() };
-        let mut written = Ok(());
-        let listed = ledger.history(&filter, &mut |record| {
-            written = output::data(&self.line(&record));
-            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let path = config.ledger.sqlite_path();
+        let ledger = SqliteLedger::open_shared(&path).map_err(|e| refuse_ledger(&e, &path))?;
+        let wanted = self.wanted(&config.inbox.path)?;
+        let (mut left, mut written) = (self.limit.unwrap_or(usize::MAX), Ok(()));
+        let listed = ledger.history(&self.filter(&wanted), &mut |record| {
+            if left > 0 && self.is_in_state(&record) && wanted.takes(&record.path) {
+                left -= 1;
+                written = self.show(&record);
+            }
+            if written.is_ok() && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        listed.map_err(|e| refuse(&e))?;
-        written.map(|()| ExitCode::Success)
+        listed.map_err(|e| refuse_ledger(&e, &path))?;
+        written?;
+        if left == self.limit.unwrap_or(usize::MAX) && !self.json {
+            output::note("no such job; `h5inbox explain PATH` says what becomes of a file");
+        }
+        Ok(ExitCode::Success)
     }
 
-    fn line(&self, record: &Record) -> String {
+    /// What the ledger can look up by itself.
+    fn filter(&self, wanted: &Wanted) -> HistoryFilter {
+        let state = self.state.first().filter(|_| self.state.len() == 1).copied();
+        HistoryFilter { state, since: self.since, path: wanted.only().cloned(), ..HistoryFilter::default() }
+    }
+
+    fn is_in_state(&self, record: &Record) -> bool {
+        self.state.is_empty() || self.state.contains(&record.state)
+    }
+
+    fn wanted(&self, inbox: &Path) -> Result<Wanted, ExitCode> {
+        Wanted::new(inbox, &self.paths).map_err(|error| {
+            output::error(&format!("{error}; see glob(7); [[] stands for a plain ["));
+            ExitCode::Usage
+        })
+    }
+
+    fn show(&self, record: &Record) -> Result<(), ExitCode> {
         if self.json {
-            return serde_json::to_string(record).unwrap_or_default() + "\n";
+            return output::data(&(serde_json::to_string(record).unwrap_or_default() + "\n"));
         }
         let when = record.finished_at.unwrap_or(record.seen_at);
         let what = match (&record.error, record.state) {
             (Some(error), State::Failed | State::Quarantined | State::Publishing) => located(error, record),
             _ => converted(record),
         };
-        format!("{when:.0}  {:<11}  {:>6}  {}  {what}\n", record.state.as_str(), record.id, Shown(&record.path))
+        let (style, state) = (style_of(record.state), record.state.as_str());
+        let line =
+            format!("{when:.0}  {style}{state:<11}{style:#}  {:>6}  {}  {what}\n", record.id, Shown(&record.path));
+        output::styled(&line)
+    }
+}
+
+fn style_of(state: State) -> Style {
+    match state {
+        State::Quarantined => AnsiColor::Red.on_default(),
+        State::Failed => AnsiColor::Yellow.on_default(),
+        State::Gone | State::Duplicate => Style::new().dimmed(),
+        _ => Style::new(),
+    }
+}
+
+/// Which sources are asked for.
+#[derive(Debug)]
+struct Wanted {
+    paths: Vec<PathBuf>,
+    patterns: GlobSet,
+}
+
+impl Wanted {
+    fn new(inbox: &Path, asked: &[PathBuf]) -> Result<Self, globset::Error> {
+        let (mut paths, mut patterns) = (Vec::new(), GlobSetBuilder::new());
+        for path in asked {
+            let path = path.strip_prefix(inbox).unwrap_or(path);
+            if let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '[', '{'])) {
+                patterns.add(Glob::new(pattern)?);
+            }
+            // A name may look like a pattern.
+            paths.push(path.to_owned());
+        }
+        Ok(Self { paths, patterns: patterns.build()? })
+    }
+
+    fn is_all(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The one path that is asked for, if there is no other.
+    fn only(&self) -> Option<&PathBuf> {
+        self.paths.first().filter(|_| self.paths.len() == 1 && self.patterns.is_empty())
+    }
+
+    fn takes(&self, path: &Path) -> bool {
+        let named = |name: &std::ffi::OsStr| self.patterns.is_match(name);
+        self.is_all()
+            || self.paths.iter().any(|wanted| wanted == path)
+            || self.patterns.is_match(path)
+            || path.file_name().is_some_and(named)
     }
 }
 
@@ -74,11 +156,6 @@ fn located(error: &str, record: &Record) -> String {
         (None, Some(byte)) => format!("byte {byte}: {error}"),
         _ => error.to_owned(),
     }
-}
-
-fn refuse(error: &LedgerError) -> ExitCode {
-    output::error(&error.to_string());
-    ExitCode::Ledger
 }
 
 fn state(word: &str) -> Result<State, String> {
@@ -107,6 +184,20 @@ fn since(text: &str) -> Result<Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_are_asked_for_by_path_by_name_and_by_pattern() {
+        let takes =
+            |asked: &str, path: &str| Wanted::new(Path::new("/in"), &[asked.into()]).unwrap().takes(Path::new(path));
+        for asked in ["sub/a.json", "/in/sub/a.json", "a.*", "sub/*", "*.json", "/in/*/a.json"] {
+            assert!(takes(asked, "sub/a.json"), "{asked}");
+        }
+        assert!(takes("[a].json", "[a].json") && takes("[a].json", "a.json"));
+        for asked in ["a.json", "b*", "/elsewhere/sub/a.json"] {
+            assert!(!takes(asked, "sub/a.json"), "{asked}");
+        }
+        assert!(Wanted::new(Path::new("/in"), &["[".into()]).is_err());
+    }
 
     #[test]
     fn times_are_given_as_such_or_as_ages() {

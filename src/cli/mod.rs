@@ -1,13 +1,15 @@
 //! What the operator types: one small file a verb.
 
 mod check_config;
+mod completions;
 mod convert;
 mod encoding;
 mod exit_code;
 mod explain;
-mod generate;
 mod history;
+mod human;
 mod ledger;
+mod manual;
 mod output;
 mod progress;
 mod records;
@@ -16,6 +18,7 @@ mod run;
 mod sample_data;
 mod schema;
 mod status;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -27,6 +30,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use exit_code::ExitCode;
 
 use crate::config::{Config, ConfigError};
+use crate::ledger::LedgerError;
 
 /// Drop JSON into a folder; find HDF5 that pandas opens in another.
 #[derive(Debug, Parser)]
@@ -48,7 +52,7 @@ enum Verb {
     Convert(convert::Convert),
     /// Print the columns and dtypes that files would give, and anything surprising, without converting them
     Schema(schema::SchemaVerb),
-    /// Say how the agent is doing: running or not, backlog, failures, last success
+    /// Say how the agent is doing: healthy or not, why, what to do; backlog, failures, last success
     Status(status::StatusVerb),
     /// List jobs from the ledger, newest first
     History(history::History),
@@ -60,15 +64,15 @@ enum Verb {
     Retry(retry::Retry),
     /// Care for the ledger: make a damaged or lost one anew
     Ledger(ledger::LedgerVerb),
-    /// Load and check a configuration, try its folders, print what is in effect
+    /// Load and check a configuration; try its folders, their file systems and the machine; print what is in effect
     #[command(visible_alias = "validate")]
     CheckConfig(check_config::CheckConfig),
     /// Write stock-like sample files: timestamp, open, close, high, low at a fixed step
     SampleData(sample_data::SampleData),
     /// Print a completion script for a shell
-    Completions(generate::Completions),
-    /// Print the manual page
-    Man,
+    Completions(completions::Completions),
+    /// Print the manual page of the program, or of its configuration file
+    Man(manual::Manual),
 }
 
 /// Where the configuration is.
@@ -114,6 +118,15 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
     })
 }
 
+/// Says what is wrong with the ledger, and whose it is if that is the matter.
+fn refuse_ledger(error: &LedgerError, ledger: &Path) -> ExitCode {
+    let denied = std::fs::File::open(ledger).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
+    let owner = user::owner_of(ledger).filter(|_| denied);
+    let hint = owner.map(|owner| format!("; it is another user's: run this as `sudo -u {owner} h5inbox …`"));
+    output::error(&format!("{error}{}", hint.unwrap_or_default()));
+    ExitCode::Ledger
+}
+
 /// Does what `arguments` (with the program's name first) ask for and returns the exit code.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -138,7 +151,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::CheckConfig(verb) => verb.run(),
         Verb::SampleData(verb) => sample_data(&verb),
         Verb::Completions(verb) => verb.run(&mut Cli::command()),
-        Verb::Man => generate::man(Cli::command()),
+        Verb::Man(verb) => verb.run(&mut Cli::command()),
     };
     done.unwrap_or_else(|code| code)
 }

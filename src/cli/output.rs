@@ -6,7 +6,17 @@ use super::ExitCode;
 
 /// Writes data to standard output. A reader that has gone away (`| head`) is the end of the work, not an error.
 pub(super) fn data(text: &str) -> Result<(), ExitCode> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    written(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// As [`data`], for text with colours in it: these are for terminals, unless `NO_COLOR` or the like is set.
+pub(super) fn styled(text: &str) -> Result<(), ExitCode> {
+    let mut stdout = anstream::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+fn written(outcome: io::Result<()>) -> Result<(), ExitCode> {
+    match outcome {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ExitCode::Success),
         Err(error) => {

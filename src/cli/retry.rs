@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
-use super::{ConfigFile, ExitCode, output};
+use super::{ConfigFile, ExitCode, output, refuse_ledger, user};
 use crate::jobs::marker::put_marker;
 use crate::jobs::quarantine::{put_back, reported_job, resting_place};
-use crate::ledger::{HistoryFilter, JobId, Ledger, LedgerError, Record, SqliteLedger, State};
+use crate::ledger::{HistoryFilter, JobId, Ledger, Record, SqliteLedger, State};
 use crate::source::Shown;
 
 /// Options of `h5inbox retry`.
@@ -40,10 +40,10 @@ impl Retry {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
         let path = config.ledger.sqlite_path();
-        let ledger = SqliteLedger::open_shared(&path).map_err(|e| refuse(&e))?;
+        let ledger = SqliteLedger::open_shared(&path).map_err(|e| refuse_ledger(&e, &path))?;
         writable(&path)?;
         let (inbox, quarantine) = (&config.inbox.path, &config.source.quarantine);
-        let desk = Desk { inbox, quarantine, marker: &config.inbox.done_marker, ledger: &ledger };
+        let desk = Desk { inbox, quarantine, marker: &config.inbox.done_marker, ledger: &ledger, path: &path };
         let (mut all_well, mut back, mut told) = (true, Vec::new(), BTreeSet::new());
         for wanted in self.wanted(&desk)? {
             match desk.put_back(&wanted) {
@@ -60,7 +60,7 @@ impl Retry {
             }
         }
         // A running agent may have seen the source come back already: then its old job is answered here, as gone.
-        ledger.requeue(&back).map_err(|e| refuse(&e))?;
+        ledger.requeue(&back).map_err(|e| refuse_ledger(&e, &path))?;
         wake(&path);
         told.iter().for_each(|source| output::note(&format!("{} is tried again", Shown(source))));
         if told.is_empty() && all_well {
@@ -91,6 +91,8 @@ struct Desk<'a> {
     /// The ending of markers, or nothing.
     marker: &'a str,
     ledger: &'a SqliteLedger,
+    /// Where that is.
+    path: &'a Path,
 }
 
 impl Desk<'_> {
@@ -141,7 +143,7 @@ impl Desk<'_> {
             records.push(record);
             ControlFlow::Continue(())
         };
-        self.ledger.history(filter, &mut keep).map_err(|e| refuse(&e))?;
+        self.ledger.history(filter, &mut keep).map_err(|e| refuse_ledger(&e, self.path))?;
         Ok(records)
     }
 
@@ -168,7 +170,11 @@ impl Desk<'_> {
     }
 
     fn nowhere(&self) -> io::Error {
-        let what = format!("is neither in {} nor in {}", Shown(self.quarantine), Shown(self.inbox));
+        let what = format!(
+            "is neither in {} nor in {}; `h5inbox history` has the names",
+            Shown(self.quarantine),
+            Shown(self.inbox)
+        );
         io::Error::new(io::ErrorKind::NotFound, what)
     }
 }
@@ -199,7 +205,7 @@ fn wake(ledger: &Path) {
     if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
         let woken = rustix::process::kill_process(pid, rustix::process::Signal::USR2).map_err(io::Error::from);
         if woken.is_err() {
-            output::note("the running agent belongs to another user; it will notice at its next listing");
+            output::note("the running agent belongs to another user; it will notice within a minute");
         }
     }
 }
@@ -207,15 +213,12 @@ fn wake(ledger: &Path) {
 /// Many may read the ledger; what is put back has to be written there.
 fn writable(ledger: &Path) -> Result<(), ExitCode> {
     rustix::fs::access(ledger, rustix::fs::Access::WRITE_OK).map_err(|error| {
+        let owner =
+            user::owner_of(ledger).map_or_else(String::new, |owner| format!(": sudo -u {owner} h5inbox retry …"));
         let ledger = Shown(ledger);
         output::error(&format!(
-            "the ledger {ledger} is not this user's to write ({error}); run this as the agent's user"
+            "the ledger {ledger} is not this user's to write ({error}); run this as the agent's user{owner}"
         ));
         ExitCode::Ledger
     })
-}
-
-fn refuse(error: &LedgerError) -> ExitCode {
-    output::error(&error.to_string());
-    ExitCode::Ledger
 }

@@ -4,14 +4,12 @@ use std::path::PathBuf;
 
 use super::choices::{Format, Layout};
 use super::name_template::name_template;
-use super::paths::{absolute_path, ledger_url, object_path, page_path};
+use super::paths::{absolute_path, ledger_url, object_path, page_path, textfile_path};
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::types::type_hints;
-use super::values::{
-    choice, column_name, compression, flag, globs, listen_address, marker_ending, number, only, some_globs,
-};
+use super::values::{choice, column_name, compression, flag, globs, listen_address, marker_ending, number, some_globs};
 use super::{Config, folders};
 
 /// Seconds.
@@ -160,11 +158,12 @@ fn retry(reader: &mut Reader, to: &mut Retry) {
 
 fn ledger(reader: &mut Reader, to: &mut Ledger) {
     reader.read("ledger.url", &mut to.url, ledger_url);
-    reader.read("ledger.keep_days", &mut to.keep_days, only(365));
+    reader.read("ledger.keep_days", &mut to.keep_days, number(0..=36_500));
 }
 
 fn status(reader: &mut Reader, to: &mut Status) {
     reader.read("status.listen", &mut to.listen, listen_address);
+    reader.read("status.textfile", &mut to.textfile, textfile_path);
 }
 
 fn profile(reader: &mut Reader, to: &mut Profile) {

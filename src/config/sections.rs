@@ -219,7 +219,7 @@ impl Default for Retry {
 pub struct Ledger {
     /// `sqlite:` and an absolute path.
     pub url: String,
-    /// Days that finished jobs stay in it. Always 365 in this version.
+    /// Days that finished jobs stay in it at least; 0 stands for ever.
     pub keep_days: u64,
 }
 
@@ -242,11 +242,13 @@ impl Default for Ledger {
 pub struct Status {
     /// Address and port, or empty for none.
     pub listen: String,
+    /// A file that the metrics are written to, absolute, or empty for none.
+    pub textfile: PathBuf,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:9815".to_owned() }
+        Self { listen: "127.0.0.1:9815".to_owned(), textfile: PathBuf::new() }
     }
 }
 

@@ -101,7 +101,7 @@ fn every_word_is_read_as_it_is_written() {
 
 #[test]
 fn what_later_releases_will_do_is_refused_by_name() {
-    let later = [("ledger", "keep_days = 30"), ("ledger", "url = 'postgres://user:secret@host/db'")];
+    let later = [("ledger", "url = 'postgres://user:secret@host/db'")];
     for (section, setting) in later {
         let said = refusal(section, setting);
         let key = format!("`{section}.{}`", setting.split(' ').next().unwrap());

@@ -26,14 +26,6 @@ pub(super) fn number<N: TryFrom<i64>>(range: RangeInclusive<i64>) -> impl FnOnce
     }
 }
 
-/// A number that has one value only in this version.
-pub(super) fn only(supported: u64) -> impl FnOnce(&DeValue) -> Result<u64, Complaint> {
-    move |value| match number(0..=i64::MAX)(value)? {
-        written if written == supported => Ok(written),
-        other => Err(unsupported(&other.to_string(), &supported.to_string())),
-    }
-}
-
 /// One word out of a few.
 pub(super) fn choice<C: Choice>(value: &DeValue) -> Result<C, Complaint> {
     let words = C::WORDS.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");

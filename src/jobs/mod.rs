@@ -30,8 +30,9 @@ pub mod quarantine;
 pub mod retry;
 pub mod unfinished;
 
-// What an earlier run left, and what it was known by.
+// What an earlier run left, what it was known by, and what of it is so old that it may be forgotten.
 pub mod mark;
+pub mod places;
 pub mod rebuild;
 pub mod recovery;
 

@@ -17,6 +17,7 @@
 //! out of order changes nothing and is a [`LedgerError::Conflict`].
 
 mod error;
+mod finished;
 mod job;
 mod record;
 mod restored;
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 use crate::source::Identity;
 
 pub use error::LedgerError;
+pub use finished::{Finished, Place};
 pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, Published, State};
 pub use record::{HistoryFilter, Record, Totals};
 pub use restored::{End, Output, Restored};
@@ -164,7 +166,7 @@ pub trait Ledger: Send + Sync {
     /// Every path's latest version, unless it is gone: what a scan need not bring again.
     fn handled(&self, each: &mut dyn FnMut(&Path, Identity)) -> Result<(), LedgerError>;
 
-    /// The numbers of `status`; costs the same for ten jobs and for a million.
+    /// The numbers of `status`, jobs that were forgotten included; costs the same for ten jobs and for a million.
     fn totals(&self) -> Result<Totals, LedgerError>;
 
     /// Jobs whose state changed last come first, until `each` breaks.
@@ -177,7 +179,22 @@ pub trait Ledger: Send + Sync {
     /// The latest job of a path.
     fn find(&self, path: &Path) -> Result<Option<Record>, LedgerError>;
 
-    /// Forgets finished jobs that last changed before `before`, and answers how many. A source that still `stands` in
-    /// the inbox is remembered however old: forgotten, it would be converted again.
-    fn forget(&self, before: Timestamp, stands: &mut dyn FnMut(&Path) -> bool) -> Result<u64, LedgerError>;
+    /// Finished jobs that last changed before `before`, the one that changed first first, from behind `behind` on: so many at
+    /// `most`. Which of them may be forgotten, [`Finished::may_go`] says.
+    fn finished_before(
+        &self,
+        before: Timestamp,
+        behind: Option<&Finished>,
+        most: usize,
+    ) -> Result<Vec<Finished>, LedgerError>;
+
+    /// Forgets these jobs, but for those that are not finished any more or have changed since `before`; answers how many.
+    /// They stay in the [totals](Ledger::totals).
+    fn forget(&self, ids: &[JobId], before: Timestamp) -> Result<u64, LedgerError>;
+
+    /// Whether this version of `path` was recorded.
+    fn knows(&self, path: &Path, identity: &Identity) -> Result<bool, LedgerError>;
+
+    /// Gives some of the room back that nothing uses any more, so many pages at most; answers how many. 0: there is no more.
+    fn shrink(&self, pages: u32) -> Result<u64, LedgerError>;
 }

@@ -60,7 +60,19 @@ fn history_is_newest_first_and_filtered() {
     assert_eq!(listed(&["--limit", "1", "--json"]).lines().count(), 1);
     assert_eq!(listed(&["--since", "1h", "--json"]).lines().count(), 2);
     assert!(listed(&["--state", "quarantined"]).contains("line 1, byte 0: expected a JSON value, found `o`"));
-    assert_eq!(site.verb("history", &["--state", "lost"]).status.code(), Some(2));
+    assert_eq!(listed(&["--state", "failed,quarantined,done", "--json", "--limit", "1"]).lines().count(), 1);
+    assert!(listed(&["b.*"]).contains("b.json") && !listed(&["b.*"]).contains("a.json"));
+    assert_eq!(listed(&["--limit", "1", "--json", "a.json"]).lines().count(), 1, "the limit is of those that match");
+    assert_eq!(listed(&["--limit", "1", "--json", "[a]*"]).lines().count(), 1, "the limit is of those that match");
+    let none = site.verb("history", &["none.json"]);
+    assert!(none.status.success() && said(&none).contains("h5inbox explain"), "{}", said(&none));
+    for wrong in [&["--state", "lost"][..], &["--since", "yesterday"], &["["]] {
+        let refused = site.verb("history", wrong);
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+        assert!(
+            said(&refused).contains("states are") || said(&refused).contains("2h") || said(&refused).contains("glob")
+        );
+    }
 }
 
 #[test]
@@ -220,14 +232,4 @@ fn sample_data_is_the_same_for_the_same_seed() {
     assert!(one == same && one != other);
     assert!(one.starts_with("{\"timestamp\": \"2012-02-28 09:00:00\", \"open\": "), "{}", &one[..80]);
     assert_eq!(one.lines().count(), 2 * 241);
-}
-
-#[test]
-fn completions_and_manual_come_from_the_command_line_itself() {
-    let man = String::from_utf8(run(&["man"]).stdout).unwrap();
-    let bash = String::from_utf8(run(&["completions", "bash"]).stdout).unwrap();
-    for verb in ["run", "convert", "status", "history", "retry", "check-config", "sample-data"] {
-        assert!(man.contains(&format!("h5inbox\\-{}", verb.replace('-', "\\-"))), "{verb} has no page");
-        assert!(bash.contains(verb), "{verb} is not completed");
-    }
 }

@@ -1,4 +1,4 @@
-//! Into the ledger, and out of it again: sources arrive, are put back, and are forgotten.
+//! Into the ledger: sources arrive, and are put back.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -102,10 +102,4 @@ pub(super) fn take_requeued(c: &Connection) -> Result<Vec<Job>, LedgerError> {
     let jobs = c.prepare_cached(&sql)?.query_map([], rows::job)?.collect::<Result<_, _>>()?;
     c.prepare_cached("UPDATE job SET requeued = 0 WHERE requeued = 1")?.execute([])?;
     Ok(jobs)
-}
-
-/// Deletes these jobs, and answers how many there were.
-pub(super) fn forget(c: &Connection, ids: &[JobId]) -> Result<u64, LedgerError> {
-    let mut delete = c.prepare_cached("DELETE FROM job WHERE id = ?1")?;
-    ids.iter().try_fold(0, |sum, id| Ok(sum + delete.execute([id])? as u64))
 }

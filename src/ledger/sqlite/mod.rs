@@ -6,6 +6,7 @@ mod place;
 mod queries;
 mod rebuild;
 mod restore;
+mod retention;
 mod rows;
 mod schema;
 mod steps;
@@ -21,16 +22,13 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Admission, Arrival, Disposition, Each, Failure, HistoryFilter, Job, JobId, Ledger, LedgerError, Publication,
-    Published, Record, Restored, State, Totals,
+    Admission, Arrival, Disposition, Each, Failure, Finished, HistoryFilter, Job, JobId, Ledger, LedgerError,
+    Publication, Published, Record, Restored, State, Totals,
 };
 use crate::source::Identity;
 use place::Lock;
 pub use rebuild::Rebuild;
 use writer::{Durability, Writer};
-
-/// Jobs forgotten in one transaction, so that nobody waits long behind it.
-const FORGET: usize = 1000;
 
 /// A ledger in an SQLite file: WAL, one writing thread with group commit, readers beside it.
 ///
@@ -65,6 +63,12 @@ impl SqliteLedger {
     #[must_use]
     pub fn holder(path: &Path) -> Option<u32> {
         place::holder(path)
+    }
+
+    /// The name of the file system that `folder` is on, if no ledger can be there.
+    #[must_use]
+    pub fn refuses(folder: &Path) -> Option<&'static str> {
+        place::remote_kind(folder).ok().flatten()
     }
 
     /// Transactions committed since the ledger was opened: fewer than steps, under load.
@@ -262,18 +266,25 @@ impl Ledger for SqliteLedger {
         self.read(|c| queries::find(c, path))
     }
 
-    fn forget(&self, before: Timestamp, stands: &mut dyn FnMut(&Path) -> bool) -> Result<u64, LedgerError> {
-        let mut old = Vec::new();
-        self.read(|c| {
-            queries::finished_before(c, before, &mut |id, path, latest| {
-                if !latest || !stands(path) {
-                    old.push(id);
-                }
-            })
-        })?;
-        old.chunks(FORGET).try_fold(0, |sum, ids| {
-            let ids = ids.to_vec();
-            Ok(sum + self.lazily(move |c| arrival::forget(c, &ids))?)
-        })
+    fn finished_before(
+        &self,
+        before: Timestamp,
+        behind: Option<&Finished>,
+        most: usize,
+    ) -> Result<Vec<Finished>, LedgerError> {
+        self.read(|c| retention::finished_before(c, before, behind, most))
+    }
+
+    fn forget(&self, ids: &[JobId], before: Timestamp) -> Result<u64, LedgerError> {
+        let ids = ids.to_vec();
+        self.lazily(move |c| retention::forget(c, &ids, before))
+    }
+
+    fn knows(&self, path: &Path, identity: &Identity) -> Result<bool, LedgerError> {
+        self.read(|c| retention::knows(c, path, identity))
+    }
+
+    fn shrink(&self, pages: u32) -> Result<u64, LedgerError> {
+        self.writer.submit(Durability::Swollen, move |c| retention::shrink(c, pages))
     }
 }

@@ -41,7 +41,7 @@ fn touch(ledger: &Path) -> io::Result<()> {
 }
 
 /// The name of a file system that other machines write to as well, by its magic number.
-fn remote_kind(folder: &Path) -> io::Result<Option<&'static str>> {
+pub(super) fn remote_kind(folder: &Path) -> io::Result<Option<&'static str>> {
     // The sign of the field differs between platforms; the magic numbers are 32 bits.
     let magic = rustix::fs::statfs(folder)?.f_type & 0xffff_ffff;
     Ok(match magic {

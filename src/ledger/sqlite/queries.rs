@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::rows::{self, Bytes, JOB, Time};
-use crate::ledger::{HistoryFilter, Job, JobId, LedgerError, Record, State, Totals};
+use crate::ledger::{HistoryFilter, Job, LedgerError, Record, State, Totals};
 use crate::source::Identity;
 
 // SQLite plans without statistics here, so that each of these says which index finds the few among the many.
@@ -21,6 +21,7 @@ const SHARING: &str = "j.id IN (SELECT id FROM job INDEXED BY job_state WHERE st
     ORDER BY j.first_row, j.rows, j.id";
 const ANY_REQUEUED: &str = "SELECT 1 FROM job INDEXED BY job_requeued WHERE requeued = 1 LIMIT 1";
 const LAST_SUCCESS: &str = "SELECT max(changed_at) FROM job INDEXED BY job_state WHERE state = 'done'";
+const FORGOTTEN_SUCCESS: &str = "SELECT last_changed_at FROM forgotten WHERE state = 'done'";
 const OLDEST_WAITING: &str = "SELECT min(seen_at) FROM job INDEXED BY job_waiting WHERE state IN ('ready', 'failed')";
 
 pub(super) fn id(c: &Connection) -> Result<String, LedgerError> {
@@ -70,18 +71,22 @@ pub(super) fn totals(c: &Connection) -> Result<Totals, LedgerError> {
     // One transaction, so that the numbers belong together.
     let c = c.unchecked_transaction()?;
     let mut totals = Totals::default();
-    let mut tally = c.prepare_cached("SELECT state, files, rows, bytes_in, bytes_out, bad_records FROM tally")?;
+    let sql = "SELECT state, files, rows, bytes_in, bytes_out, bad_records FROM tally UNION ALL
+        SELECT state, files, rows, bytes_in, bytes_out, bad_records FROM forgotten";
+    let mut tally = c.prepare_cached(sql)?;
     let mut found = tally.query([])?;
     while let Some(row) = found.next()? {
         let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
         let state = row.get(0)?;
-        totals.files.insert(state, number(1)?);
+        *totals.files.entry(state).or_default() += number(1)?;
         if state == State::Done {
-            (totals.rows, totals.bytes_in, totals.bytes_out) = (number(2)?, number(3)?, number(4)?);
-            totals.bad_records = number(5)?;
+            totals.rows += number(2)?;
+            totals.bytes_in += number(3)?;
+            totals.bytes_out += number(4)?;
+            totals.bad_records += number(5)?;
         }
     }
-    totals.last_success_at = moment(&c, LAST_SUCCESS)?;
+    totals.last_success_at = moment(&c, LAST_SUCCESS)?.max(moment(&c, FORGOTTEN_SUCCESS)?);
     totals.oldest_waiting = moment(&c, OLDEST_WAITING)?;
     Ok(totals)
 }
@@ -133,25 +138,6 @@ pub(super) fn find(c: &Connection, path: &Path) -> Result<Option<Record>, Ledger
     Ok(c.prepare_cached(sql)?.query_row([Bytes(path)], rows::record).optional()?)
 }
 
-/// Finished jobs that may be forgotten as far as the ledger knows: the number and path of each, and whether it is the
-/// latest version of its path.
-pub(super) fn finished_before(
-    c: &Connection,
-    before: Timestamp,
-    each: &mut dyn FnMut(JobId, &Path, bool),
-) -> Result<(), LedgerError> {
-    let sql = "SELECT j.id, j.path, NOT EXISTS (
-          SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id) AS latest
-        FROM job j WHERE j.changed_at < ?1 AND j.disposition <> 'pending'
-          AND j.state IN ('done', 'quarantined', 'duplicate', 'gone')";
-    let mut old = c.prepare_cached(sql)?;
-    let mut found = old.query([Time(before)])?;
-    while let Some(row) = found.next()? {
-        each(row.get("id")?, &rows::path(row, "path")?, row.get("latest")?);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,7 +153,7 @@ mod tests {
         let c = Connection::open_in_memory().unwrap();
         crate::ledger::sqlite::schema::MIGRATIONS.iter().for_each(|sql| c.execute_batch(sql).unwrap());
         let jobs = [UNFINISHED, WAITING, SHARING].map(|which| format!("{JOB} WHERE {which}"));
-        let others = [ANY_REQUEUED, LAST_SUCCESS, OLDEST_WAITING].map(str::to_owned);
+        let others = [ANY_REQUEUED, LAST_SUCCESS, FORGOTTEN_SUCCESS, OLDEST_WAITING].map(str::to_owned);
         for sql in jobs.into_iter().chain(others).map(|sql| sql.replace("?1", "''")) {
             let plan = plan(&c, &sql);
             assert!(plan.iter().all(|line| !line.starts_with("SCAN") || line.contains("INDEX")), "{sql}: {plan:#?}");

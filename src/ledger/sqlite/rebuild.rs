@@ -19,8 +19,11 @@ const FILES: [&str; 3] = ["", "-wal", "-shm"];
 /// Bytes that a job takes at least.
 const LEAST_ROW: i64 = 64;
 
-/// Numbers of jobs that were forgotten may lie between those that are there.
-const FORGOTTEN: i64 = 1_000_000;
+/// Numbers in a row that cannot be read, beside those that its bytes have room for, before the rest of a ledger is given up.
+const UNREADABLE: i64 = 1_000_000;
+
+/// How many numbers behind the last job may have been given to jobs that were forgotten. What says more was damaged.
+const FORGOTTEN: i64 = 1_000_000_000;
 
 /// Jobs taken over in one transaction.
 const BATCH: i64 = 1000;
@@ -97,41 +100,67 @@ fn open_old(path: &Path) -> Result<Option<Connection>, LedgerError> {
 /// Copies every job that can be read, and answers how many. Each is asked for by its number, so that damage to one place
 /// does not hide what lies behind it.
 fn take_over(old: &Connection, fresh: &mut Connection) -> Result<u64, LedgerError> {
-    let last = last_number(old);
+    let (last, patience) = (last_number(old), room_of(old).saturating_add(UNREADABLE));
     let Ok(mut read) = old.prepare("SELECT * FROM job WHERE id = ?1") else { return Ok(0) };
     let names: Vec<String> = read.column_names().map(str::to_owned).collect();
     let marks = vec!["?"; names.len()].join(", ");
     let insert = format!("INSERT OR IGNORE INTO job({}) VALUES({marks})", names.join(", "));
-    let (mut copied, mut next) = (0, 1);
-    while next <= last {
-        let transaction = fresh.transaction()?;
+    let (mut copied, mut next, mut in_vain) = (0, 1, 0);
+    while next <= last && in_vain <= patience {
+        let (transaction, mut nothing) = (fresh.transaction()?, true);
         for id in next..next.saturating_add(BATCH) {
-            let values = read.query_row([id], |row| values(row, names.len())).optional().ok().flatten();
-            let Some(values) = values else { continue };
+            let values = match read.query_row([id], |row| values(row, names.len())).optional() {
+                Ok(None) => continue,
+                Ok(Some(values)) => Some(values),
+                Err(_) => None,
+            };
+            (nothing, in_vain) = (false, if values.is_some() { 0 } else { in_vain + 1 });
             // What the new schema refuses was damaged.
-            copied += transaction.prepare_cached(&insert)?.execute(params_from_iter(values)).unwrap_or(0) as u64;
+            let insert = |values| transaction.prepare_cached(&insert)?.execute(params_from_iter(values));
+            copied += values.map_or(Ok(0), insert).unwrap_or(0) as u64;
         }
         transaction.commit()?;
         next = next.saturating_add(BATCH);
+        if nothing {
+            next = next_number(old, next);
+        }
     }
+    go_on_counting(old, fresh)?;
     Ok(copied)
 }
 
-/// The highest number that a job may have. What the ledger says of it may be damaged, too: of numbers behind those that are
-/// found one after the other, there are no more than its bytes have room for.
-fn last_number(old: &Connection) -> i64 {
-    let number = |sql: &str| old.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).ok().flatten();
-    let said = number("SELECT seq FROM sqlite_sequence WHERE name = 'job'").max(number("SELECT max(id) FROM job"));
-    let bytes = number("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
-    let room = (bytes.unwrap_or(0) / LEAST_ROW).saturating_add(FORGOTTEN);
-    said.unwrap_or(0).min(found_in_order(old).saturating_add(room))
+/// The first number from `from` on that a job has: many may have been forgotten in between. `from` itself if that cannot be read.
+fn next_number(old: &Connection, from: i64) -> i64 {
+    let next = old.query_row("SELECT min(id) FROM job WHERE id >= ?1", [from], |row| row.get::<_, Option<i64>>(0));
+    next.map_or(from, |next| next.unwrap_or(i64::MAX))
 }
 
-/// The last of the numbers that can be read one after the other.
-fn found_in_order(old: &Connection) -> i64 {
-    let Ok(mut numbers) = old.prepare("SELECT id FROM job NOT INDEXED ORDER BY id") else { return 0 };
-    let found = numbers.query_map([], |row| row.get(0));
-    found.map_or(0, |found| found.map_while(Result::ok).last().unwrap_or(0))
+/// A number is never given twice, that of a job that was forgotten neither.
+fn go_on_counting(old: &Connection, fresh: &Connection) -> Result<(), LedgerError> {
+    let last = number(fresh, "SELECT max(id) FROM job").unwrap_or(0);
+    let given = number(old, GIVEN).filter(|given| (last..=last.saturating_add(FORGOTTEN)).contains(given));
+    if let Some(given) = given {
+        fresh.execute("DELETE FROM sqlite_sequence WHERE name = 'job'", [])?;
+        fresh.execute("INSERT INTO sqlite_sequence(name, seq) VALUES('job', ?1)", [given])?;
+    }
+    Ok(())
+}
+
+/// The last number that was given to a job.
+const GIVEN: &str = "SELECT seq FROM sqlite_sequence WHERE name = 'job'";
+
+/// The highest number that a job may have, as the ledger says. That may be damaged, too.
+fn last_number(old: &Connection) -> i64 {
+    number(old, GIVEN).max(number(old, "SELECT max(id) FROM job")).unwrap_or(0)
+}
+
+/// How many jobs the ledger's bytes have room for.
+fn room_of(old: &Connection) -> i64 {
+    number(old, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").unwrap_or(0) / LEAST_ROW
+}
+
+fn number(c: &Connection, sql: &str) -> Option<i64> {
+    c.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).ok().flatten()
 }
 
 /// A row as it stands, if it is one that the ledger can work with.

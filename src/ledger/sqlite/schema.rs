@@ -11,13 +11,14 @@ use crate::ledger::LedgerError;
 use crate::source::Shown;
 
 /// Each brings the schema from its index to the next number. Released ones never change.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_input.sql"),
     include_str!("migrations/0003_warnings.sql"),
     include_str!("migrations/0004_told.sql"),
     include_str!("migrations/0005_about.sql"),
     include_str!("migrations/0006_gathered.sql"),
+    include_str!("migrations/0007_forgotten.sql"),
 ];
 
 /// "h5in": tells a ledger from any other database.
@@ -35,13 +36,21 @@ pub(super) fn open_for_agent(path: &Path, after_unclean_stop: bool) -> Result<Co
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let opened = || -> Result<(), LedgerError> {
         // Before anything is written: another program's database stays as it is.
-        version(&connection, path)?;
+        if version(&connection, path)? == 0 {
+            // Before the first page is written, which setting the mode of the journal does: later it takes a VACUUM.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        if unclean || std::fs::metadata(path).is_ok_and(|file| file.len() <= QUICK_BYTES) {
+        let quick = std::fs::metadata(path).is_ok_and(|file| file.len() <= QUICK_BYTES);
+        if unclean || quick {
             check(&connection)?;
         }
-        migrate(&mut connection, path)
+        migrate(&mut connection, path)?;
+        if quick {
+            make_shrinkable(&connection);
+        }
+        Ok(())
     }();
     opened.map_err(|e| at(path, e))?;
     Ok(connection)
@@ -80,6 +89,17 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
 fn check(connection: &Connection) -> Result<(), LedgerError> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(()) } else { Err(LedgerError::Damaged(verdict)) }
+}
+
+/// A ledger of an older version is made able to give room back, if that takes a moment only. If it fails, for lack of room for
+/// one, the ledger is as good as before.
+fn make_shrinkable(connection: &Connection) {
+    let mode = connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, u8>(0));
+    if mode.is_ok_and(|mode| mode == 0)
+        && let Err(error) = connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
+    {
+        log::debug!(event = "ledger.vacuum", error:% = error; "The ledger was not vacuumed; it is tried again at the next start.");
+    }
 }
 
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {

@@ -24,6 +24,8 @@ const CHECKPOINT_ROWS: u64 = 2048;
 pub(super) enum Durability {
     /// It survives the process.
     Process,
+    /// It survives the process, and has written much more than it has changed: the log is written back after it.
+    Swollen,
     /// It survives a power cut.
     Disk,
 }
@@ -184,10 +186,11 @@ impl Desk {
             let mut batch = vec![first];
             batch.extend(steps.try_iter().take(BATCH - 1));
             let commit = self.commit(&mut batch);
+            let swollen = batch.iter().any(|step| step.durability() == Durability::Swollen);
             for step in batch {
                 step.answer(commit.clone());
             }
-            self.checkpoint_when_due();
+            self.checkpoint_when_due(swollen);
         }
         self.checkpoint();
     }
@@ -232,9 +235,9 @@ impl Desk {
         Ok(())
     }
 
-    fn checkpoint_when_due(&mut self) {
+    fn checkpoint_when_due(&mut self, swollen: bool) {
         let changed = self.connection.total_changes();
-        if changed.wrapping_sub(self.checkpointed) >= CHECKPOINT_ROWS {
+        if swollen || changed.wrapping_sub(self.checkpointed) >= CHECKPOINT_ROWS {
             self.checkpointed = changed;
             self.checkpoint();
         }

@@ -2,6 +2,7 @@
 
 mod durability;
 mod model;
+mod retention;
 mod transitions;
 
 use std::ops::ControlFlow;

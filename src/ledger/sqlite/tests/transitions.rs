@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{admit, arrival, bench, failure, hash_of, history, ids, publication};
 use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Previous, Publication, State};
@@ -203,26 +203,6 @@ fn history_is_newest_first_and_filtered() {
         })
         .unwrap();
     assert_eq!(seen, 1);
-}
-
-#[test]
-fn a_source_that_stands_in_the_inbox_is_never_forgotten() {
-    let bench = bench();
-    let ledger = &bench.ledger;
-    for (path, version) in [("kept.json", 1), ("kept.json", 2), ("left.json", 1), ("moving.json", 1)] {
-        let id = admit(ledger, path, version).id;
-        let moving = path == "moving.json";
-        convert(ledger, id, if moving { Disposition::Pending } else { Disposition::None });
-    }
-    admit(ledger, "waiting.json", 1);
-    let future = Timestamp::now() + SignedDuration::from_secs(60);
-    assert_eq!(ledger.forget(Timestamp::now() - SignedDuration::from_secs(60), &mut |_| false).unwrap(), 0);
-    assert_eq!(ledger.forget(future, &mut |path| path == Path::new("kept.json")).unwrap(), 2);
-    let left = history(ledger, &HistoryFilter::default());
-    let mut left = left.iter().map(|r| (r.path.to_str().unwrap(), r.source_bytes)).collect::<Vec<_>>();
-    left.sort_unstable();
-    assert_eq!(left, [("kept.json", 102), ("moving.json", 101), ("waiting.json", 101)]);
-    assert_eq!(ledger.totals().unwrap().count(State::Done), 2);
 }
 
 #[test]
