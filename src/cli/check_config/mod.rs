@@ -9,12 +9,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DEFAULT_CONFIG, ExitCode, config_path, load, output, user};
+use super::{DEFAULT_CONFIG, ExitCode, SERVICE, config_path, load, output, user};
 use crate::config::Config;
 use findings::Findings;
-
-/// The user of the unit that is shipped.
-const SERVICE: &str = "h5inbox";
 
 /// Options of `h5inbox check-config`.
 #[derive(Debug, Args)]
@@ -66,11 +63,13 @@ impl CheckConfig {
     }
 }
 
-/// What keeps an agent from working with the folders of `config`.
-pub(super) fn folder_errors(config: &Config) -> Vec<String> {
+/// Why an agent that runs could not work by `config`; empty if it could.
+pub(super) fn errors(config: &Config) -> Vec<String> {
     let mut found = Findings::default();
-    folders::of(config).iter().for_each(|folder| folder.check(&mut found));
-    found.errors()
+    let folders = folders::of(config);
+    folders.iter().for_each(|folder| folder.check(&mut found));
+    systems::check(config, &folders, &mut found);
+    found.into_errors()
 }
 
 /// What sources wait for, beside being finished.
