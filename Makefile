@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build tools fmt clippy doc unit unit-file example-config readback fuzz soak kinds bench bench-stages clean distclean
+.PHONY: help demo test build deb tools fmt clippy doc unit units unit-file example-config readback fuzz soak kinds bench bench-stages clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -34,6 +34,14 @@ build: ## The optimised binary, to install as /usr/bin/h5inbox
 	@.ci/setup build
 	@$(WITH_TOOLS) cargo build --release --locked
 	@echo "built $(BUILD)/release/h5inbox"
+
+# PROFILE=dev packs the binary that the tests use, in seconds.
+PROFILE ?= release
+deb: ## The Debian package: binary, units, user, folders, manual pages, completions
+	@.ci/setup deb
+	@$(WITH_TOOLS) cargo build --profile $(PROFILE) --locked
+	@rm -f "$(BUILD)"/debian/*.deb
+	@$(WITH_TOOLS) .ci/deb "$(BUILD)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/h5inbox" "$(BUILD)/debian"
 
 tools: ## Install what the tests need and this machine lacks
 	@.ci/setup test
@@ -59,16 +67,25 @@ unit: ## Unit and integration tests, read back by real pandas
 	$(WITH_TOOLS) RUST_BACKTRACE=0 cargo test --locked 2>&1 | tee "$(BUILD)/test.log"
 	@awk '/^test result: ok/ { passed += $$4; ignored += $$8 } END { print passed " tests passed, 0 failed, " ignored + 0 " ignored" }' "$(BUILD)/test.log"
 
+# The unit of many agents is that of one without its comments and with their names (systemd/instance.sed).
+INSTANCE = sed -f systemd/instance.sed systemd/h5inbox.service | cat -s
+
+units: ## Make systemd/h5inbox@.service of systemd/h5inbox.service
+	@$(INSTANCE) >systemd/h5inbox@.service
+
 # systemd wants the binary it names to exist, so a copy names the one just built. 11 is an exposure of 1.1 of 10.
-unit-file: ## The systemd unit: valid, and hardened to a score of 1.1 or better
+unit-file: ## The systemd units: valid, and hardened to a score of 1.1 or better
+	@diff <($(INSTANCE)) systemd/h5inbox@.service || { echo "h5inbox@.service is not made of h5inbox.service: make units"; false; }
 	$(WITH_TOOLS) cargo build --locked --quiet
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	ln -s "$(BUILD)/debug/h5inbox" "$$folder/binary" && \
-	sed "s|/usr/bin/h5inbox|$$folder/binary|" systemd/h5inbox.service >"$$folder/h5inbox.service" && \
-	systemd-analyze verify --man=no --recursive-errors=no "$$folder/h5inbox.service" && \
-	{ systemd-analyze security --offline=true --no-pager --threshold=11 "$$folder/h5inbox.service" >"$$folder/score" || \
-	  { cat "$$folder/score"; false; }; } && \
-	tail -n 1 "$$folder/score"
+	for unit in h5inbox.service h5inbox@.service; do \
+	  sed "s|/usr/bin/h5inbox|$$folder/binary|" systemd/$$unit >"$$folder/$$unit" && \
+	  systemd-analyze verify --man=no --recursive-errors=no "$$folder/$$unit" && \
+	  { systemd-analyze security --offline=true --no-pager --threshold=11 "$$folder/$$unit" >"$$folder/score" || \
+	    { cat "$$folder/score"; false; }; } && \
+	  tail -n 1 "$$folder/score" || exit 1; \
+	done
 
 # The shipped example as an operator would use it, its folders moved to a temporary place, its defaults spelled out.
 example-config: ## The example configuration passes check-config
@@ -124,7 +141,7 @@ kinds: ## What each tool makes of each kind of input, as a table (installs the t
 	@$(WITH_TOOLS) "$(TOOLS)/bench/bin/python" benches/kinds.py "$(BUILD)/debug/h5inbox"
 
 clean: ## Remove build products, keep the installed tools
-	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,bench,fuzz,test.log}
+	rm -rf "$(BUILD)"/{debug,release,doc,package,debian,tmp,bench,fuzz,test.log}
 
 distclean: clean ## Remove build products and tools
 	rm -rf "$(TOOLS)"

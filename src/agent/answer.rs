@@ -2,54 +2,83 @@
 //! ledger to work with.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::AgentError;
+use super::probe::{self, Probe};
+use super::routes;
 use crate::config::Config;
+use crate::jobs::pool::Desks;
 use crate::ledger::{Ledger, State};
 use crate::source::Shown;
-use crate::telemetry::listener;
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::status::{Files, Live, Status};
+use crate::telemetry::{http, listener};
+
+/// How long it is believed that the ledger can be written, once that was seen.
+const WRITABLE: Duration = Duration::from_secs(30);
+/// The thread that decides is alive if it was heard of within this time.
+const HEARD: Duration = Duration::from_secs(180);
 
 /// The answer of one process.
 pub(super) struct Answer {
     /// What changes all the time.
     pub(super) live: Arc<Live>,
-    /// What never changes, with the totals that were known last.
+    /// What is counted as long as the process lives.
+    pub(super) metrics: Arc<Metrics>,
+    /// What was found of the outbox.
+    pub(super) probe: Probe,
+    /// What changes with the configuration only, with the totals that were known last.
     known: Mutex<Status>,
     at_work: Mutex<Option<AtWork>>,
+    /// When the ledger was last seen to take something.
+    written: Mutex<Option<Instant>>,
+    /// By what the agent works.
+    config: Mutex<Arc<Config>>,
     served: AtomicBool,
 }
 
 /// What is there only while the agent works.
-struct AtWork {
-    ledger: Arc<dyn Ledger>,
-    busy: Arc<AtomicUsize>,
+pub(super) struct AtWork {
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) desks: Desks,
 }
 
 impl Answer {
     /// Nothing is served yet.
-    pub(super) fn new(config: &Config) -> Arc<Self> {
+    pub(super) fn new(config: &Arc<Config>) -> Result<Arc<Self>, AgentError> {
+        let now = Timestamp::now();
         let known = Status {
             running: true,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: Some(std::process::id()),
-            since: Some(format!("{:.3}", Timestamp::now())),
-            inbox: Shown(&config.inbox.path).to_string(),
-            outbox: Shown(&config.output.path).to_string(),
-            workers: config.worker_count() as u64,
+            since: Some(format!("{now:.3}")),
             ..Status::default()
         };
-        let (live, known) = (Arc::new(Live::default()), Mutex::new(known));
-        Arc::new(Self { live, known, at_work: Mutex::default(), served: AtomicBool::new(false) })
+        let metrics = Metrics::new(&known.version, now).map_err(std::io::Error::other)?;
+        let live = Live::default();
+        live.alive();
+        let answer = Self {
+            live: Arc::new(live),
+            metrics: Arc::new(metrics),
+            probe: Probe::default(),
+            known: Mutex::new(known),
+            at_work: Mutex::default(),
+            written: Mutex::default(),
+            config: Mutex::new(Arc::clone(config)),
+            served: AtomicBool::new(false),
+        };
+        answer.configured(config);
+        Ok(Arc::new(answer))
     }
 
-    /// The agent works with `ledger`, and `busy` workers.
-    pub(super) fn works(&self, ledger: &Arc<dyn Ledger>, busy: Arc<AtomicUsize>) {
-        let at_work = AtWork { ledger: Arc::clone(ledger), busy };
+    /// The agent works with `ledger`, at these `desks`.
+    pub(super) fn works(&self, ledger: &Arc<dyn Ledger>, desks: Desks) {
+        let at_work = AtWork { ledger: Arc::clone(ledger), desks };
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = Some(at_work);
     }
 
@@ -59,34 +88,114 @@ impl Answer {
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Answers `h5inbox status`, and monitors over HTTP, until the process ends. A port that is taken is no reason not to
-    /// convert.
+    /// Does `work` with what is there while the agent works, which does not end meanwhile: whoever kept the ledger would keep
+    /// it from being closed, and from being opened again.
+    pub(super) fn at_work<T>(&self, work: impl FnOnce(&AtWork) -> T) -> Option<T> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(work)
+    }
+
+    /// Answers `h5inbox status`, and browsers and monitors over HTTP, until the process ends. A port that is taken is no
+    /// reason not to convert.
     pub(super) fn serve(self: &Arc<Self>, config: &Config, ledger: &Path) -> Result<(), AgentError> {
         if self.served.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
         let this = Arc::clone(self);
         let answer: listener::Answer = Arc::new(move || serde_json::to_string(&this.status()).unwrap_or_default());
-        listener::serve_socket(&listener::socket_of(ledger), Arc::clone(&answer))?;
-        let address = &config.status.listen;
-        if !address.is_empty()
-            && let Err(error) = listener::serve_http(address, answer)
-        {
-            log::warn!(event = "agent.listen", error:% = error;
-                "Cannot listen on {address}; set `status.listen` to a free port, or to \"\" to turn it off.");
+        listener::serve_socket(&listener::socket_of(ledger), answer)?;
+        probe::start(self)?;
+        let (address, this) = (&config.status.listen, Arc::clone(self));
+        if address.is_empty() {
+            return Ok(());
+        }
+        match http::serve(address, routes::KNOWN, Arc::new(move |path| routes::reply(&this, path))) {
+            Ok(taken) => log::info!(event = "agent.listening", address:% = taken; "The page is at http://{taken}/"),
+            Err(error) => log::warn!(event = "agent.listen", error:% = error;
+                "Cannot listen on {address}; set `status.listen` to a free port, or to \"\" to turn it off."),
         }
         Ok(())
     }
 
-    fn status(&self) -> Status {
-        let at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The agent works by `config` from now on.
+    pub(super) fn configured(&self, config: &Arc<Config>) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(config);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.inbox = Shown(&config.inbox.path).to_string();
+        known.outbox = Shown(&config.output.path).to_string();
+        known.workers = config.worker_count() as u64;
+    }
+
+    /// By what the agent works now.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says in the log how things stand.
+    pub(super) fn tell(&self) {
+        let status = self.status();
+        let Status { backlog, files, watch, .. } = &status;
+        log::info!(
+            event = "agent.status", workers = status.workers, busy_workers = status.busy_workers, settling = backlog.settling,
+            withheld = backlog.withheld, ready = backlog.ready, running = backlog.running, retrying = backlog.retrying,
+            oldest_waiting_s = status.oldest_waiting_s, done = files.done, duplicate = files.duplicate, failed = files.failed,
+            quarantined = files.quarantined, rows = status.rows, bad_records = status.bad_records,
+            bytes_in = status.bytes_in, bytes_out = status.bytes_out, last_success_at = status.last_success_at,
+            paused = status.paused, watch = watch.mode, overflows = watch.overflows, unwatched = watch.unwatched,
+            inbox = status.inbox, outbox = status.outbox, since = status.since; "State."
+        );
+    }
+
+    /// How the agent is now.
+    pub(super) fn status(&self) -> Status {
+        let at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at_work) = at_work.as_ref() {
-            *known = with_totals(known.clone(), at_work.ledger.as_ref());
+            *last = with_totals(last.clone(), at_work.ledger.as_ref());
         }
-        let busy_workers = at_work.as_ref().map_or(0, |at_work| at_work.busy.load(Ordering::Relaxed) as u64);
+        let busy_workers = at_work.as_ref().map_or(0, |at_work| at_work.desks.busy() as u64);
         let (backlog, watch, paused) = (self.live.backlog(busy_workers), self.live.watch(), self.live.paused());
-        Status { busy_workers, backlog, paused, watch, ..known.clone() }
+        Status { busy_workers, backlog, paused, watch, ..last.clone() }
+    }
+
+    /// The metrics now, in Prometheus' text format.
+    pub(super) fn metrics(&self) -> String {
+        let free = self.probe.found().and_then(Result::ok);
+        self.metrics.text(&self.status(), self.live.cause(), free)
+    }
+
+    /// Whether the thread that decides still does.
+    pub(super) fn is_alive(&self) -> bool {
+        self.live.heard_within(HEARD)
+    }
+
+    /// Why the agent could not convert a file now; empty if it could.
+    pub(super) fn hindrances(&self) -> Vec<String> {
+        let mut hindrances: Vec<String> = self.live.paused().map(|why| format!("paused: {why}")).into_iter().collect();
+        if hindrances.is_empty() {
+            hindrances.extend(self.ledger_trouble());
+        }
+        if self.live.listed.load(Ordering::Relaxed) == 0 {
+            hindrances.push("the inbox has not been listed; see the log".to_owned());
+        }
+        if let Some(Err(error)) = self.probe.found() {
+            let outbox = self.known.lock().unwrap_or_else(PoisonError::into_inner).outbox.clone();
+            hindrances.push(format!("output.path = {outbox}: {error}"));
+        }
+        hindrances
+    }
+
+    fn ledger_trouble(&self) -> Option<String> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.is_some_and(|at| at.elapsed() < WRITABLE) {
+            return None;
+        }
+        let tried = self.at_work(|at_work| at_work.ledger.try_out());
+        *written = matches!(tried, Some(Ok(()))).then(Instant::now);
+        match tried {
+            None => Some("the agent has not begun to work".to_owned()),
+            Some(Err(error)) => Some(format!("the ledger cannot be written: {error}")),
+            Some(Ok(())) => None,
+        }
     }
 }
 

@@ -12,9 +12,11 @@ use super::parts::Parts;
 use super::pause::Pause;
 use super::pausing::WATCHING;
 use super::profiler::Profiler;
+use super::reloading::Next;
 use super::signals::{Request, Signals};
 use super::supervisor::Supervisor;
-use super::{AgentError, RunSummary};
+use super::{AgentError, Lasting, RunSummary};
+use crate::config::Config;
 use crate::jobs::attempt::{Outcome, Workshop};
 use crate::jobs::pool::Report;
 use crate::jobs::queue::Queue;
@@ -26,6 +28,8 @@ use crate::telemetry::status::Live;
 const DISPOSE_AGAIN: Duration = Duration::from_secs(60);
 /// Hints taken at a time before anything else gets its turn.
 const BURST: usize = 4096;
+/// What is in hand may take so long more, as systemd is told again and again.
+const FINISHING: Duration = Duration::from_secs(60);
 /// With `--once`: how long a fault of our own may last before what it keeps is left for the next run.
 const ONCE_PAUSED: Duration = Duration::from_secs(6);
 /// With `--once`: how long a source may go on being written before it is left for the next run.
@@ -33,16 +37,19 @@ const ONCE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Decides what is done next.
 pub(super) struct Dispatcher {
+    pub(super) config: Arc<Config>,
     pub(super) workshop: Arc<Workshop>,
     ledger: Arc<dyn Ledger>,
     intake: IntakeLoop,
     pub(super) queue: Queue,
     pub(super) live: Arc<Live>,
-    profiler: Option<Profiler>,
+    profiler: Profiler,
     pub(super) pause: Pause,
     supervisor: Supervisor,
     summary: RunSummary,
-    stopping: bool,
+    pub(super) stopping: bool,
+    /// What comes after, if this agent does not stop then.
+    pub(super) next: Option<Next>,
     pub(super) begun: Instant,
     disposed_at: Instant,
 }
@@ -50,16 +57,18 @@ pub(super) struct Dispatcher {
 impl Dispatcher {
     /// A dispatcher that has not begun.
     pub(super) fn new(
+        config: Arc<Config>,
         workshop: Arc<Workshop>,
         ledger: Arc<dyn Ledger>,
         intake: IntakeLoop,
         queue: Queue,
         live: Arc<Live>,
-        profiler: Option<Profiler>,
+        profiler: Profiler,
     ) -> Self {
         let (supervisor, now) = (Supervisor::new(), Instant::now());
         let summary = RunSummary::default();
         Self {
+            config,
             workshop,
             ledger,
             intake,
@@ -70,25 +79,27 @@ impl Dispatcher {
             supervisor,
             summary,
             stopping: false,
+            next: None,
             begun: now,
             disposed_at: now,
         }
     }
 
-    /// Runs until told to stop, or with `once` until all that was there is done; then stops in order. Adds to `summary`.
+    /// Runs until told to stop, or to go on with a new configuration, or with `once` until all that was there is done; then
+    /// stops in order. What `lasts` is brought up to date.
     pub(super) fn run(
         mut self,
         signals: &Signals,
         parts: &Parts,
         once: bool,
-        summary: &mut RunSummary,
+        lasts: &mut Lasting,
     ) -> Result<(), AgentError> {
-        self.summary = *summary;
-        let worked = self.work(signals, parts, once).and_then(|()| self.finish(parts));
+        self.summary = lasts.summary;
+        let worked = self.work(signals, parts, once).and_then(|()| self.finish(signals, parts));
         if worked.is_err() {
             self.wind_down(parts);
         }
-        *summary = self.summary;
+        *lasts = Lasting { config: self.config, summary: self.summary, next: self.next };
         worked
     }
 
@@ -165,6 +176,7 @@ impl Dispatcher {
     /// certain that it never will: then all begins anew, and the source that it had in hand is to blame.
     fn alive(&mut self, parts: &Parts) {
         self.supervisor.alive();
+        self.live.alive();
         if let Some((job, source)) = parts.pool.overdue(self.workshop.overdue()) {
             log::error!(event = "agent.stuck", job = job.0, path:% = Shown(&source);
                 "A conversion does not end, long after `limits.convert_secs`; the agent has to be started again.");
@@ -215,7 +227,7 @@ impl Dispatcher {
     }
 
     fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
-        self.profiler.iter().for_each(Profiler::worked);
+        self.profiler.worked();
         if let Ok(Outcome::Blocked(again, fault)) = outcome {
             self.blocked(*again, fault);
             return Ok(());
@@ -244,12 +256,14 @@ impl Dispatcher {
 
     fn request(&mut self, request: Request, parts: &Parts) -> Result<(), LedgerError> {
         match request {
-            Request::Stop => self.stopping = true,
-            Request::Report => {
-                let backlog = self.live.backlog(parts.pool.busy() as u64);
-                log::info!(event = "agent.status", settling = backlog.settling, ready = backlog.ready,
-                    running = backlog.running, retrying = backlog.retrying, done = self.summary.done; "State.");
+            Request::Stop => {
+                self.stopping = true;
+                if self.next.take().is_some() {
+                    self.tell_stopping();
+                }
             }
+            Request::Reload(read) => self.reload(read, parts),
+            Request::Report => parts.answer.tell(),
             Request::Scan => {
                 self.intake.want_scan();
                 let requeued = self.ledger.requeued()?;
@@ -312,17 +326,28 @@ impl Dispatcher {
     }
 
     /// Stops in order: no new jobs, those in hand are finished and recorded.
-    fn finish(&mut self, parts: &Parts) -> Result<(), AgentError> {
-        log::info!(event = "agent.stopping", in_hand = self.queue.in_hand(); "Finishing what is in hand.");
+    fn finish(&mut self, signals: &Signals, parts: &Parts) -> Result<(), AgentError> {
+        if self.next.is_none() {
+            self.tell_stopping();
+        }
         self.queue.close();
         while self.queue.in_hand() > 0 {
-            Supervisor::stopping(Duration::from_secs(60));
-            if let Ok(report) = parts.reports.recv_timeout(Duration::from_secs(20)) {
-                self.report(report)?;
+            Supervisor::finishing(FINISHING, self.next.is_none());
+            select! {
+                recv(parts.reports) -> report => report.ok().map_or(Ok(()), |report| self.report(report))?,
+                recv(signals.requests()) -> request => {
+                    request.ok().map_or(Ok(()), |request| self.request(request, parts))?;
+                }
+                recv(after(self.supervisor.longest_sleep().min(Duration::from_secs(20)))) -> _ => {}
             }
             self.alive(parts);
         }
         Ok(())
+    }
+
+    fn tell_stopping(&self) {
+        Supervisor::finishing(FINISHING, true);
+        log::info!(event = "agent.stopping", in_hand = self.queue.in_hand(); "Finishing what is in hand.");
     }
 
     /// Stops without the ledger: no new jobs, and nothing of ours is at work any more when it returns. How far each job in

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::AgentError;
-use super::told::{Told, tell_change};
+use super::told::{Told, tell_change, tell_waiting};
 use crate::config::{Config, Watch};
 use crate::intake::{
     Entry, Hint, Kind, Listed, Lister, Manifests, NameFilter, Remembered, Rules, ScanError, ScanSummary, Schedule,
@@ -17,6 +17,7 @@ use crate::intake::{
 };
 use crate::ledger::{Arrival, Ledger, LedgerError};
 use crate::source::{Identity, Shown};
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::status::Live;
 
 /// Hints that may wait; more become one listing.
@@ -55,6 +56,7 @@ pub(super) struct IntakeLoop {
     watched_since: Duration,
     unwatched_told: bool,
     live: Arc<Live>,
+    metrics: Arc<Metrics>,
     start: Instant,
     /// Why the inbox has not been listed, until it has.
     unlisted: Option<String>,
@@ -66,7 +68,7 @@ impl IntakeLoop {
     pub(super) fn new(
         config: &Config,
         ledger: &Arc<dyn Ledger>,
-        live: Arc<Live>,
+        (live, metrics): (Arc<Live>, Arc<Metrics>),
         manifests: Option<Arc<Manifests>>,
         patience: Duration,
     ) -> Result<Self, AgentError> {
@@ -97,6 +99,7 @@ impl IntakeLoop {
             watched_since: Duration::ZERO,
             unwatched_told: false,
             live,
+            metrics,
             start: Instant::now(),
             unlisted: Some("it has not been listed".to_owned()),
         };
@@ -218,7 +221,8 @@ impl IntakeLoop {
                         self.told.withheld(&path, lack, since, waited);
                     }
                 }
-                Verdict::Waiting | Verdict::Forgotten => {}
+                Verdict::Waiting => tell_waiting(&path, seen),
+                Verdict::Forgotten => {}
             }
         }
         ready
@@ -273,11 +277,16 @@ impl IntakeLoop {
                 self.schedule.finished(began, now);
                 self.unlisted = None;
                 self.unlistable = None;
-                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders; "Listed the inbox.");
+                self.live.listed.store(1, Ordering::Relaxed);
+                let took = now.saturating_sub(began);
+                self.metrics.listed(took);
+                log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders,
+                    scan_s = took.as_secs_f64(); "Listed the inbox.");
             }
             Err(error) => {
                 self.settle.scan_finished(false);
                 self.schedule.failed(now);
+                self.live.listed.store(0, Ordering::Relaxed);
                 self.unlisted = self.unlisted.take().map(|_| error.to_string());
                 tell_change(&mut self.unlistable, error.to_string(), &self.inbox);
             }
@@ -329,6 +338,7 @@ impl IntakeLoop {
     fn publish_counters(&mut self) {
         self.live.settling.store(self.settle.settling_count() as u64, Ordering::Relaxed);
         self.live.withheld.store(self.settle.withheld_count() as u64, Ordering::Relaxed);
+        self.live.unreadable.store(self.settle.unreadable_count() as u64, Ordering::Relaxed);
         let unwatched = self.watcher.as_ref().map_or(0, Watcher::unwatched);
         self.live.unwatched.store(unwatched, Ordering::Relaxed);
         let Some(watcher) = &self.watcher else { return };
@@ -337,6 +347,7 @@ impl IntakeLoop {
         if more > 0 {
             self.overflows_seen += more;
             self.live.overflows.fetch_add(more, Ordering::Relaxed);
+            self.metrics.overflowed(more);
             log::warn!(event = "watch.overflow", overflows = more;
                 "The kernel's event queue overflowed; the inbox is listed instead, nothing is missed.");
         }

@@ -3,16 +3,22 @@
 //!
 //! One thread decides ([`dispatcher`]): it turns hints and listings into arrivals, arrivals into jobs, and reports of
 //! workers into what comes next. Workers convert, the ledger's thread commits, the watcher's thread hints, the
-//! profiler's thread writes a page, the housekeeper's removes what is old; nothing is shared but channels, counters and what the workers record.
+//! profiler's thread writes a page, the housekeeper's removes what is old, visitors' threads answer those who ask how things
+//! stand ([`routes`]); nothing is shared but channels, counters and what the workers record.
 
+mod activity;
 mod answer;
 mod dispatcher;
+mod holds;
 mod housekeeper;
 mod intake_loop;
 mod parts;
 mod pause;
 mod pausing;
+mod probe;
 mod profiler;
+mod reloading;
+mod routes;
 mod signals;
 mod supervisor;
 mod told;
@@ -26,13 +32,17 @@ use crate::convert::output::OutputError;
 use crate::jobs::fault::is_ours;
 use crate::ledger::LedgerError;
 use crate::source::Shown;
+use crate::telemetry::status::Cause;
 
 use answer::Answer;
 pub(crate) use answer::with_totals;
+use holds::Holds;
 pub(crate) use intake_loop::name_filter;
 use pause::Waits;
+use reloading::{Next, accept, refuse, tell_reloaded};
 use signals::Request;
-pub use signals::Signals;
+use signals::Signals;
+pub use signals::{Reread, Rereader};
 use supervisor::Supervisor;
 
 /// Why the agent could not start, or had to stop.
@@ -106,12 +116,16 @@ impl AgentError {
 /// somebody waits for the outcome, and systemd starts it again.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Runs the agent until it is told to stop. With `once` it stops by itself when all that was there is done.
+/// How long building the parts anew may take: many folders have to be watched first.
+const REBUILDING: Duration = Duration::from_secs(300);
+
+/// Runs the agent until it is told to stop. With `once` it stops by itself when all that was there is done. What HUP asks to
+/// be read, `rereader` reads.
 ///
 /// Without its ledger no work may go on: if that cannot be written now, all parts are stopped in order, and built again
 /// when it can. What was under way is then taken up, as after a crash.
-pub fn run(config: &Config, once: bool) -> Result<RunSummary, AgentError> {
-    let mut run = Run::new(config, once)?;
+pub fn run(config: Config, once: bool, rereader: Rereader) -> Result<RunSummary, AgentError> {
+    let mut run = Run::new(config, once, rereader)?;
     while let Err(error) = run.work() {
         if !error.passes() || run.signals.stop_asked() || !run.has_patience() {
             return Err(error);
@@ -120,19 +134,26 @@ pub fn run(config: &Config, once: bool) -> Result<RunSummary, AgentError> {
             break;
         }
     }
-    let summary = run.summary;
+    let summary = run.lasts.summary;
     log::info!(event = "agent.stopped", done = summary.done, quarantined = summary.quarantined, failed = summary.failed;
         "Stopped.");
     Ok(summary)
 }
 
-/// The process, whatever parts are at work.
-struct Run<'c> {
-    config: &'c Config,
+/// What outlives the parts, and changes with them.
+struct Lasting {
+    config: Arc<Config>,
+    summary: RunSummary,
+    /// What the next parts begin with, if the configuration is another one.
+    next: Option<Next>,
+}
+
+/// The process, whatever parts are at work. What outlives a reload is made here: the signals, and what is answered.
+struct Run {
+    lasts: Lasting,
     once: bool,
     signals: Signals,
     answer: Arc<Answer>,
-    summary: RunSummary,
     /// Whether parts have been at work.
     begun: bool,
     /// Since when none can be.
@@ -143,21 +164,40 @@ struct Run<'c> {
     told: bool,
 }
 
-impl<'c> Run<'c> {
-    fn new(config: &'c Config, once: bool) -> Result<Self, AgentError> {
-        let (signals, answer, summary) = (Signals::install()?, Answer::new(config), RunSummary::default());
+impl Run {
+    fn new(config: Config, once: bool, rereader: Rereader) -> Result<Self, AgentError> {
+        let config = Arc::new(config);
+        let (signals, answer) = (Signals::install(rereader)?, Answer::new(&config)?);
+        let lasts = Lasting { config, summary: RunSummary::default(), next: None };
         let (begun, unable, waits, told_at, told) = (false, None, Waits::new(), None, false);
-        Ok(Self { config, once, signals, answer, summary, begun, unable, waits, told_at, told })
+        Ok(Self { lasts, once, signals, answer, begun, unable, waits, told_at, told })
     }
 
-    /// Builds all parts, and works until it is time to stop.
+    /// Works until it is time to stop, by one configuration after the other.
     fn work(&mut self) -> Result<(), AgentError> {
-        let built = parts::build(self.config, self.once, self.begun, &self.answer);
         let since = Instant::now();
+        let mut worked = Holds::take(&self.lasts.config).and_then(|holds| self.work_with(holds));
+        while let (Ok(()), Some(next), false) = (&worked, self.lasts.next.take(), self.signals.stop_asked()) {
+            tell_reloaded(&next.changed);
+            worked = self.work_with(next.holds);
+        }
+        if since.elapsed() > pause::LONGEST {
+            self.waits = Waits::new();
+        }
+        worked
+    }
+
+    /// Builds all parts, and works until it is time for others, or to stop.
+    fn work_with(&mut self, holds: Holds) -> Result<(), AgentError> {
+        self.answer.configured(&self.lasts.config);
+        if self.begun {
+            Supervisor::rebuilding(REBUILDING);
+        }
+        let built = parts::build(&self.lasts.config, holds, self.once, self.begun, &self.answer);
         let worked = built.and_then(|(parts, dispatcher)| {
             self.begun = true;
             self.resumed();
-            dispatcher.run(&self.signals, &parts, self.once, &mut self.summary)?;
+            dispatcher.run(&self.signals, &parts, self.once, &mut self.lasts)?;
             if self.once {
                 parts.housekeeper.finish();
             }
@@ -166,9 +206,6 @@ impl<'c> Run<'c> {
             Ok(())
         });
         self.answer.rests();
-        if since.elapsed() > pause::LONGEST {
-            self.waits = Waits::new();
-        }
         worked
     }
 
@@ -192,7 +229,7 @@ impl<'c> Run<'c> {
     fn reason(&self, error: &AgentError) -> String {
         match error {
             AgentError::Ledger(error) => {
-                let ledger = self.config.ledger.sqlite_path();
+                let ledger = self.lasts.config.ledger.sqlite_path();
                 format!("{}: {error}; check free space, quota and mount there", Shown(&ledger))
             }
             AgentError::Outbox(error) => format!("{error}; {}", error.hint()),
@@ -209,15 +246,34 @@ impl<'c> Run<'c> {
             log::warn!(event = "agent.paused", error:% = why; "Nothing can be recorded; waiting until that is over.");
         }
         Supervisor::says(&format!("paused: {why}"));
-        self.answer.live.pause(Some(why));
+        let cause = if matches!(error, AgentError::Outbox(_)) { Cause::Output } else { Cause::Ledger };
+        self.answer.live.pause(Some((cause, why.clone())));
         let (until, mut supervisor) = (Instant::now() + self.waits.next(), Supervisor::new());
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            let request = self.signals.requests().recv_timeout(left.min(supervisor.longest_sleep()));
-            if matches!(request, Ok(Request::Stop)) {
-                return false;
+            let sleep = left.min(supervisor.longest_sleep());
+            match self.signals.requests().recv_timeout(sleep) {
+                Ok(Request::Stop) => return false,
+                Ok(Request::Report) => self.answer.tell(),
+                Ok(Request::Reload(read)) => self.reload(read, &why),
+                Ok(Request::Scan) | Err(_) => {}
             }
             supervisor.alive();
+            self.answer.live.alive();
         }
         true
+    }
+
+    /// The configuration was `read` again while no parts are at work.
+    fn reload(&mut self, read: Reread, why: &str) {
+        match accept(&self.lasts.config, read) {
+            Ok(new) => {
+                new.begin_log();
+                self.lasts.config = new.config;
+            }
+            Err(problems) => refuse(&problems),
+        }
+        if self.begun {
+            Supervisor::ready(&format!("paused: {why}"));
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::dispatcher::Dispatcher;
 use super::supervisor::Supervisor;
 use crate::jobs::fault::Fault;
 use crate::ledger::{Job, LedgerError};
+use crate::telemetry::status::Cause;
 
 /// What systemd is told while all is well.
 pub(super) const WATCHING: &str = "watching the inbox";
@@ -58,7 +59,8 @@ impl Dispatcher {
         let Some(why) = self.pause.why().map(Fault::to_string) else { return };
         if self.live.paused().as_ref() != Some(&why) {
             Supervisor::says(&format!("paused: {why}"));
-            self.live.pause(Some(why.clone()));
+            let cause = if self.pause.holds_work() { Cause::Output } else { Cause::Sources };
+            self.live.pause(Some((cause, why.clone())));
         }
         if self.pause.is_to_be_told(now) {
             let paused_s = self.pause.lasts(now).unwrap_or_default().as_secs_f64();

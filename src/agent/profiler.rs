@@ -1,9 +1,10 @@
-//! The page of what the last files cost, kept up to date by a thread of its own, so that nothing waits for it.
+//! What files cost, stage by stage: counted for monitors, and on a page of the last files if the operator wants one.
 //!
-//! It is written when no file has come for a while, when work goes on and the page is old, and at the end. A large page
+//! The page is kept up to date by a thread of its own, so that nothing waits for it. It is written when no file has come for a while, when work goes on and the page is old, and at the end. A large page
 //! is written more rarely: writing takes one percent of the time at most.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::config::Config;
 use crate::convert::output::OutputError;
-use crate::convert::profile::{PageFile, Profile};
+use crate::convert::profile::{PageFile, Profile, Stage};
+use crate::telemetry::metrics::{Metrics, Phase};
 
 /// No file for so long, and the work is done for now.
 const QUIET: Duration = Duration::from_secs(2);
@@ -19,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(2);
 /// While work goes on, the page gets so old at most.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// The recording and the thread. Dropped, it writes what is new and ends.
+/// The recording, and the thread if there is to be a page. Dropped, it writes what is new and ends.
 pub(super) struct Profiler {
     profile: Profile,
     worked: Option<Sender<()>>,
@@ -27,14 +29,17 @@ pub(super) struct Profiler {
 }
 
 impl Profiler {
-    /// Starts recording, if `config` names a page.
-    pub(super) fn start(config: &Config) -> std::io::Result<Option<Self>> {
-        let Some(path) = config.profile.page() else { return Ok(None) };
-        let profile = Profile::of_last(config.profile.files, config.worker_count());
+    /// Starts recording for `metrics`, and for a page if `config` names one.
+    pub(super) fn start(config: &Config, metrics: &Arc<Metrics>) -> std::io::Result<Self> {
+        let page = config.profile.page();
+        let (files, metrics) = (page.map_or(0, |_| config.profile.files), Arc::clone(metrics));
+        let observe = move |cost: &[(Stage, Duration)]| tell(&metrics, cost);
+        let profile = Profile::of_last(files, config.worker_count(), observe);
+        let Some(path) = page else { return Ok(Self { profile, worked: None, thread: None }) };
         let (worked, wake) = bounded(1);
         let page = Page { profile: profile.clone(), path: path.to_path_buf(), failing: false };
         let thread = thread::Builder::new().name("profile".to_owned()).spawn(move || page.keep(&wake))?;
-        Ok(Some(Self { profile, worked: Some(worked), thread: Some(thread) }))
+        Ok(Self { profile, worked: Some(worked), thread: Some(thread) })
     }
 
     /// What the workers take part in.
@@ -55,6 +60,30 @@ impl Drop for Profiler {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// What one file cost, phase by phase.
+fn tell(metrics: &Metrics, cost: &[(Stage, Duration)]) {
+    for phase in Phase::ALL {
+        let of_phase = cost.iter().filter(|(stage, _)| phase_of(*stage) == Some(phase));
+        let took: Duration = of_phase.map(|(_, took)| *took).sum();
+        if !took.is_zero() {
+            metrics.spent(phase, took);
+        }
+    }
+}
+
+/// Under which name monitors find what a stage costs, if they do.
+fn phase_of(stage: Stage) -> Option<Phase> {
+    match stage {
+        Stage::Read | Stage::Unpack | Stage::Split | Stage::Hash => Some(Phase::Read),
+        Stage::Parse => Some(Phase::Parse),
+        Stage::Frame | Stage::Spill => Some(Phase::Frame),
+        Stage::Encode | Stage::LockWait | Stage::Hdf5 | Stage::Write => Some(Phase::Encode),
+        Stage::Fsync | Stage::Publish | Stage::Dispose => Some(Phase::Publish),
+        Stage::Ledger => Some(Phase::Ledger),
+        Stage::Rest | Stage::Helpers => None,
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
+use crate::telemetry::logging;
+
 /// Talks to the service manager; silent without one.
 #[derive(Debug)]
 pub(super) struct Supervisor {
@@ -23,19 +25,37 @@ impl Supervisor {
         notify(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
+    /// An agent that was ready builds its parts anew, and tells the watchdog nothing meanwhile; that may take so long.
+    pub(super) fn rebuilding(patience: Duration) {
+        notify(&[NotifyState::Watchdog, more_time(patience)]);
+    }
+
     /// How things stand, for `systemctl status`.
     pub(super) fn says(status: &str) {
         notify(&[NotifyState::Status(status)]);
     }
 
-    /// The agent finishes what is in hand; that may take so long.
-    pub(super) fn stopping(patience: Duration) {
-        let micros = u32::try_from(patience.as_micros()).unwrap_or(u32::MAX);
-        notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(micros)]);
+    /// The configuration is read again; [`Supervisor::ready`] ends it.
+    pub(super) fn reloading() {
+        // Without the time, which there always is, newer service managers take it for a failure.
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            notify(&[NotifyState::Reloading, now, NotifyState::Status("reading the configuration again")]);
+        }
     }
 
-    /// Called from the loop that decides; tells the watchdog when it is time.
+    /// What is in hand is finished, to stop or to go on with a new configuration; that may take so long.
+    pub(super) fn finishing(patience: Duration, to_stop: bool) {
+        let more = more_time(patience);
+        if to_stop {
+            notify(&[NotifyState::Stopping, more]);
+        } else {
+            notify(&[more, NotifyState::Status("finishing what is in hand, to go on with a new configuration")]);
+        }
+    }
+
+    /// Called from the loop that decides; tells the watchdog, and of what was not logged, when it is time.
     pub(super) fn alive(&mut self) {
+        logging::tell_repeats();
         if let Some(interval) = self.watchdog.filter(|interval| self.last.elapsed() >= *interval) {
             self.last = Instant::now();
             log::trace!("Watchdog told, every {interval:?}.");
@@ -47,6 +67,10 @@ impl Supervisor {
     pub(super) fn longest_sleep(&self) -> Duration {
         self.watchdog.unwrap_or(Duration::from_secs(3600))
     }
+}
+
+fn more_time(patience: Duration) -> NotifyState<'static> {
+    NotifyState::ExtendTimeoutUsec(u32::try_from(patience.as_micros()).unwrap_or(u32::MAX))
 }
 
 fn notify(states: &[NotifyState<'_>]) {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::intake::Lack;
+use crate::intake::{Lack, Look, Writer};
 use crate::source::Shown;
 
 /// Things that are told; a folder full of links must not fill log or memory.
@@ -31,19 +31,41 @@ impl Told {
         if !self.is_new((path, lack, since)) {
             return;
         }
-        let (event, why) = match lack {
-            Lack::Marker => ("file.no_marker", "it has no marker; put one beside it (inbox.done_marker)"),
-            Lack::NewerMarker => {
-                ("file.no_marker", "it has changed since its marker was put there; `touch` the marker")
+        let marker = match lack {
+            Lack::Marker => "it has no marker; put one beside it (inbox.done_marker)",
+            Lack::NewerMarker => "it has changed since its marker was put there; `touch` the marker",
+            Lack::Manifest => {
+                log::warn!(event = "file.no_manifest", path:% = Shown(path), waited_s = waited.as_secs(),
+                    error = "no manifest in its folder names it (inbox.manifest)"; "Not taken yet.");
+                return;
             }
-            Lack::Manifest => ("file.no_manifest", "no manifest in its folder names it (inbox.manifest)"),
         };
-        log::warn!(event = event, path:% = Shown(path), waited_s = waited.as_secs(), error:% = why; "Not taken yet.");
+        log::warn!(event = "file.no_marker", path:% = Shown(path), waited_s = waited.as_secs(), error = marker;
+            "Not taken yet.");
     }
 
+    /// Whether this is to be told. That there is more than can be told is told once, too.
     fn is_new(&mut self, what: impl Hash) -> bool {
-        self.hashes.len() < MOST && self.hashes.insert(self.hasher.hash_one(what))
+        if self.hashes.len() == MOST {
+            return false;
+        }
+        let is_new = self.hashes.insert(self.hasher.hash_one(what));
+        if self.hashes.len() == MOST {
+            log::warn!(event = "file.skipped", more_than = MOST;
+                "No more files that are not taken are told of; `h5inbox explain PATH` says why for each.");
+        }
+        is_new
     }
+}
+
+/// Why a source that was `seen` so is not ready yet. Where that is another reason than a writer's, it was told already.
+pub(super) fn tell_waiting(path: &Path, seen: Look) {
+    let error = match seen {
+        Look::Found { writer: Writer::Present, .. } => "a process has it open to write",
+        Look::Found { .. } => "it has not been quiet for long enough",
+        Look::NotReadable | Look::Gone => return,
+    };
+    log::debug!(event = "file.settling", path:% = Shown(path), error = error; "Not finished yet, it seems.");
 }
 
 /// Says what is wrong with the inbox itself, once for as long as it lasts.

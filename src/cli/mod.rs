@@ -1,14 +1,15 @@
 //! What the operator types: one small file a verb.
 
 mod check_config;
+mod completions;
 mod convert;
 mod encoding;
 mod exit_code;
 mod explain;
-mod generate;
 mod history;
 mod human;
 mod ledger;
+mod manual;
 mod output;
 mod progress;
 mod records;
@@ -70,9 +71,9 @@ enum Verb {
     /// Write stock-like sample files: timestamp, open, close, high, low at a fixed step
     SampleData(sample_data::SampleData),
     /// Print a completion script for a shell
-    Completions(generate::Completions),
-    /// Print the manual page
-    Man,
+    Completions(completions::Completions),
+    /// Print the manual page of the program, or of its configuration file
+    Man(manual::Manual),
 }
 
 /// Where the configuration is.
@@ -97,11 +98,21 @@ impl ConfigFile {
     fn load(&self) -> Result<Config, ExitCode> {
         load(&self.config)
     }
+
+    /// The file that is meant.
+    fn path(&self) -> &Path {
+        meant(&self.config)
+    }
 }
 
-/// Loads the configuration at `path`; an empty path is what an empty variable says: nothing.
+/// An empty path is what an empty variable says: nothing.
+fn meant(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path }
+}
+
+/// Loads the configuration at `path`.
 fn load(path: &Path) -> Result<Config, ExitCode> {
-    let path = if path.as_os_str().is_empty() { Path::new(DEFAULT_CONFIG) } else { path };
+    let path = meant(path);
     Config::load(path).map_err(|error| {
         output::error(&match &error {
             ConfigError::Read { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
@@ -147,7 +158,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::CheckConfig(verb) => verb.run(),
         Verb::SampleData(verb) => sample_data(&verb),
         Verb::Completions(verb) => verb.run(&mut Cli::command()),
-        Verb::Man => generate::man(Cli::command()),
+        Verb::Man(verb) => verb.run(&mut Cli::command()),
     };
     done.unwrap_or_else(|code| code)
 }

@@ -1,15 +1,23 @@
 //! `h5inbox run`: the agent.
 
+use std::path::Path;
+
 use clap::Args;
 
-use super::{ConfigFile, ExitCode, output};
-use crate::agent::{self, AgentError};
-use crate::config::{Config, LevelName, LogFormat};
+use super::{ConfigFile, ExitCode, check_config, output};
+use crate::agent::{self, AgentError, Reread, Rereader, RunSummary};
+use crate::config::{Config, ConfigError, Problem};
 use crate::ledger::LedgerError;
-use crate::telemetry::logging::{self, Style};
+use crate::telemetry::logging;
+
+const SIGNALS: &str = "\
+Signals: TERM and INT finish the files in hand and stop; a second one stops at once, which loses nothing. HUP reads the \
+configuration again: a bad one is refused and logged, a good one is taken over when the files in hand are finished. USR1 \
+logs the state. USR2 lists the inbox now.";
 
 /// Options of `h5inbox run`.
 #[derive(Debug, Args)]
+#[command(after_help = SIGNALS)]
 pub(super) struct Run {
     #[command(flatten)]
     config: ConfigFile,
@@ -19,21 +27,47 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// What reads the configuration again.
+    fn rereader(&self) -> Rereader {
+        if self.once {
+            return Box::new(|| Err(vec!["a run that ends by itself (--once) keeps its configuration".to_owned()]));
+        }
+        let path = self.config.path().to_owned();
+        Box::new(move || reread(&path))
+    }
+
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
-        start_log(&config);
+        logging::apply(&config.log);
         log::info!(event = "agent.start", config:% = self.config.config.display(), pid = std::process::id();
             "h5inbox {} starts.", env!("CARGO_PKG_VERSION"));
-        match agent::run(&config, self.once) {
+        let ended = agent::run(config, self.once, self.rereader());
+        let code = self.code(&ended);
+        log::logger().flush();
+        code
+    }
+
+    fn code(&self, ended: &Result<RunSummary, AgentError>) -> Result<ExitCode, ExitCode> {
+        match ended {
             Ok(summary) if self.once && summary.failed + summary.quarantined > 0 => Ok(ExitCode::Failed),
             Ok(_) => Ok(ExitCode::Success),
             Err(error) => {
                 log::error!(event = "agent.failed", error:% = error; "The agent cannot go on.");
                 output::error(&error.to_string());
-                Err(code_of(&error))
+                Err(code_of(error))
             }
         }
     }
+}
+
+/// The configuration at `path` as it is now, checked as `check-config` does.
+fn reread(path: &Path) -> Reread {
+    let config = Config::load(path).map_err(|error| match error {
+        ConfigError::Read { .. } => vec![error.to_string()],
+        ConfigError::Invalid { problems } => problems.iter().map(Problem::to_string).collect(),
+    })?;
+    let problems = check_config::folder_errors(&config);
+    if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
 }
 
 fn code_of(error: &AgentError) -> ExitCode {
@@ -47,20 +81,4 @@ fn code_of(error: &AgentError) -> ExitCode {
         }
         AgentError::Lister | AgentError::System(_) => ExitCode::Internal,
     }
-}
-
-fn start_log(config: &Config) {
-    let style = match config.log.format {
-        LogFormat::Auto => Style::detect(),
-        LogFormat::Text => Style::Text,
-        LogFormat::Json => Style::Json,
-    };
-    let level = match config.log.level {
-        LevelName::Error => log::LevelFilter::Error,
-        LevelName::Warn => log::LevelFilter::Warn,
-        LevelName::Info => log::LevelFilter::Info,
-        LevelName::Debug => log::LevelFilter::Debug,
-        LevelName::Trace => log::LevelFilter::Trace,
-    };
-    logging::start(style, level);
 }

@@ -6,8 +6,6 @@ use serde::Serialize;
 pub(super) trait Choice: Copy + 'static {
     /// The words of this version and what each stands for.
     const WORDS: &'static [(&'static str, Self)];
-    /// Words that later versions know (what stands before a `:`), refused by name rather than as a slip of the pen.
-    const LATER: &'static [&'static str] = &[];
 }
 
 /// The choice that `word` names.
@@ -307,11 +305,13 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+    /// Fields of the system's journal.
+    Journal,
 }
 
 impl Choice for LogFormat {
-    const WORDS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)];
-    const LATER: &'static [&'static str] = &["journal"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json), ("journal", Self::Journal)];
 }
 
 /// The least important message that is still logged.

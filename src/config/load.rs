@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::choices::{Format, Layout};
 use super::name_template::name_template;
-use super::paths::{absolute_path, ledger_url, object_path, page_path};
+use super::paths::{absolute_path, ledger_url, object_path, page_path, textfile_path};
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
@@ -164,6 +164,7 @@ fn ledger(reader: &mut Reader, to: &mut Ledger) {
 
 fn status(reader: &mut Reader, to: &mut Status) {
     reader.read("status.listen", &mut to.listen, listen_address);
+    reader.read("status.textfile", &mut to.textfile, textfile_path);
 }
 
 fn profile(reader: &mut Reader, to: &mut Profile) {

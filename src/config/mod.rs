@@ -7,10 +7,12 @@
 //! * `sections`, `choices`, `compression`, `name_template` and `types`: the values, section by section, and their defaults
 //! * `load`: which key fills which value, and its range
 //! * `reader`, `values`, `paths`, `folders`: finding keys, checking one value, checking folders against each other
+//! * `differences`: which keys two configurations differ in
 //! * `problem`: how all that is wrong is told
 
 mod choices;
 mod compression;
+mod differences;
 mod folders;
 mod load;
 mod name_template;

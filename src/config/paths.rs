@@ -9,6 +9,7 @@ use super::values::{text, unsupported};
 
 const LEDGER: &str = "\"sqlite:/var/lib/h5inbox/ledger.sqlite\"";
 const PAGE: &str = "the absolute path of a page, as \"/var/lib/h5inbox/profile.html\"; \"\" turns it off";
+const TEXTFILE: &str = "\"/var/lib/prometheus/node-exporter/h5inbox.prom\", or \"\" for none";
 
 /// An absolute path, in the one way of writing it: no `.`, no double or trailing slash. `..` is refused, because what
 /// it leads to depends on links, and checks by name must hold.
@@ -30,13 +31,22 @@ fn path_from(written: &str) -> Result<PathBuf, Complaint> {
 
 /// An absolute path ending in `.html`, or nothing. The ending keeps a slip of the pen from replacing another file.
 pub(super) fn page_path(value: &DeValue) -> Result<PathBuf, Complaint> {
-    let written = text(value, PAGE)?;
+    path_with_ending(value, "html", PAGE)
+}
+
+/// An absolute path ending in `.prom`, or nothing: what `node_exporter`'s textfile collector reads.
+pub(super) fn textfile_path(value: &DeValue) -> Result<PathBuf, Complaint> {
+    path_with_ending(value, "prom", TEXTFILE)
+}
+
+fn path_with_ending(value: &DeValue, wanted: &str, example: &str) -> Result<PathBuf, Complaint> {
+    let written = text(value, example)?;
     if written.is_empty() {
         return Ok(PathBuf::new());
     }
     let path = path_from(written)?;
-    if path.extension().is_none_or(|ending| ending != "html") {
-        return Err(Complaint::new(format!("= {written:?} does not end in .html"), format!("write {PAGE}")));
+    if path.extension().is_none_or(|ending| ending != wanted) {
+        return Err(Complaint::new(format!("= {written:?} does not end in .{wanted}"), format!("write {example}")));
     }
     Ok(path)
 }

@@ -245,11 +245,13 @@ impl Default for Ledger {
 pub struct Status {
     /// Address and port, or empty for none.
     pub listen: String,
+    /// A file that the metrics are written to, absolute, or empty for none.
+    pub textfile: PathBuf,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:9815".to_owned() }
+        Self { listen: "127.0.0.1:9815".to_owned(), textfile: PathBuf::new() }
     }
 }
 

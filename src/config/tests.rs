@@ -101,7 +101,7 @@ fn every_word_is_read_as_it_is_written() {
 
 #[test]
 fn what_later_releases_will_do_is_refused_by_name() {
-    let later = [("ledger", "url = 'postgres://user:secret@host/db'"), ("log", "format = 'journal'")];
+    let later = [("ledger", "url = 'postgres://user:secret@host/db'")];
     for (section, setting) in later {
         let said = refusal(section, setting);
         let key = format!("`{section}.{}`", setting.split(' ').next().unwrap());
@@ -109,8 +109,8 @@ fn what_later_releases_will_do_is_refused_by_name() {
         assert!(!said.contains("secret"), "{said}");
     }
     assert_eq!(
-        refusal("log", "format = 'journal'"),
-        "line 6: `log.format` = \"journal\" is not supported by this version; write \"auto\" or \"text\" or \"json\""
+        refusal("ledger", "keep_days = 30"),
+        "line 6: `ledger.keep_days` = 30 is not supported by this version; write 365"
     );
 }
 

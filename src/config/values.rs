@@ -30,15 +30,8 @@ pub(super) fn number<N: TryFrom<i64>>(range: RangeInclusive<i64>) -> impl FnOnce
 pub(super) fn choice<C: Choice>(value: &DeValue) -> Result<C, Complaint> {
     let words = C::WORDS.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
     let written = text(value, &words)?;
-    chosen(written).ok_or_else(|| unknown_word::<C>(written, &words))
-}
-
-fn unknown_word<C: Choice>(written: &str, words: &str) -> Complaint {
-    let stem = written.split(':').next().unwrap_or(written);
-    if C::LATER.contains(&stem) {
-        return unsupported(&format!("{written:?}"), words);
-    }
-    Complaint::new(format!("= {written:?} is not one of its values"), format!("write {words}"))
+    let unknown = || Complaint::new(format!("= {written:?} is not one of its values"), format!("write {words}"));
+    chosen(written).ok_or_else(unknown)
 }
 
 /// A compression, with or without a level.

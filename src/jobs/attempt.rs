@@ -39,6 +39,7 @@ use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, SourceColumn, Summary, Target};
 use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
 use crate::source::{OpenError, Shown, open_beneath, sha256_of};
+use crate::telemetry::metrics::{Ended, Metrics};
 
 /// Everything an attempt needs, shared by all workers.
 pub struct Workshop {
@@ -68,6 +69,8 @@ pub struct Workshop {
     pub undisposed: Undisposed,
     /// What was done.
     pub ledger: Arc<dyn Ledger>,
+    /// What is counted of it.
+    pub metrics: Arc<Metrics>,
     /// What stands behind a source's name in that of its marker; empty: there are none.
     pub marker: String,
     /// What manifests say of a source, if they are to be compared with it.
@@ -289,6 +292,7 @@ impl Workshop {
         let of = previous.map(|previous| previous.id);
         let output = previous.map(|previous| Shown(&previous.output).to_string());
         self.record(|ledger| ledger.duplicate(job.id, hash, of, self.planned()))?;
+        self.metrics.ended(Ended::Duplicate);
         log::info!(
             event = "file.duplicate", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             size_bytes = job.identity.size, output = output.as_deref();
@@ -309,10 +313,11 @@ impl Workshop {
         let run_at = Timestamp::now().saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
         let run_at = run_at.unwrap_or(Timestamp::MAX);
         self.record(|ledger| ledger.failed(job.id, failure, run_at))?;
+        self.metrics.failed(&failure.code);
         log::warn!(
             event = "file.failed", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,
-            byte = failure.byte; "Failed; will be tried again in {:.1} s.", wait.as_secs_f64()
+            byte = failure.byte, retry_s = wait.as_secs_f64(); "Failed; it will be tried again."
         );
         let state = if job.state == State::Publishing { job.state } else { State::Failed };
         Ok(Outcome::Failed(Box::new(Job { run_at, attempts: attempt, state, ..job.clone() })))

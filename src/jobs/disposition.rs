@@ -15,30 +15,14 @@ use rustix::fs::{AtFlags, CWD, unlinkat};
 
 use super::attempt::{Outcome, Workshop};
 use super::batch::{Batch, Going};
+use super::disposed::{Disposed, log_disposed};
 use super::moving::{copy_verified, is, is_there, is_there_in, rename_into_folder, rename_to_free_name};
 use crate::config::After;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_in, rename_to_new, sync_folder};
 use crate::convert::profile::{self, Stage};
 use crate::ledger::{Disposal, Disposition, Job, JobId, LedgerError};
-use crate::source::{Identity, OpenError, Shown, open_beneath, open_folder_of, open_in};
-
-/// What happened to the source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Disposed {
-    /// It is at this path now.
-    Moved(PathBuf),
-    /// It was deleted.
-    Deleted,
-    /// The path holds no such file (any more): nothing was touched.
-    NotThere,
-    /// It stays for good, after all.
-    Kept,
-    /// It stays, as the ledger knows.
-    AsPlanned,
-    /// Somebody has opened it to write: it stays for now, and will be another version soon.
-    Busy,
-}
+use crate::source::{Identity, OpenError, open_beneath, open_folder_of, open_in};
 
 /// A source that is to leave the inbox.
 pub(super) struct Leaving<'a> {
@@ -130,24 +114,6 @@ impl Workshop {
 
 fn only(batch: Batch<'_, ()>) -> Result<(), LedgerError> {
     batch.reports(|()| Outcome::Done).into_iter().try_for_each(|report| report.outcome.map(drop))
-}
-
-/// Says what became of a source, and whether the ledger is to know.
-fn log_disposed(job: &Job, what: &Result<Disposed, Arc<OutputError>>) -> bool {
-    let path = Shown(&job.path);
-    match what {
-        Ok(Disposed::AsPlanned) => {}
-        Ok(Disposed::Busy) => {
-            log::debug!(event = "file.busy", job = job.id.0, path:% = path; "Somebody writes to the source again; it stays.");
-        }
-        Ok(what) => {
-            log::debug!(event = "file.disposed", job = job.id.0, path:% = path; "Source disposed of: {what:?}.");
-            return true;
-        }
-        Err(error) => log::error!(event = "file.disposed", job = job.id.0, path:% = path, error:% = error;
-            "The source could not be moved or deleted; it will be tried again."),
-    }
-    false
 }
 
 fn folder_of(path: &Path) -> Option<PathBuf> {

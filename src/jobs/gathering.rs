@@ -290,7 +290,7 @@ impl Member {
 }
 
 fn parted(job: &Job, why: &str) -> Outcome {
-    log::info!(event = "file.apart", job = job.id.0, path:% = Shown(&job.path);
-        "Is to have an output of its own: {why}");
+    log::info!(event = "file.apart", job = job.id.0, path:% = Shown(&job.path), error = why;
+        "It is to have an output of its own.");
     Outcome::Apart(Box::new(Job { alone: true, state: State::Ready, first_row: None, ..job.clone() }))
 }

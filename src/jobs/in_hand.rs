@@ -77,6 +77,15 @@ impl InHand {
         overdue.map(|(job, source, _)| (*job, source.clone()))
     }
 
+    /// What each worker has in hand, and for how long.
+    pub(super) fn now(&self) -> Vec<Option<(JobId, PathBuf, Duration)>> {
+        let since = self.since();
+        since
+            .iter()
+            .map(|desk| desk.as_ref().map(|(job, source, since)| (*job, source.clone(), since.elapsed())))
+            .collect()
+    }
+
     fn since(&self) -> MutexGuard<'_, Vec<Option<(JobId, PathBuf, Instant)>>> {
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }

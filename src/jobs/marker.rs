@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, CWD, FileType, renameat, statat, unlinkat};
 
 use super::attempt::Workshop;
-use super::disposition::Disposed;
+use super::disposed::Disposed;
 use super::moving::{copy_verified, is, is_there_in, rename_to_free_name};
 use super::naming::with_ending;
 use crate::convert::output::OutputError;

@@ -23,6 +23,7 @@ pub mod staging;
 
 // What becomes of the source, and what keeps us from working.
 pub mod archive;
+mod disposed;
 mod disposition;
 pub mod fault;
 pub mod marker;

@@ -53,6 +53,26 @@ pub struct Pool {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What the workers do, as it may be seen from outside.
+pub struct Desks {
+    busy: Arc<AtomicUsize>,
+    in_hand: Arc<InHand>,
+}
+
+impl Desks {
+    /// How many workers have a job in hand now.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// What each worker has in hand, and for how long; of several sources that become one output, the first.
+    #[must_use]
+    pub fn in_hand(&self) -> Vec<Option<(JobId, PathBuf, Duration)>> {
+        self.in_hand.now()
+    }
+}
+
 /// What a thread of the pool works with.
 #[derive(Clone)]
 struct Desk {
@@ -65,14 +85,14 @@ struct Desk {
 }
 
 impl Pool {
-    /// Starts `workers` threads that take jobs, up to `together` of them at a time where they go together, and one that publishes what they make and reports outcomes; with a
-    /// `profile`, they take part in it.
+    /// Starts `workers` threads that take jobs, up to `together` of them at a time where they go together, and one that
+    /// publishes what they make and reports outcomes. They take part in `profile`.
     pub fn start(
         (workers, together): (usize, usize),
         workshop: &Arc<Workshop>,
         jobs: &Receiver<Task>,
         reports: &Sender<Report>,
-        profile: Option<&Profile>,
+        profile: &Profile,
     ) -> std::io::Result<Self> {
         let busy = Arc::new(AtomicUsize::new(0));
         let in_hand = Arc::new(InHand::start(&workshop.outbox, workers, together));
@@ -89,9 +109,9 @@ impl Pool {
         let (hand_over, made) = bounded(BATCH);
         let mut threads = Vec::with_capacity(workers + 1);
         for number in 0..workers {
-            let (desk, jobs, hand_over, profile) = (desk.clone(), jobs.clone(), hand_over.clone(), profile.cloned());
+            let (desk, jobs, hand_over, profile) = (desk.clone(), jobs.clone(), hand_over.clone(), profile.clone());
             let work = move || {
-                let _recorded = profile.map(|profile| profile.worker(number));
+                let _recorded = profile.worker(number);
                 desk.work(number, &jobs, &hand_over);
             };
             threads.push(thread::Builder::new().name(format!("worker-{}", number + 1)).spawn(work)?);
@@ -118,10 +138,10 @@ impl Pool {
         self.in_hand.overdue(limit)
     }
 
-    /// The counter behind [`Pool::busy`].
+    /// The workers, for those who only look.
     #[must_use]
-    pub fn busy_counter(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.busy)
+    pub fn desks(&self) -> Desks {
+        Desks { busy: Arc::clone(&self.busy), in_hand: Arc::clone(&self.in_hand) }
     }
 
     /// Tells when the queue has room for many jobs: workers do not wait until an outcome is reported.

@@ -37,9 +37,10 @@ use crate::config::OnExisting;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{make_folders, rename_over, rename_to_new, sync_file, unversioned, versioned};
 use crate::convert::profile::{self, Stage};
-use crate::convert::{ConvertError, Warning};
+use crate::convert::{ConvertError, Summary, Warning};
 use crate::ledger::{Failure, Job, LedgerError, Publication, Published};
 use crate::source::Shown;
+use crate::telemetry::metrics::Given;
 
 /// Threads that sync outputs at a time: the disk flushes once for all that wait for it.
 const SYNCERS: usize = 8;
@@ -238,6 +239,7 @@ impl Workshop {
         let batch = batch.each(|job, (publish_s, decided)| {
             self.withdraw_report(job);
             log_published(job, &decided, publish_s);
+            self.metrics.done(decided.made.as_ref().map(|made| given(job, made, publish_s)));
             Ok(())
         });
         self.dispose_all(batch).reports(|()| Outcome::Done)
@@ -306,6 +308,18 @@ fn sync_outputs(going: &[Going<Made>]) -> Vec<Result<(), OutputError>> {
         });
         results.flatten().collect()
     })
+}
+
+/// What is counted of an output.
+fn given(job: &Job, made: &Made, publish_s: f64) -> Given {
+    let Summary { rows, bad_records, output_bytes: bytes_out, .. } = made.summary;
+    Given {
+        rows,
+        bad_records,
+        bytes_in: job.identity.size,
+        bytes_out,
+        took_s: made.wait_s + made.convert_s + publish_s,
+    }
 }
 
 /// The file's line in the log; what an earlier attempt made is in the ledger alone.

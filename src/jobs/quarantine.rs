@@ -12,13 +12,14 @@ use rustix::fs::CWD;
 
 use super::attempt::{Outcome, Workshop};
 use super::batch::End;
-use super::disposition::Disposed;
+use super::disposed::Disposed;
 use super::naming::{numbered, with_ending};
 use crate::config::After;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{make_folders, rename_in, sync_folder};
 use crate::ledger::{Failure, Job, JobId, LedgerError};
 use crate::source::{Identity, OpenError, Quoted, Shown, make_folder_of};
+use crate::telemetry::metrics::Ended;
 
 /// Ending of a report's name, behind the whole name of the source.
 const ENDING: &str = ".reason.txt";
@@ -80,6 +81,7 @@ impl Workshop {
     }
 
     fn after_quarantined(&self, job: &Job, failure: &Failure, attempt: u32) -> Result<Outcome, LedgerError> {
+        self.metrics.ended(Ended::Quarantined);
         log::warn!(
             event = "file.quarantined", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,

@@ -172,6 +172,7 @@ mod tests {
     use crate::jobs::retry::Backoff;
     use crate::ledger::{Admission, Arrival, Publication, SqliteLedger};
     use crate::source::{Identity, open_beneath};
+    use crate::telemetry::metrics::Metrics;
 
     fn workshop(root: &Path) -> Workshop {
         let at = |name: &str| root.join(name);
@@ -191,6 +192,7 @@ mod tests {
             unfinished: crate::jobs::unfinished::Unfinished::new(std::time::Duration::ZERO),
             undisposed: crate::jobs::fault::Undisposed::default(),
             ledger: Arc::new(SqliteLedger::open(&at("ledger")).unwrap()),
+            metrics: Arc::new(Metrics::new("test", jiff::Timestamp::now()).unwrap()),
             marker: String::new(),
             sums_of: None,
             gather: crate::jobs::gathering::GatherRules::default(),

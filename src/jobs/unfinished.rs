@@ -65,7 +65,7 @@ impl Workshop {
         log::info!(
             event = "file.unfinished", job = job.id.0, attempt = attempt, path:% = Shown(&job.path),
             size_bytes = job.identity.size, error_code:% = failure.code, error:% = failure.message, line = failure.line,
-            byte = failure.byte; "Not finished, it seems; refused if it has not changed in {:.1} s.", left.as_secs_f64()
+            byte = failure.byte, retry_s = left.as_secs_f64(); "Not finished, it seems; refused if it does not change until then."
         );
         Ok(Outcome::Deferred(Box::new(Job { run_at, state: State::Failed, ..job.clone() })))
     }

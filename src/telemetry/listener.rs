@@ -1,11 +1,7 @@
-//! Where the status can be asked for: a Unix socket for `h5inbox status`, and HTTP on a local port for monitors.
-//!
-//! Both only ever answer: one connection at a time, a second for each, nothing read from the Unix socket and one
-//! kilobyte at most from the other. `/status` is the status as JSON, `/healthz` says that the agent is alive.
+//! Where `h5inbox status` asks: a Unix socket that only ever answers, one connection at a time, a second for each.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -58,40 +54,6 @@ pub fn ask(path: &Path) -> io::Result<String> {
     Ok(answer)
 }
 
-/// Serves `answer` over HTTP on `address` until the process ends.
-pub fn serve_http(address: &str, answer: Answer) -> io::Result<()> {
-    let listener = TcpListener::bind(address)?;
-    let serve = move || {
-        for stream in listener.incoming().flatten() {
-            // A visitor that goes away is no concern of ours.
-            let _ = reply(stream, &answer);
-        }
-    };
-    thread::Builder::new().name("status-http".to_owned()).spawn(serve).map(drop)
-}
-
-fn reply(mut stream: TcpStream, answer: &Answer) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut request = [0; 1024];
-    let length = stream.read(&mut request)?;
-    let (status, kind, body) = match request_path(&request[..length]) {
-        Some("/status") => ("200 OK", "application/json", answer()),
-        Some("/healthz") => ("200 OK", "text/plain", "ok\n".to_owned()),
-        Some(_) => ("404 Not Found", "text/plain", "try /status or /healthz\n".to_owned()),
-        None => ("405 Method Not Allowed", "text/plain", "only GET is served here\n".to_owned()),
-    };
-    let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
-    stream.write_all(format!("{head}Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}").as_bytes())
-}
-
-/// The path of a GET request, without its query.
-fn request_path(request: &[u8]) -> Option<&str> {
-    let line = request.split(|byte| *byte == b'\r').next()?;
-    let target = std::str::from_utf8(line).ok()?.strip_prefix("GET ")?.split(' ').next()?;
-    target.split('?').next()
-}
-
 /// Socket addresses hold 108 bytes; a longer path is reached through an open descriptor of its folder.
 fn with_short_path<T>(path: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     use std::os::fd::AsRawFd;
@@ -116,12 +78,5 @@ mod tests {
         serve_socket(&path, Arc::new(|| "{}".to_owned())).unwrap();
         assert_eq!(ask(&path).unwrap(), "{}");
         assert_eq!(ask(&path).unwrap(), "{}");
-    }
-
-    #[test]
-    fn only_get_requests_have_a_path() {
-        assert_eq!(request_path(b"GET /status?x=1 HTTP/1.1\r\nHost: a\r\n"), Some("/status"));
-        assert_eq!(request_path(b"POST /status HTTP/1.1\r\n"), None);
-        assert_eq!(request_path(b"\xff"), None);
     }
 }

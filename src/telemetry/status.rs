@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,9 @@ pub struct Backlog {
     /// For their markers or manifests; they are among the settling.
     #[serde(default)]
     pub withheld: u64,
+    /// For being readable: they cannot be opened. They are among the settling.
+    #[serde(default)]
+    pub unreadable: u64,
 }
 
 /// Sources by outcome.
@@ -88,6 +92,32 @@ pub struct Watch {
     pub unwatched: u64,
 }
 
+/// What keeps a paused agent from its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No output can be made or published.
+    Output,
+    /// Sources that are decided cannot leave the inbox.
+    Sources,
+    /// Nothing can be recorded.
+    Ledger,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Output, Self::Sources, Self::Ledger];
+
+    /// A stable word for it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Sources => "sources",
+            Self::Ledger => "ledger",
+        }
+    }
+}
+
 /// Counters that the agent keeps while it runs.
 #[derive(Debug, Default)]
 pub struct Live {
@@ -95,6 +125,8 @@ pub struct Live {
     pub settling: AtomicU64,
     /// Those of them that only miss a marker or a manifest.
     pub withheld: AtomicU64,
+    /// Those of them that cannot be opened.
+    pub unreadable: AtomicU64,
     /// Sources that wait for a worker.
     pub ready: AtomicU64,
     /// Sources handed to the workers, who have begun some of them.
@@ -107,8 +139,12 @@ pub struct Live {
     pub unwatched: AtomicU64,
     /// 1 as long as events are watched, 0 when the inbox is only listed.
     pub native: AtomicU64,
+    /// 1 from the first complete listing of the inbox on, 0 while it cannot be listed.
+    pub listed: AtomicU64,
     /// Why the agent has paused.
-    paused: Mutex<Option<String>>,
+    paused: Mutex<Option<(Cause, String)>>,
+    /// When the thread that decides was heard of last.
+    heard: Mutex<Option<Instant>>,
 }
 
 impl Live {
@@ -124,18 +160,36 @@ impl Live {
             running,
             retrying: load(&self.retrying),
             withheld: load(&self.withheld),
+            unreadable: load(&self.unreadable),
         }
     }
 
     /// The agent has paused, and why; or not any more.
-    pub fn pause(&self, why: Option<String>) {
+    pub fn pause(&self, why: Option<(Cause, String)>) {
         *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// Why the agent has paused, if it has.
     #[must_use]
     pub fn paused(&self) -> Option<String> {
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, why)| why.clone())
+    }
+
+    /// What keeps the agent from its work, if it has paused.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(cause, _)| *cause)
+    }
+
+    /// The thread that decides is alive.
+    pub fn alive(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether the thread that decides was heard of within `time`.
+    #[must_use]
+    pub fn heard_within(&self, time: Duration) -> bool {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|heard| heard.elapsed() <= time)
     }
 
     /// The watch now.

@@ -1,6 +1,8 @@
 //! What the tests share: the program, an agent with folders of its own, and patience.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -46,6 +48,16 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(600), "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// What is answered at `path` over HTTP: status and content.
+pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), content.to_owned())
 }
 
 /// A folder on another file system than temporary files are on, if there is one.
@@ -105,6 +117,15 @@ impl Site {
     pub(crate) fn set_settle_ms(&self, milliseconds: u32) {
         let text = fs::read_to_string(self.config()).unwrap();
         fs::write(self.config(), text.replace("settle_ms = 100", &format!("settle_ms = {milliseconds}"))).unwrap();
+    }
+
+    /// The agent is to listen on a free port, which is answered.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), text.replace("status.listen = \"\"", &format!("status.listen = \"{address}\"")))
+            .unwrap();
+        address
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {

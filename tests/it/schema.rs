@@ -95,7 +95,7 @@ fn help_and_manual_tell_of_the_record_options() {
             assert!(help.contains(word), "{verb} {word}: {help}");
         }
     }
-    assert!(man.contains("h5inbox-schema"));
+    assert!(man.contains("h5inbox schema"));
 }
 
 /// A source with so many columns without a value, and one that has lost digits.

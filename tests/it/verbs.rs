@@ -235,16 +235,6 @@ fn sample_data_is_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn completions_and_manual_come_from_the_command_line_itself() {
-    let man = String::from_utf8(run(&["man"]).stdout).unwrap();
-    let bash = String::from_utf8(run(&["completions", "bash"]).stdout).unwrap();
-    for verb in ["run", "convert", "status", "history", "retry", "check-config", "sample-data"] {
-        assert!(man.contains(&format!("h5inbox\\-{}", verb.replace('-', "\\-"))), "{verb} has no page");
-        assert!(bash.contains(verb), "{verb} is not completed");
-    }
-}
-
-#[test]
 fn who_may_not_read_or_write_is_told_whose_it_is() {
     let site = Site::new("");
     site.open_to_everybody();

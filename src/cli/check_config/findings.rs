@@ -26,6 +26,11 @@ impl Findings {
         self.notes.push(what.into());
     }
 
+    /// What the agent cannot work with.
+    pub(super) fn errors(self) -> Vec<String> {
+        self.errors
+    }
+
     /// Whether the agent can work.
     pub(super) fn is_fit(&self) -> bool {
         self.errors.is_empty()

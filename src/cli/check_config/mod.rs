@@ -63,6 +63,13 @@ impl CheckConfig {
     }
 }
 
+/// What keeps an agent from working with the folders of `config`.
+pub(super) fn folder_errors(config: &Config) -> Vec<String> {
+    let mut found = Findings::default();
+    folders::of(config).iter().for_each(|folder| folder.check(&mut found));
+    found.errors()
+}
+
 /// What sources wait for, beside being finished.
 fn signs(config: &Config) -> Vec<String> {
     let (marker, manifests) = (&config.inbox.done_marker, &config.inbox.manifest);

@@ -1,9 +1,11 @@
 //! Where the traces of finished files are collected: one [`Profile`] a run, shared by its threads.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ThreadId;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::stage::Stage;
 use super::store::{FILES, Store};
 use super::sum::Sum;
 use super::trace::{DETAIL, FileTrace, Room};
@@ -18,6 +20,20 @@ pub(super) enum Window {
     Whole,
     /// So many files, the last ones to finish.
     Last(usize),
+    /// None; what they cost is only observed.
+    Nothing,
+}
+
+/// Called for each converted file with what it cost in each stage, over all threads.
+type Observe = Box<dyn Fn(&[(Stage, Duration)]) + Send + Sync>;
+
+/// Who wants to know of each file as it ends.
+struct Observer(Observe);
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 /// A recording. Cheap to clone; all clones are the same recording. Threads take part by
@@ -33,6 +49,7 @@ pub(super) struct Shared {
     room: Arc<Room>,
     kept: Mutex<Kept>,
     helpers: Mutex<Vec<ThreadId>>,
+    observer: Option<Observer>,
 }
 
 /// Finished files: the ones kept, and the sum of those that a whole run had no room for.
@@ -46,20 +63,27 @@ impl Profile {
     /// A recording of a whole run with so many workers; it begins now.
     #[must_use]
     pub fn whole(workers: usize) -> Self {
-        Self::new(Window::Whole, workers)
+        Self::new(Window::Whole, workers, None)
     }
 
-    /// A recording that goes on, of the last `files` that `workers` finished.
+    /// A recording that goes on, of the last `files` that `workers` finished; with 0, nothing is kept. Of each converted file
+    /// `observe` learns, when it ends, what each stage cost that cost anything.
     #[must_use]
-    pub fn of_last(files: usize, workers: usize) -> Self {
-        Self::new(Window::Last(files.max(1)), workers)
+    pub fn of_last(
+        files: usize,
+        workers: usize,
+        observe: impl Fn(&[(Stage, Duration)]) + Send + Sync + 'static,
+    ) -> Self {
+        let window = if files == 0 { Window::Nothing } else { Window::Last(files) };
+        Self::new(window, workers, Some(Observer(Box::new(observe))))
     }
 
-    fn new(window: Window, workers: usize) -> Self {
+    fn new(window: Window, workers: usize, observer: Option<Observer>) -> Self {
         let (begun, room) = (Instant::now(), Arc::new(Room::for_spans(DETAIL)));
-        let kept = Mutex::new(Kept { files: Store::new(), rest: Sum::default() });
+        let files = if window == Window::Nothing { Store::default() } else { Store::new() };
+        let kept = Mutex::new(Kept { files, rest: Sum::default() });
         let helpers = Mutex::default();
-        Self(Arc::new(Shared { window, workers, begun, room, kept, helpers }))
+        Self(Arc::new(Shared { window, workers, begun, room, kept, helpers, observer }))
     }
 }
 
@@ -74,6 +98,7 @@ impl Shared {
         match self.window {
             Window::Whole => Arc::clone(&self.room),
             Window::Last(files) => Arc::new(Room::for_spans((DETAIL / files).max(DETAIL_OF_A_FILE))),
+            Window::Nothing => Arc::new(Room::for_spans(0)),
         }
     }
 
@@ -89,6 +114,7 @@ impl Shared {
 
     /// Takes in a finished file.
     pub(super) fn keep(&self, file: &FileTrace) {
+        self.observe(file);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match self.window {
             Window::Whole if kept.files.len() >= FILES => kept.rest.add(file, 0),
@@ -99,7 +125,15 @@ impl Shared {
                     kept.files.drop_first();
                 }
             }
+            Window::Nothing => {}
         }
+    }
+
+    fn observe(&self, file: &FileTrace) {
+        let Some(Observer(observe)) = self.observer.as_ref().filter(|_| file.rows.is_some()) else { return };
+        let times = file.times();
+        let cost = Stage::ALL.iter().map(|stage| (*stage, Duration::from_nanos(times.of(*stage))));
+        observe(&cost.filter(|(_, took)| !took.is_zero()).collect::<Vec<_>>());
     }
 
     /// What was collected so far.

@@ -31,13 +31,13 @@ impl Profile {
         files.sort_by_key(|file| file.start);
         let (origin, end) = match shared.window {
             Window::Whole => (0, now),
-            Window::Last(_) => span_of(&files),
+            Window::Last(_) | Window::Nothing => span_of(&files),
         };
         files.iter().for_each(|file| sum.add(file, origin));
         let wall = end - origin;
         let idle = match shared.window {
             Window::Whole => idle(&sum, shared.workers, wall),
-            Window::Last(_) => 0,
+            Window::Last(_) | Window::Nothing => 0,
         };
         Report { window: shared.window, workers: shared.workers, origin, wall, files, sum, idle }
     }

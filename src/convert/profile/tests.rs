@@ -2,6 +2,7 @@
 
 use std::fs::File as Source;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -25,8 +26,10 @@ fn only_file(profile: &Profile) -> FileTrace {
     kept.remove(0)
 }
 
+const SOME_TIME: Duration = Duration::from_millis(2);
+
 fn some_time() {
-    sleep(Duration::from_millis(2));
+    sleep(SOME_TIME);
 }
 
 /// The figures in a page.
@@ -199,7 +202,7 @@ fn more_files_than_are_listed_are_counted_and_the_slowest_is_found_among_them() 
 
 #[test]
 fn a_recording_of_the_last_files_forgets_older_ones() {
-    let profile = Profile::of_last(3, 1);
+    let profile = Profile::of_last(3, 1, |_| {});
     let _attached = profile.worker(0);
     for number in 0..5 {
         some_time();
@@ -210,6 +213,32 @@ fn a_recording_of_the_last_files_forgets_older_ones() {
     assert_eq!(data["listed"]["names"].as_array().unwrap()[..], ["2.json", "3.json", "4.json"]);
     assert_eq!((&data["listed"]["at"][1], &data["idle_us"]), (&0.into(), &0.into()));
     assert!(data["wall_us"].as_u64().unwrap() >= 4000);
+}
+
+#[test]
+fn what_each_stage_of_a_converted_file_cost_is_observed_also_where_no_file_is_kept() {
+    for kept in [0, 1] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let observed = Arc::clone(&seen);
+        let profile = Profile::of_last(kept, 1, move |cost| observed.lock().unwrap().extend_from_slice(cost));
+        let _attached = profile.worker(0);
+        for converted in [true, false] {
+            let file = file(Path::new("a.json"), 10);
+            for stage in [Stage::Parse, Stage::Write, Stage::Parse] {
+                let _span = span(stage);
+                some_time();
+            }
+            if converted {
+                file.converted(1);
+            }
+        }
+        let mut seen = seen.lock().unwrap().clone();
+        seen.retain(|(stage, _)| *stage != Stage::Rest);
+        assert!(
+            matches!(seen[..], [(Stage::Parse, parse), (Stage::Write, write)] if parse >= SOME_TIME * 2 && write >= SOME_TIME)
+        );
+        assert_eq!(data(&profile.report().page())["files"], kept);
+    }
 }
 
 #[test]
