@@ -38,6 +38,8 @@ pub(super) struct Answer {
     written: Mutex<Option<Instant>>,
     /// What the agent works by.
     config: Mutex<Arc<Config>>,
+    /// The command that tries sources again, to be followed by their names.
+    retry: String,
     served: AtomicBool,
     /// The address that is listened on, and by whom.
     listens: Mutex<Option<(String, http::Serving)>>,
@@ -51,7 +53,7 @@ pub(super) struct AtWork {
 
 impl Answer {
     /// Nothing is served yet.
-    pub(super) fn new(config: &Arc<Config>) -> Result<Arc<Self>, AgentError> {
+    pub(super) fn new(config: &Arc<Config>, retry: String) -> Result<Arc<Self>, AgentError> {
         let now = Timestamp::now();
         let known = Status {
             running: true,
@@ -71,6 +73,7 @@ impl Answer {
             at_work: Mutex::default(),
             written: Mutex::default(),
             config: Mutex::new(Arc::clone(config)),
+            retry,
             served: AtomicBool::new(false),
             listens: Mutex::default(),
         };
@@ -85,6 +88,11 @@ impl Answer {
         known.inbox = Shown(&config.inbox.path).to_string();
         known.outbox = Shown(&config.output.path).to_string();
         known.workers = config.worker_count() as u64;
+    }
+
+    /// The command that tries sources again, to be followed by their names.
+    pub(super) fn retry(&self) -> &str {
+        &self.retry
     }
 
     /// What the agent works by.

@@ -119,13 +119,22 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long building the parts anew may take: many folders have to be watched first.
 const REBUILDING: Duration = Duration::from_secs(300);
 
-/// Runs the agent until it is told to stop. With `once` it stops by itself when all that was there is done. What HUP asks to
-/// be read, `rereader` reads.
+/// How an agent was started.
+pub struct Start {
+    /// It stops by itself when all that was there is done.
+    pub once: bool,
+    /// Reads what HUP asks to be read.
+    pub rereader: Rereader,
+    /// The command that tries sources again, to be followed by their names.
+    pub retry: String,
+}
+
+/// Runs the agent until it is told to stop.
 ///
 /// Without its ledger no work may go on: if that cannot be written now, all parts are stopped in order, and built again
 /// when it can. What was under way is then taken up, as after a crash.
-pub fn run(config: Config, once: bool, rereader: Rereader) -> Result<RunSummary, AgentError> {
-    let mut run = Run::new(config, once, rereader)?;
+pub fn run(config: Config, start: Start) -> Result<RunSummary, AgentError> {
+    let mut run = Run::new(config, start)?;
     while let Err(error) = run.work() {
         if !error.passes() || run.signals.stop_asked() || !run.has_patience() {
             return Err(error);
@@ -165,9 +174,9 @@ struct Run {
 }
 
 impl Run {
-    fn new(config: Config, once: bool, rereader: Rereader) -> Result<Self, AgentError> {
+    fn new(config: Config, Start { once, rereader, retry }: Start) -> Result<Self, AgentError> {
         let config = Arc::new(config);
-        let (signals, answer) = (Signals::install(rereader)?, Answer::new(&config)?);
+        let (signals, answer) = (Signals::install(rereader)?, Answer::new(&config, retry)?);
         let lasts = Lasting { config, summary: RunSummary::default(), next: None };
         let (begun, unable, waits, told_at, told) = (false, None, Waits::new(), None, false);
         Ok(Self { lasts, once, signals, answer, begun, unable, waits, told_at, told })

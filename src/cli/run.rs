@@ -4,10 +4,11 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{ConfigFile, ExitCode, check_config, output};
-use crate::agent::{self, AgentError, Reread, Rereader, RunSummary};
+use super::{ConfigFile, DEFAULT_CONFIG, ExitCode, check_config, output, user};
+use crate::agent::{self, AgentError, Reread, Rereader, RunSummary, Start};
 use crate::config::{Config, ConfigError, Problem};
 use crate::ledger::LedgerError;
+use crate::source::Quoted;
 use crate::telemetry::logging;
 
 const SIGNALS: &str = "\
@@ -36,12 +37,22 @@ impl Run {
         Box::new(move || reread(&path))
     }
 
+    /// The command that tries sources again, whoever gives it: what changes the ledger takes the agent's user.
+    fn retry(&self) -> String {
+        let (path, user) = (self.config.path(), user::me());
+        let sudo = if user == "root" { "sudo ".to_owned() } else { format!("sudo -u {user} ") };
+        let config =
+            if path == Path::new(DEFAULT_CONFIG) { String::new() } else { format!(" --config {}", Quoted(path)) };
+        format!("{sudo}h5inbox retry{config}")
+    }
+
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
         logging::apply(&config.log);
         log::info!(event = "agent.start", config:% = self.config.config.display(), pid = std::process::id();
             "h5inbox {} starts.", env!("CARGO_PKG_VERSION"));
-        let ended = agent::run(config, self.once, self.rereader());
+        let start = Start { once: self.once, rereader: self.rereader(), retry: self.retry() };
+        let ended = agent::run(config, start);
         let code = self.code(&ended);
         log::logger().flush();
         code

@@ -86,8 +86,10 @@ class Check:
         self.that("the excerpt", '{"price": 2,, }' in bad["what"], bad)
         # The command is what a shell makes of it: the very file.
         odd = next(entry for entry in shown if entry["file"] != "bad.json")
-        said = subprocess.run(["bash", "-c", odd["command"].replace("h5inbox retry", "printf %s", 1)], capture_output=True, text=True)
-        self.that("the command names the file", said.stdout.endswith("/" + MARKUP), said)
+        program, _, arguments = odd["command"].partition(" retry ")
+        self.that("the command is the agent's user's", program.startswith("sudo ") and program.endswith("h5inbox"), program)
+        said = subprocess.run(["bash", "-c", "printf '%s\\n' " + arguments], capture_output=True, text=True)
+        self.that("the command names the file", said.stdout.endswith("/" + MARKUP + "\n") and "--config\n" in said.stdout, said)
 
     def names_stay_text(self):
         self.that("no image", self.browser.run("return document.querySelectorAll('main img, main b').length") == 0)
