@@ -6,9 +6,9 @@ use super::{ExitCode, output};
 use crate::config::{Compression, Format, Layout, OnUnfit, refuse_key};
 use crate::convert::Encoding;
 
-/// Options of the verbs that write outputs.
+/// Options that say what columns become.
 #[derive(Debug, Args)]
-pub(super) struct EncodingOptions {
+pub(super) struct FormatOptions {
     /// Format of the outputs: hdf5, feather or parquet [default: hdf5]
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     format: Option<Format>,
@@ -16,6 +16,17 @@ pub(super) struct EncodingOptions {
     /// column for other programs [default: fixed]
     #[arg(long, value_name = "LAYOUT", value_parser = layout)]
     layout: Option<Layout>,
+    /// What a column does that the format has no type for: refuse refuses its file, text makes text of it [default:
+    /// refuse]
+    #[arg(long, value_name = "WHAT", value_parser = on_unfit)]
+    on_unfit: Option<OnUnfit>,
+}
+
+/// Options of the verbs that write outputs.
+#[derive(Debug, Args)]
+pub(super) struct EncodingOptions {
+    #[command(flatten)]
+    format: FormatOptions,
     /// Key of the frame in HDF5 [default: /data]
     #[arg(long, value_parser = key)]
     key: Option<String>,
@@ -23,13 +34,9 @@ pub(super) struct EncodingOptions {
     /// [default: none]
     #[arg(long, value_name = "KIND", value_parser = compression)]
     compression: Option<Compression>,
-    /// What a column does that the format has no type for: refuse refuses its file, text makes text of it [default:
-    /// refuse]
-    #[arg(long, value_name = "WHAT", value_parser = on_unfit)]
-    on_unfit: Option<OnUnfit>,
 }
 
-impl EncodingOptions {
+impl FormatOptions {
     /// These options, and what the configuration says where there is none.
     pub(super) fn over(&self, configured: Encoding) -> Result<Encoding, ExitCode> {
         let format = self.format.unwrap_or(configured.format);
@@ -38,18 +45,27 @@ impl EncodingOptions {
         let encoding = Encoding {
             format,
             layout: self.layout.unwrap_or(if same { configured.layout } else { Layout::Fixed }),
-            key: self.key.clone().unwrap_or(configured.key),
-            compression: self.compression.unwrap_or(if same { configured.compression } else { Compression::None }),
+            compression: if same { configured.compression } else { Compression::None },
             on_unfit: self.on_unfit.unwrap_or(configured.on_unfit),
+            ..configured
         };
         if format != Format::Hdf5 && encoding.layout != Layout::Fixed {
             return Err(refused("--layout", "is for HDF5"));
         }
-        if !encoding.compression.is_in(format) {
-            let what = format!("{} is none that every reader of {} knows", encoding.compression, format.name());
+        Ok(encoding)
+    }
+}
+
+impl EncodingOptions {
+    /// These options, and what the configuration says where there is none.
+    pub(super) fn over(&self, configured: Encoding) -> Result<Encoding, ExitCode> {
+        let encoding = self.format.over(configured)?;
+        let (format, compression) = (encoding.format, self.compression.unwrap_or(encoding.compression));
+        if !compression.is_in(format) {
+            let what = format!("{compression} is none that every reader of {} knows", format.name());
             return Err(refused("--compression", &what));
         }
-        Ok(encoding)
+        Ok(Encoding { key: self.key.clone().unwrap_or(encoding.key), compression, ..encoding })
     }
 }
 

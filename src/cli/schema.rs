@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use super::encoding::FormatOptions;
 use super::records::RecordOptions;
 use super::{ExitCode, output};
-use crate::convert::{self, ConvertError, Schema};
+use crate::convert::{self, ConvertError, Options, Schema};
 use crate::source::{Shown, open_named};
 
 /// Options of `h5inbox schema`.
@@ -18,9 +19,11 @@ pub(super) struct SchemaVerb {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
+    format: FormatOptions,
+    #[command(flatten)]
     records: RecordOptions,
-    /// One JSON object a file and line: path, input, compression, rows, `bad_records`, columns (name, dtype, values, null,
-    /// missing), warnings (code, column, line, message)
+    /// One JSON object a file and line: path, input, compression, rows, `bad_records`, columns (name, dtype, stored, values,
+    /// null, missing), warnings (code, column, line, message)
     #[arg(long)]
     json: bool,
 }
@@ -35,6 +38,7 @@ struct Line<'a> {
 impl SchemaVerb {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let options = self.records.options(1)?;
+        let options = Options { encoding: self.format.over(options.encoding)?, ..options };
         let mut code = ExitCode::Success;
         for path in &self.paths {
             let read = open_named(path).map_err(|error| error.to_string()).and_then(|(file, identity)| {
@@ -66,13 +70,20 @@ impl SchemaVerb {
         if !schema.columns.is_empty() {
             let _ = writeln!(
                 out,
-                "  {:<width$}  {:<19}  {:>12}  {:>12}  {:>12}",
-                "column", "dtype", "values", "null", "missing"
+                "  {:<width$}  {:<19}  {:>12}  {:>12}  {:>12}{}",
+                "column",
+                "dtype",
+                "values",
+                "null",
+                "missing",
+                schema.columns[0].stored.as_ref().map_or("", |_| "  stored as")
             );
         }
         for column in &schema.columns {
             let convert::ColumnSchema { dtype, values, null, missing, .. } = column;
-            let _ = writeln!(out, "  {:<width$}  {dtype:<19}  {values:>12}  {null:>12}  {missing:>12}", name(column));
+            let counts = format!("{values:>12}  {null:>12}  {missing:>12}");
+            let stored = column.stored.as_ref().map_or_else(String::new, |stored| format!("  {stored}"));
+            let _ = writeln!(out, "  {:<width$}  {dtype:<19}  {counts}{stored}", name(column));
         }
         for warning in &schema.warnings {
             let _ = writeln!(out, "  warning: {}", warning.message);

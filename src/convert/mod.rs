@@ -158,12 +158,18 @@ pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Sc
     let deadline = Deadline::in_secs(options.convert_secs);
     let reading = Reading { source, identity, deadline, bad_path: None, column: None, options };
     let read = read(reading, &std::env::temp_dir())?;
+    let types = output::writer(&options.encoding).types(&read.frame, deadline);
+    let types = types.map_err(|error| error.map_defect(|defect| reading.placed(defect, read.taken.compression)))?;
+    let mut columns = read.frame.schema();
+    for (column, stored) in columns.iter_mut().zip(types.into_iter().flatten()) {
+        column.stored = Some(stored);
+    }
     Ok(Schema {
         input: read.taken.shape.as_str(),
         compression: read.taken.compression.as_str(),
         rows: read.frame.rows as u64,
         bad_records: read.bad_records,
-        columns: read.frame.schema(),
+        columns,
         warnings: read.warnings,
     })
 }

@@ -53,8 +53,10 @@ fn several_files_are_told_one_by_one_and_an_error_is_code_1() {
         json!({"path": path, "input": "lines", "compression": "none", "rows": rows, "bad_records": 0, "columns": [column],
             "warnings": []})
     };
-    let first = line(&good, 1, json!({"name": "a", "dtype": "int64", "values": 1, "null": 0, "missing": 0}));
-    let second = line(&last, 2, json!({"name": "0", "dtype": "float64", "values": 1, "null": 1, "missing": 0}));
+    let first =
+        line(&good, 1, json!({"name": "a", "dtype": "int64", "stored": null, "values": 1, "null": 0, "missing": 0}));
+    let second =
+        line(&last, 2, json!({"name": "0", "dtype": "float64", "stored": null, "values": 1, "null": 1, "missing": 0}));
     assert_eq!(lines, [first, second]);
     let said = said(&shown);
     assert!(said.contains("bad.json: line 2, byte 15: expected a JSON value, found `}`, near "), "{said}");
@@ -96,6 +98,36 @@ fn help_and_manual_tell_of_the_record_options() {
         }
     }
     assert!(man.contains("h5inbox schema"));
+}
+
+#[test]
+fn what_columns_are_in_another_format_is_told_and_what_has_no_type_there_is_refused_as_convert_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("a.json");
+    let record = |n: &str, m: &str| format!("{{\"n\": {n}, \"t\": \"x\", \"l\": [1, null], \"m\": {m}}}\n");
+    fs::write(&source, record("1", "1") + &record("null", "\"one\"")).unwrap();
+    let stored = |options: &[&str]| {
+        let shown = schema(&[&source], &[&["--json"], options].concat());
+        let line: Value = serde_json::from_str(&printed(&shown)).unwrap_or_else(|_| panic!("{}", said(&shown)));
+        line["columns"].as_array().unwrap().iter().map(|column| column["stored"].clone()).collect::<Vec<_>>()
+    };
+    let text = ["--on-unfit", "text"];
+    assert_eq!(stored(&[]), [Value::Null, Value::Null, Value::Null, Value::Null]);
+    assert_eq!(stored(&[&["--format", "parquet"], &text[..]].concat()), ["Int64", "Utf8", "List(Int64)", "Utf8"]);
+    let plain = stored(&[&["--layout", "plain"], &text[..]].concat());
+    assert_eq!(plain, ["int64; -9223372036854775808 is missing", "text", "text, JSON", "text, JSON where it is none"]);
+    for options in [["--format", "parquet"], ["--format", "feather"], ["--layout", "plain"], ["--layout", "table"]] {
+        let (shown, output) = (schema(&[&source], &options), folder.path().join("out"));
+        let converted =
+            h5inbox().arg("convert").arg(&source).arg("--outdir").arg(&output).args(options).output().unwrap();
+        let what = |output: &Output| said(output).lines().next().unwrap().replace("failed to convert ", "");
+        assert_eq!((shown.status.code(), what(&shown)), (Some(1), what(&converted)), "{options:?}");
+        assert!(
+            what(&shown).contains("a.json: line ") && what(&shown).contains("no type"),
+            "{options:?}: {}",
+            what(&shown)
+        );
+    }
 }
 
 /// A source with so many columns without a value, and one that has lost digits.

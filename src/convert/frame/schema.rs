@@ -14,6 +14,8 @@ pub struct ColumnSchema {
     /// Its dtype when pandas 3 has read it: `bool`, `int64`, `uint64`, `float64`, `str`, `object`, `datetime64[ns]`,
     /// `datetime64[ns, UTC]` or `Int64`.
     pub dtype: &'static str,
+    /// What it is in the output, in the words of its format; null where that is what the dtype says (HDF5 in pandas' layouts).
+    pub stored: Option<String>,
     /// Records with a value other than null.
     pub values: u64,
     /// Records with null.
@@ -44,6 +46,7 @@ impl Frame {
                 Dtype::Object if text_only => Dtype::Str.name(),
                 dtype => dtype.name(),
             },
+            stored: None,
             values: self.rows as u64 - null - missing,
             null,
             missing,

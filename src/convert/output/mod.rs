@@ -35,6 +35,10 @@ pub(crate) trait Writer {
         path: &Path,
         deadline: Deadline,
     ) -> Result<(File, u64), ConvertError>;
+
+    /// What each column of `frame` is in the file, in the format's own words; none where that is what its dtype says. Refuses
+    /// what [`Writer::write`] would refuse for what the columns are.
+    fn types(&self, frame: &Frame, deadline: Deadline) -> Result<Option<Vec<String>>, ConvertError>;
 }
 
 /// The writer for outputs that look so.

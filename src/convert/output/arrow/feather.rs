@@ -69,6 +69,10 @@ impl Writer for Feather<'_> {
         let file = output.finish(&batches.schema).map_err(OutputError::io("write", path))?;
         sized(file, path)
     }
+
+    fn types(&self, frame: &Frame, deadline: Deadline) -> Result<Option<Vec<String>>, ConvertError> {
+        Ok(Some(Table::of(frame, self.0.on_unfit, deadline)?.types()))
+    }
 }
 
 fn options(compression: Compression) -> Result<IpcWriteOptions, ArrowError> {

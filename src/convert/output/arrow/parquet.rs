@@ -69,6 +69,10 @@ impl Writer for Parquet<'_> {
         let file = file.into_inner().map_err(|error| OutputError::io("write", path)(error.into_error()))?;
         sized(file, path)
     }
+
+    fn types(&self, frame: &Frame, deadline: Deadline) -> Result<Option<Vec<String>>, ConvertError> {
+        Ok(Some(Table::of(frame, self.0.on_unfit, deadline)?.types()))
+    }
 }
 
 fn properties(

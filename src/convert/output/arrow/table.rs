@@ -53,6 +53,11 @@ impl<'f> Table<'f> {
         Ok(Self { frame, kinds, repeats, schema: Arc::new(Schema::new(fields)) })
     }
 
+    /// What each column is, in Arrow's words.
+    pub(super) fn types(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|field| field.data_type().to_string()).collect()
+    }
+
     /// The schema with this metadata.
     pub(super) fn schema_with(&self, metadata: &[(String, String)]) -> SchemaRef {
         let metadata: HashMap<String, String> = metadata.iter().cloned().collect();

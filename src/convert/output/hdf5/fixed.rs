@@ -45,6 +45,11 @@ impl Writer for Fixed<'_> {
         let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
         Ok((file, bytes))
     }
+
+    /// It holds whatever there is, as pandas does.
+    fn types(&self, _: &Frame, _: Deadline) -> Result<Option<Vec<String>>, ConvertError> {
+        Ok(None)
+    }
 }
 
 impl Fixed<'_> {

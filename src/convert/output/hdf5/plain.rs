@@ -36,6 +36,7 @@ use super::fill::Sink;
 use super::fixed::refused;
 use crate::config::Compression;
 use band::Content;
+use columns::PlainColumn;
 use nodes::Plan;
 
 /// Fewer values than this are not worth the index that chunks need.
@@ -89,6 +90,12 @@ impl Writer for Plain<'_> {
         };
         let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
         Ok((file, bytes))
+    }
+
+    fn types(&self, frame: &Frame, deadline: Deadline) -> Result<Option<Vec<String>>, ConvertError> {
+        let mut columns = columns::all(frame, self.0.on_unfit)?;
+        measure::heaps(frame, &mut columns, &Bands::of(frame), deadline)?;
+        Ok(Some(columns.iter().map(PlainColumn::in_words).collect()))
     }
 }
 

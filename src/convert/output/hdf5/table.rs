@@ -73,6 +73,10 @@ impl Writer for Table<'_> {
         let bytes = file.metadata().map_err(OutputError::io("look at", path))?.len();
         Ok((file, bytes))
     }
+
+    fn types(&self, frame: &Frame, deadline: Deadline) -> Result<Option<Vec<String>>, ConvertError> {
+        fields_of(frame, self.0.on_unfit, deadline).map(|_| None)
+    }
 }
 
 /// The fields for `frame`, all of whose texts are looked at.

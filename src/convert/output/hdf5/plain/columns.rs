@@ -88,6 +88,27 @@ impl Kind {
 }
 
 impl PlainColumn {
+    /// What it is, for people.
+    pub(super) fn in_words(&self) -> String {
+        let what = match self.kind {
+            Kind::Int => "int64",
+            Kind::Uint => "uint64",
+            Kind::Float => "float64",
+            Kind::Bool => "bool",
+            Kind::Time { utc: false } => "int64, nanoseconds since 1970",
+            Kind::Time { utc: true } => "int64, nanoseconds since 1970 in UTC",
+            Kind::Text => "text",
+            Kind::Nested => "text, JSON",
+            Kind::Mixed => "text, JSON where it is none",
+        };
+        match self.fill() {
+            _ if self.has_mask() => format!("{what}; a mask tells what is missing"),
+            Some(word) if self.kind == Kind::Uint => format!("{what}; {word} is missing"),
+            Some(word) => format!("{what}; {} is missing", word.cast_signed()),
+            None => what.to_owned(),
+        }
+    }
+
     /// Whether a dataset of booleans tells where values are missing.
     pub(super) fn has_mask(&self) -> bool {
         self.missing == Missing::Mask
