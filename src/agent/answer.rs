@@ -1,7 +1,6 @@
 //! What is answered to those who ask how the agent is: the same for the socket and over HTTP, and also while the agent has no
 //! ledger to work with.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,9 +36,11 @@ pub(super) struct Answer {
     at_work: Mutex<Option<AtWork>>,
     /// When the ledger was last seen to take something.
     written: Mutex<Option<Instant>>,
-    /// By what the agent works.
+    /// What the agent works by.
     config: Mutex<Arc<Config>>,
     served: AtomicBool,
+    /// The address that is listened on, and by whom.
+    listens: Mutex<Option<(String, http::Serving)>>,
 }
 
 /// What is there only while the agent works.
@@ -71,9 +72,24 @@ impl Answer {
             written: Mutex::default(),
             config: Mutex::new(Arc::clone(config)),
             served: AtomicBool::new(false),
+            listens: Mutex::default(),
         };
         answer.configured(config);
         Ok(Arc::new(answer))
+    }
+
+    /// The agent works by `config` from now on.
+    pub(super) fn configured(&self, config: &Arc<Config>) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(config);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.inbox = Shown(&config.inbox.path).to_string();
+        known.outbox = Shown(&config.output.path).to_string();
+        known.workers = config.worker_count() as u64;
+    }
+
+    /// What the agent works by.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The agent works with `ledger`, at these `desks`.
@@ -94,40 +110,37 @@ impl Answer {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(work)
     }
 
-    /// Answers `h5inbox status`, and browsers and monitors over HTTP, until the process ends. A port that is taken is no
-    /// reason not to convert.
-    pub(super) fn serve(self: &Arc<Self>, config: &Config, ledger: &Path) -> Result<(), AgentError> {
-        if self.served.swap(true, Ordering::Relaxed) {
-            return Ok(());
+    /// Answers `h5inbox status`, and browsers and monitors over HTTP where `config` says, from now on until the process ends.
+    pub(super) fn serve(self: &Arc<Self>, config: &Config) -> Result<(), AgentError> {
+        if !self.served.swap(true, Ordering::Relaxed) {
+            let this = Arc::clone(self);
+            let answer: listener::Answer = Arc::new(move || serde_json::to_string(&this.status()).unwrap_or_default());
+            listener::serve_socket(&listener::socket_of(&config.ledger.sqlite_path()), answer)?;
+            probe::start(self)?;
         }
-        let this = Arc::clone(self);
-        let answer: listener::Answer = Arc::new(move || serde_json::to_string(&this.status()).unwrap_or_default());
-        listener::serve_socket(&listener::socket_of(ledger), answer)?;
-        probe::start(self)?;
-        let (address, this) = (&config.status.listen, Arc::clone(self));
-        if address.is_empty() {
-            return Ok(());
-        }
-        match http::serve(address, routes::KNOWN, Arc::new(move |path| routes::reply(&this, path))) {
-            Ok(taken) => log::info!(event = "agent.listening", address:% = taken; "The page is at http://{taken}/"),
-            Err(error) => log::warn!(event = "agent.listen", error:% = error;
-                "Cannot listen on {address}; set `status.listen` to a free port, or to \"\" to turn it off."),
-        }
+        self.listen(&config.status.listen);
         Ok(())
     }
 
-    /// The agent works by `config` from now on.
-    pub(super) fn configured(&self, config: &Arc<Config>) {
-        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(config);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.inbox = Shown(&config.inbox.path).to_string();
-        known.outbox = Shown(&config.output.path).to_string();
-        known.workers = config.worker_count() as u64;
-    }
-
-    /// By what the agent works now.
-    pub(super) fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    /// A port that is taken is no reason not to convert, nor to give up the one that there is.
+    fn listen(self: &Arc<Self>, address: &str) {
+        let mut listens = self.listens.lock().unwrap_or_else(PoisonError::into_inner);
+        if address.is_empty() {
+            *listens = None;
+        }
+        if address.is_empty() || listens.as_ref().is_some_and(|(now, _)| now == address) {
+            return;
+        }
+        let this = Arc::clone(self);
+        match http::serve(address, routes::KNOWN, Arc::new(move |path| routes::reply(&this, path))) {
+            Ok(serving) => {
+                let taken = serving.address();
+                log::info!(event = "agent.listening", address:% = taken; "The page is at http://{taken}/");
+                *listens = Some((address.to_owned(), serving));
+            }
+            Err(error) => log::warn!(event = "agent.listen", error:% = error;
+                "Cannot listen on {address}; set `status.listen` to a free port, or to \"\" to turn it off."),
+        }
     }
 
     /// Says in the log how things stand.

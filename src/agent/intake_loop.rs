@@ -277,8 +277,8 @@ impl IntakeLoop {
                 self.schedule.finished(began, now);
                 self.unlisted = None;
                 self.unlistable = None;
-                self.live.listed.store(1, Ordering::Relaxed);
                 let took = now.saturating_sub(began);
+                self.live.listed.store(1, Ordering::Relaxed);
                 self.metrics.listed(took);
                 log::debug!(event = "scan.done", sources = summary.sources, folders = summary.folders,
                     scan_s = took.as_secs_f64(); "Listed the inbox.");

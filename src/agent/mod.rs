@@ -268,6 +268,7 @@ impl Run {
         match accept(&self.lasts.config, read) {
             Ok(new) => {
                 new.begin_log();
+                self.answer.configured(&new.config);
                 self.lasts.config = new.config;
             }
             Err(problems) => refuse(&problems),

@@ -87,11 +87,11 @@ pub(super) fn build(
     let together = if config.output.gather.is_empty() { 1 } else { config.output.gather_files };
     let pool = Pool::start((workers, together), &workshop, &jobs, &report, profiler.profile())?;
     answer.works(&ledger, pool.desks());
-    answer.serve(config, &config.ledger.sqlite_path())?;
+    answer.serve(config)?;
     let housekeeper = Housekeeper::start(config, &ledger, &live, once)?;
-    let config = Arc::clone(config);
+    let (config, answer) = (Arc::clone(config), Arc::clone(answer));
     Ok((
-        Parts { pool, reports, housekeeper, holds, answer: Arc::clone(answer) },
+        Parts { pool, reports, housekeeper, holds, answer },
         Dispatcher::new(config, workshop, ledger, intake, queue, live, profiler),
     ))
 }

@@ -12,9 +12,8 @@ use super::supervisor::Supervisor;
 use crate::config::Config;
 use crate::telemetry::logging;
 
-/// What takes a restart: the ledger is what makes this agent the only one, and its socket stands beside it; where the status
-/// is asked for has to stay where it is.
-const RESTART: [&str; 2] = ["ledger.url", "status.listen"];
+/// What takes a restart: the ledger is what makes this agent the only one, and its socket stands beside it.
+const RESTART: [&str; 1] = ["ledger.url"];
 
 /// A new configuration.
 pub(super) struct New {

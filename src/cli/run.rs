@@ -66,7 +66,7 @@ fn reread(path: &Path) -> Reread {
         ConfigError::Read { .. } => vec![error.to_string()],
         ConfigError::Invalid { problems } => problems.iter().map(Problem::to_string).collect(),
     })?;
-    let problems = check_config::folder_errors(&config);
+    let problems = check_config::errors(&config);
     if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
 }
 

@@ -6,10 +6,13 @@
 //! a name that was made to lead here (DNS rebinding).
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::net::{Shutdown, shutdown};
 
 /// Connections answered at a time.
 const CONNECTIONS: usize = 16;
@@ -54,23 +57,46 @@ impl Reply {
 /// What is answered to a path; none if there is nothing.
 pub type Routes = Arc<dyn Fn(&str) -> Option<Reply> + Send + Sync>;
 
-/// Serves `routes` on `address` until the process ends; answers the address that was taken, which has another port if
-/// `address` asked for any (0). `known` names the paths there are, for those who ask for others.
-pub fn serve(address: &str, known: &'static str, routes: Routes) -> io::Result<std::net::SocketAddr> {
-    let listener = TcpListener::bind(address)?;
-    let taken = listener.local_addr()?;
-    let server = Arc::new(Server { known, routes, local: taken.ip().is_loopback() });
+/// Those who serve; until dropped.
+pub struct Serving {
+    address: SocketAddr,
+    listener: Arc<TcpListener>,
+    over: Arc<AtomicBool>,
+}
+
+impl Serving {
+    /// The address that was taken, which has another port if the one that was asked for was any (0).
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // Whoever waits for the next visitor wakes up, and closes the port.
+        let _ = shutdown(&self.listener, Shutdown::Both);
+    }
+}
+
+/// Serves `routes` on `address`. `known` names the paths there are, for those who ask for others.
+pub fn serve(address: &str, known: &'static str, routes: Routes) -> io::Result<Serving> {
+    let listener = Arc::new(TcpListener::bind(address)?);
+    let (address, over) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
+    let server = Arc::new(Server { known, routes, local: address.ip().is_loopback() });
+    let serving = Serving { address, listener: Arc::clone(&listener), over: Arc::clone(&over) };
     let accept = move || {
         // Each connection holds the server; beside them, this thread does.
-        for stream in listener.incoming() {
-            match stream {
-                Ok(stream) => begin(&server, stream),
+        while !over.load(Ordering::Relaxed) {
+            match listener.accept() {
+                Ok((stream, _)) => begin(&server, stream),
                 Err(_) => thread::sleep(BREATH),
             }
         }
     };
     thread::Builder::new().name("status-http".to_owned()).spawn(accept)?;
-    Ok(taken)
+    Ok(serving)
 }
 
 struct Server {
@@ -200,11 +226,9 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
 
-    fn server() -> SocketAddr {
+    fn serving() -> Serving {
         let routes: Routes = Arc::new(|path| (path == "/long").then(|| Reply::ok("text/plain", "x".repeat(1 << 20))));
         serve("127.0.0.1:0", "try /long", routes).unwrap()
     }
@@ -219,7 +243,8 @@ mod tests {
 
     #[test]
     fn get_is_answered_whole_head_without_content_and_nothing_else_is_done() {
-        let address = server();
+        let serving = serving();
+        let address = serving.address();
         let got = ask(address, b"GET /long?query HTTP/1.1\r\nHost: localhost:1\r\n\r\n");
         let (head, body) = got.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("Content-Length: 1048576\r\n"), "{head}");
@@ -236,7 +261,8 @@ mod tests {
 
     #[test]
     fn on_this_machine_only_calls_by_its_own_names_are_answered() {
-        let address = server();
+        let serving = serving();
+        let address = serving.address();
         let by = |host: &str| ask(address, format!("GET /long HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes());
         for host in ["localhost", "LOCALHOST:9815", "127.0.0.1:9815", "[::1]:9815", "10.0.0.7"] {
             assert!(by(host).starts_with("HTTP/1.1 200 "), "{host}");
@@ -248,7 +274,8 @@ mod tests {
 
     #[test]
     fn those_who_send_nothing_or_too_much_keep_nobody_else_waiting() {
-        let address = server();
+        let serving = serving();
+        let address = serving.address();
         let mut silent: Vec<TcpStream> = (0..CONNECTIONS - 4).map(|_| TcpStream::connect(address).unwrap()).collect();
         silent.iter_mut().for_each(|stream| stream.write_all(b"GET /lo").unwrap());
         let mut babbler = TcpStream::connect(address).unwrap();
@@ -266,5 +293,17 @@ mod tests {
         let mut nothing = Vec::new();
         silent.iter_mut().for_each(|stream| drop(stream.read_to_end(&mut nothing)));
         assert!(nothing.is_empty());
+    }
+
+    #[test]
+    fn nobody_is_served_any_more_when_it_is_over_and_the_port_is_free() {
+        let serving = serving();
+        let address = serving.address();
+        assert!(ask(address, b"GET /long HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 "));
+        drop(serving);
+        while TcpListener::bind(address).is_err() {
+            thread::sleep(BREATH);
+        }
+        assert!(TcpStream::connect(address).is_err());
     }
 }

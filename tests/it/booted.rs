@@ -135,6 +135,10 @@ fn it_is_ready_when_it_says_so_and_converts_in_its_sandbox_what_another_user_dro
     // Started means that it watches: no other wait is needed before this.
     assert_eq!((instance.status()["running"].as_bool(), instance.property("SubState")), (Some(true), "running".into()));
     assert_eq!(instance.property("WatchdogUSec"), "1min");
+    let locked_in = instance.machine.run(&format!("cat /proc/{}/status", instance.property("MainPID")));
+    for line in ["CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n"] {
+        assert!(locked_in.contains(line), "{line}{locked_in}");
+    }
     assert!(instance.property("StatusText").contains("watching"), "{}", instance.property("StatusText"));
     instance.drop_file("a.json", GOOD);
     instance.drop_file("broken.json", b"{\"a\": 1}\nnonsense\n");

@@ -1,6 +1,7 @@
 //! docs/install.md does what it says: its commands, drop-ins and files, in order, on a machine of its own.
 
 use std::fs;
+use std::path::Path;
 
 use super::harness::{said, wait_until};
 use super::machine::{Machine, VERSION};
@@ -35,8 +36,8 @@ fn every_command_and_drop_in_of_the_page_does_what_it_says() {
     let installed = machine.install(VERSION);
     assert!(installed.status.success(), "{}", said(&installed));
     machine.run(STAND_INS);
-    let (removing, using): (Vec<_>, Vec<_>) =
-        blocks("install.md").into_iter().partition(|block| block.whose == "remove");
+    let with_package = blocks("install.md").into_iter().filter(|block| block.whose != "by-hand");
+    let (removing, using): (Vec<_>, Vec<_>) = with_package.partition(|block| block.whose == "remove");
     assert!(using.len() > 8 && removing.len() == 2);
     using.iter().for_each(|block| obey(&machine, block));
 
@@ -56,4 +57,32 @@ fn every_command_and_drop_in_of_the_page_does_what_it_says() {
 
     removing.iter().for_each(|block| obey(&machine, block));
     assert!(!machine.holds("id h5inbox") && !machine.file("/srv/h5inbox").exists());
+}
+
+#[test]
+fn it_is_installed_without_the_package_as_the_page_says() {
+    let Some(machine) = Machine::booted() else { return };
+    machine.run(STAND_INS);
+    // The sources, and what `make build` would give.
+    let package = Machine::package(VERSION);
+    machine.run(&format!(
+        "mkdir -p /root/h5inbox/target/release /root/h5inbox/systemd; dpkg-deb --extract {package} /root/x"
+    ));
+    machine.run("mv /root/x/usr/bin/h5inbox /root/h5inbox/target/release");
+    for file in [
+        "config.example.toml",
+        "systemd/h5inbox.service",
+        "systemd/h5inbox@.service",
+        "systemd/sysusers.conf",
+        "systemd/tmpfiles.conf",
+    ] {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        fs::write(machine.file(&format!("/root/h5inbox/{file}")), fs::read(source).unwrap()).unwrap();
+    }
+    for block in blocks("install.md").iter().filter(|block| block.whose == "by-hand") {
+        machine.run(&format!("set -e; cd /root/h5inbox\n{}", block.text));
+    }
+    machine.run("systemctl start h5inbox && usermod -aG h5inbox alice");
+    machine.write_as("alice", "/srv/h5inbox/inbox/a.json", b"{\"a\": 1}\n");
+    wait_until("it is converted", || machine.file("/srv/h5inbox/outbox/a.h5").exists());
 }

@@ -96,9 +96,14 @@ impl Machine {
         Path::new(&format!("/proc/{}/root", self.process_1)).join(path.trim_start_matches('/'))
     }
 
+    /// Where our package in `version` is.
+    pub(crate) fn package(version: &str) -> String {
+        format!("/mnt/h5inbox_{version}_{}.deb", architecture())
+    }
+
     /// Installs our package in `version`.
     pub(crate) fn install(&self, version: &str) -> Output {
-        let package = format!("/mnt/h5inbox_{version}_{}.deb", architecture());
+        let package = Self::package(version);
         // The index of manual pages of all packages is not at issue, and takes long.
         self.command("dpkg").args(["--no-triggers", "--install", &package]).output().unwrap()
     }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
@@ -131,7 +133,7 @@ fn a_configuration_that_is_wrong_is_refused_with_all_its_problems_and_work_goes_
     let good = fs::read_to_string(site.config()).unwrap();
     let elsewhere = format!("{:?}", other.path("outbox").to_str().unwrap());
     let a_file = format!("{:?}", site.config().to_str().unwrap());
-    let wrong: [Wrong<'_>; 6] = [
+    let wrong: [Wrong<'_>; 5] = [
         (
             &[("workers", "\"many\""), ("inbox.settle_ms", "-1"), ("inbox.setle_ms", "1")],
             3,
@@ -141,7 +143,6 @@ fn a_configuration_that_is_wrong_is_refused_with_all_its_problems_and_work_goes_
         (&[("output.path", &elsewhere)], 1, "is in use by another agent"),
         (&[("source.quarantine", &a_file)], 1, "is not a folder"),
         (&[("ledger.url", "\"sqlite:/nowhere/ledger.sqlite\""), ("workers", "7")], 1, "restart it"),
-        (&[("status.listen", "\"127.0.0.1:1\"")], 1, "`status.listen`"),
     ];
     for (number, (changes, problems, said)) in wrong.into_iter().enumerate() {
         edit(&site, changes);
@@ -302,5 +303,43 @@ fn usr1_tells_the_state_on_one_line_and_usr2_looks_at_once() {
     assert_eq!([number("settling"), number("ready"), number("running"), number("retrying")], [Some(0); 4]);
     assert_eq!((state["watch"].as_str(), state["inbox"].as_str()), (Some("poll"), site.path("inbox").to_str()));
     assert!(state.get("paused").is_none() && state["last_success_at"].is_string(), "{state}");
+    assert!(site.stop().success());
+}
+
+/// What is answered at a port of this machine to a GET, if anybody listens there.
+fn asked(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok().map(|_| answer)
+}
+
+#[test]
+fn monitors_are_answered_where_the_new_configuration_says_and_counts_go_on() {
+    let mut site = Site::new("");
+    site.start();
+    site.drop_in("a.json", GOOD);
+    site.wait_for("done", 1);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    let free = || port(&TcpListener::bind("127.0.0.1:0").unwrap());
+    let (first, second) = (free(), free());
+    let listen = |port: u16| {
+        edit(&site, &[("status.listen", &format!("\"127.0.0.1:{port}\""))]);
+        reload(&site, "agent.ready", 1);
+    };
+    listen(first);
+    let metrics = asked(first, "/metrics").unwrap();
+    assert!(metrics.contains("h5inbox_files_total{outcome=\"done\"} 1\n"), "{metrics}");
+    listen(second);
+    assert!(asked(second, "/metrics").unwrap().contains("h5inbox_files_total{outcome=\"done\"} 1\n"));
+    wait_until("the port is free", || asked(first, "/status").is_none());
+    // Rather the one that there is than none.
+    listen(port(&taken));
+    assert!(site.log().contains("agent.listen: Cannot listen on 127.0.0.1:"), "{}", site.log());
+    assert!(asked(second, "/status").is_some());
+    edit(&site, &[("status.listen", "\"\"")]);
+    reload(&site, "agent.ready", 1);
+    wait_until("nobody listens", || asked(second, "/status").is_none());
     assert!(site.stop().success());
 }

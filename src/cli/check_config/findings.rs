@@ -26,14 +26,14 @@ impl Findings {
         self.notes.push(what.into());
     }
 
-    /// What the agent cannot work with.
-    pub(super) fn errors(self) -> Vec<String> {
-        self.errors
-    }
-
     /// Whether the agent can work.
     pub(super) fn is_fit(&self) -> bool {
         self.errors.is_empty()
+    }
+
+    /// Why the agent cannot work; empty if it can.
+    pub(super) fn into_errors(self) -> Vec<String> {
+        self.errors
     }
 
     /// Says it all; notes only to those who want to know.

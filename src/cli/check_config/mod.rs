@@ -63,11 +63,13 @@ impl CheckConfig {
     }
 }
 
-/// What keeps an agent from working with the folders of `config`.
-pub(super) fn folder_errors(config: &Config) -> Vec<String> {
+/// Why an agent that runs could not work by `config`; empty if it could.
+pub(super) fn errors(config: &Config) -> Vec<String> {
     let mut found = Findings::default();
-    folders::of(config).iter().for_each(|folder| folder.check(&mut found));
-    found.errors()
+    let folders = folders::of(config);
+    folders.iter().for_each(|folder| folder.check(&mut found));
+    systems::check(config, &folders, &mut found);
+    found.into_errors()
 }
 
 /// What sources wait for, beside being finished.
