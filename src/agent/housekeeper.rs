@@ -17,7 +17,7 @@ use super::AgentError;
 use crate::config::Config;
 use crate::jobs::archive::{Archive, Expired};
 use crate::jobs::places::Places;
-use crate::ledger::{Archived, Finished, HistoryFilter, JobId, Ledger, LedgerError};
+use crate::ledger::{Archived, Finished, HistoryFilter, JobId, Ledger, LedgerError, Place};
 use crate::source::{Identity, Shown};
 use crate::telemetry::status::Live;
 
@@ -178,19 +178,31 @@ impl Chores {
             log::info!(event = "ledger.forgotten", jobs = swept.forgotten, kept = swept.looked_at - swept.forgotten;
                 "Old jobs were removed from the ledger (ledger.keep_days).");
         }
+        if swept.unsure > 0 {
+            log::info!(event = "ledger.kept", jobs = swept.unsure;
+                "Old jobs stay in the ledger: their sources are not in the inbox, but nothing there proves that its file \
+                 system is the one that they were on.");
+        }
         done
     }
 
     fn forget_old(&self, before: Timestamp, swept: &mut Swept, pause: &mut Pause<'_>) -> Done {
         let (mut places, mut behind) = (Places::new(&self.inbox), None::<Finished>);
-        let knows = |path: &Path, identity: &Identity| self.ask(|ledger| ledger.knows(path, identity)).unwrap_or(false);
+        let seen = |path: &Path, identity: &Identity| self.ask(|ledger| ledger.seen_at(path, identity)).flatten();
         loop {
             let old = self.ask(|ledger| ledger.finished_before(before, behind.as_ref(), STEP))?;
             swept.looked_at += old.len() as u64;
             // Without its job, what is in the archive would stay there for ever.
             let is_held = |job: &Finished| job.archived && self.keep_archived.is_some();
-            let may_go = |job: &&Finished| !is_held(job) && job.may_go(places.look(&job.path, &knows));
-            let ids: Vec<JobId> = old.iter().filter(may_go).map(|job| job.id).collect();
+            let mut ids = Vec::new();
+            for job in old.iter().filter(|job| !is_held(job)) {
+                let place = places.look(job, &seen);
+                if job.may_go(place) {
+                    ids.push(job.id);
+                } else if job.may_go(Place::Empty) && matches!(place, Place::Bare | Place::Hidden) {
+                    swept.unsure += 1;
+                }
+            }
             for some in ids.chunks(AT_ONCE) {
                 swept.forgotten += self.ask(|ledger| ledger.forget(some, before))?;
             }
@@ -253,6 +265,8 @@ impl Chores {
 struct Swept {
     looked_at: u64,
     forgotten: u64,
+    /// Which would have been, too, if it were certain that their sources are gone.
+    unsure: u64,
 }
 
 /// What was found in the archive.

@@ -206,8 +206,8 @@ pub trait Ledger: Send + Sync {
     /// The sources of these jobs are in the archive no more, or are no more what was put there.
     fn unarchived(&self, ids: &[JobId]) -> Result<(), LedgerError>;
 
-    /// Whether this version of `path` was recorded.
-    fn knows(&self, path: &Path, identity: &Identity) -> Result<bool, LedgerError>;
+    /// When this version of `path` was found ready, if it was recorded.
+    fn seen_at(&self, path: &Path, identity: &Identity) -> Result<Option<Timestamp>, LedgerError>;
 
     /// Gives some of the room back that nothing uses any more, so many pages at most; answers how many. 0: there is no more.
     fn shrink(&self, pages: u32) -> Result<u64, LedgerError>;

@@ -80,7 +80,8 @@ fn an_inbox_or_a_folder_in_it_that_is_not_mounted_for_now_makes_nothing_forgotte
         fs::rename(site.path(folder), &away).unwrap();
         fs::create_dir(site.path(folder)).unwrap();
         age(&site, "new.json");
-        once(&site);
+        let swept = site.once();
+        assert!(swept.status.success() && said(&swept).contains("ledger.kept"), "{}", said(&swept));
         assert_eq!(remembered(&site), ["a.json", "b.json", "c.json", "host/d.json", "new.json"], "{folder}");
         fs::remove_dir(site.path(folder)).unwrap();
         fs::rename(&away, site.path(folder)).unwrap();

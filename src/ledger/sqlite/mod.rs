@@ -294,8 +294,8 @@ impl Ledger for SqliteLedger {
         self.lazily(move |c| retention::unarchived(c, &ids))
     }
 
-    fn knows(&self, path: &Path, identity: &Identity) -> Result<bool, LedgerError> {
-        self.read(|c| retention::knows(c, path, identity))
+    fn seen_at(&self, path: &Path, identity: &Identity) -> Result<Option<Timestamp>, LedgerError> {
+        self.read(|c| retention::seen_at(c, path, identity))
     }
 
     fn shrink(&self, pages: u32) -> Result<u64, LedgerError> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::rows::{self, Bytes, Time};
 use crate::ledger::{Archived, Finished, JobId, LedgerError};
@@ -31,7 +31,7 @@ const ARCHIVED: &str = "SELECT id, archived, archived_inode, device, inode, size
   ORDER BY disposed_at, id LIMIT :most";
 
 const KNOWN: &str =
-    "SELECT 1 FROM job WHERE path = ?1 AND size = ?2 AND mtime_ns = ?3 AND ctime_ns = ?4 AND inode = ?5";
+    "SELECT seen_at FROM job WHERE path = ?1 AND size = ?2 AND mtime_ns = ?3 AND ctime_ns = ?4 AND inode = ?5";
 
 /// Finished jobs that last changed before `before`, behind those that were answered before.
 pub(super) fn finished_before(
@@ -106,11 +106,12 @@ pub(super) fn unarchived(c: &Connection, ids: &[JobId]) -> Result<(), LedgerErro
     ids.iter().try_for_each(|id| Ok(clear.execute([id]).map(drop)?))
 }
 
-/// Whether this version of `path` was recorded, whatever number its device had.
-pub(super) fn knows(c: &Connection, path: &Path, identity: &Identity) -> Result<bool, LedgerError> {
+/// When this version of `path` was recorded, whatever number its device had.
+pub(super) fn seen_at(c: &Connection, path: &Path, identity: &Identity) -> Result<Option<Timestamp>, LedgerError> {
     let Identity { inode, size, mtime_ns, ctime_ns, .. } = *identity;
     let values = params![Bytes(path), size.cast_signed(), mtime_ns, ctime_ns, inode.cast_signed()];
-    Ok(c.prepare_cached(KNOWN)?.exists(values)?)
+    let seen = c.prepare_cached(KNOWN)?.query_row(values, |row| row.get::<_, Time>(0)).optional()?;
+    Ok(seen.map(|seen| seen.0))
 }
 
 /// Gives so many free pages at most back to the file system, and answers how many it were. None where the file was made by a

@@ -66,8 +66,9 @@ fn a_source_that_stands_in_the_inbox_is_never_forgotten_and_the_totals_are_those
     assert_eq!(left, [("kept.json", 102), ("moving.json", 101), ("waiting.json", 101)]);
     assert_eq!(ledger.totals().unwrap(), before);
     assert_eq!(before.count(State::Done), 4);
-    assert!(ledger.knows(Path::new("kept.json"), &Identity { device: 9, ..stands }).unwrap());
-    assert!(!ledger.knows(Path::new("left.json"), &arrival("left.json", 1).identity).unwrap());
+    let seen_at = |path: &str, identity: &Identity| ledger.seen_at(Path::new(path), identity).unwrap();
+    assert!(seen_at("kept.json", &Identity { device: 9, ..stands }).is_some());
+    assert!(seen_at("left.json", &arrival("left.json", 1).identity).is_none());
 }
 
 #[test]
@@ -274,7 +275,9 @@ impl World {
 
     /// As the housekeeper would see it: an empty inbox may be one that is not mounted.
     fn place(&self, path: &Path) -> Place {
-        let known = |(path, (_, identity)): (&u8, &(u8, Identity))| self.ledger.knows(&name(*path), identity).unwrap();
+        let known = |(path, (_, identity)): (&u8, &(u8, Identity))| {
+            self.ledger.seen_at(&name(*path), identity).unwrap().is_some()
+        };
         match self.files.iter().find(|(number, _)| name(**number) == path) {
             Some((_, (_, identity))) if self.mounted => Place::Taken(*identity),
             None if self.mounted && self.files.iter().any(known) => Place::Empty,
