@@ -108,10 +108,6 @@ fn what_later_releases_will_do_is_refused_by_name() {
         assert!(said.contains(&key) && said.contains("not supported by this version"), "{said}");
         assert!(!said.contains("secret"), "{said}");
     }
-    assert_eq!(
-        refusal("ledger", "keep_days = 30"),
-        "line 6: `ledger.keep_days` = 30 is not supported by this version; write 365"
-    );
 }
 
 #[test]
