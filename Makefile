@@ -40,7 +40,8 @@ PROFILE ?= release
 deb: ## The Debian package: binary, units, user, folders, manual pages, completions
 	@.ci/setup deb
 	@$(WITH_TOOLS) cargo build --profile $(PROFILE) --locked
-	@$(WITH_TOOLS) .ci/deb "$(BUILD)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/h5inbox" "$(BUILD)/package"
+	@rm -f "$(BUILD)"/debian/*.deb
+	@$(WITH_TOOLS) .ci/deb "$(BUILD)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/h5inbox" "$(BUILD)/debian"
 
 tools: ## Install what the tests need and this machine lacks
 	@.ci/setup test
@@ -140,7 +141,7 @@ kinds: ## What each tool makes of each kind of input, as a table (installs the t
 	@$(WITH_TOOLS) "$(TOOLS)/bench/bin/python" benches/kinds.py "$(BUILD)/debug/h5inbox"
 
 clean: ## Remove build products, keep the installed tools
-	rm -rf "$(BUILD)"/{debug,release,doc,package,tmp,bench,fuzz,test.log}
+	rm -rf "$(BUILD)"/{debug,release,doc,package,debian,tmp,bench,fuzz,test.log}
 
 distclean: clean ## Remove build products and tools
 	rm -rf "$(TOOLS)"

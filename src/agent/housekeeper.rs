@@ -1,4 +1,4 @@
-//! What is done now and then, in the background: old jobs leave the ledger.
+//! What is done now and then, in the background: old jobs leave the ledger, and old sources the archive.
 //!
 //! A thread of its own, because it looks at files, which may take long on a network mount. It goes in small steps: each
 //! holds the ledger for some milliseconds, and while sources wait there is one a second.
@@ -15,13 +15,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::AgentError;
 use crate::config::Config;
+use crate::jobs::archive::{Archive, Expired};
 use crate::jobs::places::Places;
-use crate::ledger::{Finished, HistoryFilter, JobId, Ledger, LedgerError};
-use crate::source::Identity;
+use crate::ledger::{Archived, Finished, HistoryFilter, JobId, Ledger, LedgerError};
+use crate::source::{Identity, Shown};
 use crate::telemetry::status::Live;
 
 /// Jobs looked at in one step.
 const STEP: usize = 256;
+/// Archived sources removed in one step.
+const FILES: usize = 64;
 /// Pages given back in one step: a megabyte.
 const PAGES: u32 = 256;
 /// When the first sweep begins: an agent that has just started has better things to do.
@@ -46,22 +49,16 @@ pub(super) struct Housekeeper {
     _stop: Sender<()>,
 }
 
-/// Whether nothing was done for long, as far as the clock tells.
-fn is_silent(ledger: &dyn Ledger) -> Result<bool, LedgerError> {
-    let (mut newest, filter) = (None, HistoryFilter { limit: Some(1), ..HistoryFilter::default() });
-    ledger.history(&filter, &mut |record| {
-        newest = Some(record.finished_at.unwrap_or(record.seen_at));
-        ControlFlow::Break(())
-    })?;
-    Ok(newest.is_some_and(|newest| Timestamp::now().duration_since(newest) > SILENCE))
-}
-
 /// What there is to do.
 struct Chores {
     /// Taken away to stop: nobody else then keeps the ledger from being closed.
     ledger: Mutex<Option<Arc<dyn Ledger>>>,
     inbox: PathBuf,
-    keep: SignedDuration,
+    /// How long jobs are kept, and sources in the archive; none: for ever.
+    keep: Option<SignedDuration>,
+    keep_archived: Option<SignedDuration>,
+    archive: PathBuf,
+    marker: String,
     live: Arc<Live>,
     /// What the clock said when this began, and how long ago that is: a clock that is set forward makes nothing old.
     began: (Timestamp, Instant),
@@ -72,34 +69,30 @@ struct Chores {
 /// How a sweep waits between two steps; false if it is to end now.
 type Pause<'p> = dyn FnMut(Duration) -> bool + 'p;
 
-/// What a sweep did.
-#[derive(Clone, Copy, Debug, Default)]
-struct Swept {
-    looked_at: u64,
-    forgotten: u64,
-}
+/// Whether something came to its end, or else the ledger or the operator has kept it from that.
+type Done = Option<()>;
 
 impl Housekeeper {
-    /// Starts the thread; one without work if everything is kept for ever. With `once` nothing is done before
-    /// [`Housekeeper::finish`].
+    /// Starts the thread, if there is anything to do. With `once` nothing is done before [`Housekeeper::finish`].
     pub(super) fn start(
         config: &Config,
         ledger: &Arc<dyn Ledger>,
         live: &Arc<Live>,
         once: bool,
     ) -> Result<Self, AgentError> {
-        let keep = SignedDuration::from_hours(24 * i64::try_from(config.ledger.keep_days).unwrap_or(i64::MAX / 24));
-        let doubtful = is_silent(ledger.as_ref())?;
         let chores = Arc::new(Chores {
-            ledger: Mutex::new((config.ledger.keep_days > 0).then(|| Arc::clone(ledger))),
+            ledger: Mutex::new(Some(Arc::clone(ledger))),
             inbox: config.inbox.path.clone(),
-            keep,
+            keep: days(config.ledger.keep_days),
+            keep_archived: days(config.source.archive_keep_days),
+            archive: config.source.archive.clone(),
+            marker: config.inbox.done_marker.clone(),
             live: Arc::clone(live),
             began: (Timestamp::now(), Instant::now()),
-            doubtful,
+            doubtful: is_silent(ledger.as_ref())?,
         });
         let (stop, stopped) = bounded(0);
-        if config.ledger.keep_days > 0 && !once {
+        if !once && (chores.keep.is_some() || chores.keep_archived.is_some()) {
             let chores = Arc::clone(&chores);
             thread::Builder::new().name("housekeeper".to_owned()).spawn(move || chores.serve(&stopped))?;
         }
@@ -127,13 +120,40 @@ impl std::fmt::Debug for Chores {
     }
 }
 
+/// None stands for ever.
+fn days(number: u64) -> Option<SignedDuration> {
+    i64::try_from(number).ok().filter(|number| *number > 0).map(|number| SignedDuration::from_hours(24 * number))
+}
+
+/// Whether nothing was done for long, as far as the clock tells.
+fn is_silent(ledger: &dyn Ledger) -> Result<bool, LedgerError> {
+    let (mut newest, filter) = (None, HistoryFilter { limit: Some(1), ..HistoryFilter::default() });
+    ledger.history(&filter, &mut |record| {
+        newest = Some(record.finished_at.unwrap_or(record.seen_at));
+        ControlFlow::Break(())
+    })?;
+    Ok(newest.is_some_and(|newest| Timestamp::now().duration_since(newest) > SILENCE))
+}
+
 impl Chores {
     fn serve(&self, stopped: &Receiver<()>) {
         let mut wait = if self.doubtful { EVERY } else { FIRST };
         let mut pause = |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
         while pause(wait) {
-            wait = if self.sweep(&mut pause) { EVERY } else { AGAIN };
+            wait = if self.sweep(&mut pause).is_some() { EVERY } else { AGAIN };
         }
+    }
+
+    fn sweep(&self, pause: &mut Pause<'_>) -> Done {
+        let now = self.now()?;
+        if let Some(before) = self.keep_archived.and_then(|keep| now.checked_sub(keep).ok()) {
+            self.empty_archive(before, pause)?;
+        }
+        if let Some(before) = self.keep.and_then(|keep| now.checked_sub(keep).ok()) {
+            self.forget(before, pause)?;
+            self.shrink(pause)?;
+        }
+        Some(())
     }
 
     /// Asks the ledger, unless it was taken away or cannot answer.
@@ -143,17 +163,15 @@ impl Chores {
         answer.inspect_err(|error| log::debug!(event = "ledger.sweep", error:% = error; "Not swept.")).ok()
     }
 
-    /// What changed before then is old.
-    fn horizon(&self) -> Option<Timestamp> {
+    fn now(&self) -> Option<Timestamp> {
         let (began, elapsed) = (self.began.0, SignedDuration::try_from(self.began.1.elapsed()).ok()?);
-        Timestamp::now().min(began.checked_add(elapsed).ok()?).checked_sub(self.keep).ok()
+        Some(Timestamp::now().min(began.checked_add(elapsed).ok()?))
     }
 
-    /// Looks at all that is old, and forgets what may go; whether it came to its end.
-    fn sweep(&self, pause: &mut Pause<'_>) -> bool {
-        let Some(before) = self.horizon() else { return true };
+    /// Looks at all jobs that last changed before `before`, and forgets what may go.
+    fn forget(&self, before: Timestamp, pause: &mut Pause<'_>) -> Done {
         let mut swept = Swept::default();
-        let done = self.forget_old(before, &mut swept, pause) && self.shrink(pause);
+        let done = self.forget_old(before, &mut swept, pause);
         if swept.forgotten > 0 {
             log::info!(event = "ledger.forgotten", jobs = swept.forgotten, kept = swept.looked_at - swept.forgotten;
                 "Old jobs were removed from the ledger (ledger.keep_days).");
@@ -161,44 +179,111 @@ impl Chores {
         done
     }
 
-    fn forget_old(&self, before: Timestamp, swept: &mut Swept, pause: &mut Pause<'_>) -> bool {
+    fn forget_old(&self, before: Timestamp, swept: &mut Swept, pause: &mut Pause<'_>) -> Done {
         let (mut places, mut behind) = (Places::new(&self.inbox), None::<Finished>);
         let knows = |path: &Path, identity: &Identity| self.ask(|ledger| ledger.knows(path, identity)).unwrap_or(false);
         loop {
-            let Some(old) = self.ask(|ledger| ledger.finished_before(before, behind.as_ref(), STEP)) else {
-                return false;
-            };
+            let old = self.ask(|ledger| ledger.finished_before(before, behind.as_ref(), STEP))?;
             swept.looked_at += old.len() as u64;
-            let may_go = |job: &&Finished| job.may_go(places.look(&job.path, &knows));
+            // Without its job, what is in the archive would stay there for ever.
+            let is_held = |job: &Finished| job.archived && self.keep_archived.is_some();
+            let may_go = |job: &&Finished| !is_held(job) && job.may_go(places.look(&job.path, &knows));
             let ids: Vec<JobId> = old.iter().filter(may_go).map(|job| job.id).collect();
             if !ids.is_empty() {
-                let Some(gone) = self.ask(|ledger| ledger.forget(&ids, before)) else { return false };
-                swept.forgotten += gone;
+                swept.forgotten += self.ask(|ledger| ledger.forget(&ids, before))?;
             }
-            match old.into_iter().last() {
-                None => return true,
-                last => behind = last,
-            }
-            if !pause(self.pace()) {
-                return false;
-            }
+            behind = Some(match old.into_iter().last() {
+                Some(last) => last,
+                None => return Some(()),
+            });
+            self.rest(pause)?;
         }
     }
 
     /// Gives back what the ledger's file does not need any more.
-    fn shrink(&self, pause: &mut Pause<'_>) -> bool {
+    fn shrink(&self, pause: &mut Pause<'_>) -> Done {
+        while self.ask(|ledger| ledger.shrink(PAGES))? > 0 {
+            self.rest(pause)?;
+        }
+        Some(())
+    }
+
+    /// Removes sources that were archived before `before`.
+    fn empty_archive(&self, before: Timestamp, pause: &mut Pause<'_>) -> Done {
+        let mut emptied = Emptied::default();
+        let done = self.remove_archived(before, &mut emptied, pause);
+        if emptied.files + emptied.changed > 0 {
+            // It is the archive, and not an empty mount point.
+            self.ask(|ledger| ledger.unarchived(&emptied.absent));
+        }
+        if emptied.files > 0 {
+            log::info!(event = "archive.removed", files = emptied.files, bytes = emptied.bytes;
+                "Old sources were removed from the archive (source.archive_keep_days).");
+        }
+        done
+    }
+
+    fn remove_archived(&self, before: Timestamp, emptied: &mut Emptied, pause: &mut Pause<'_>) -> Done {
+        let (archive, mut behind) = (Archive { path: &self.archive, marker: &self.marker }, None::<Archived>);
         loop {
-            match self.ask(|ledger| ledger.shrink(PAGES)) {
-                None => return false,
-                Some(0) => return true,
-                Some(_) if !pause(self.pace()) => return false,
-                Some(_) => {}
+            let old = self.ask(|ledger| ledger.archived_before(before, behind.as_ref(), FILES))?;
+            let ids: Vec<JobId> =
+                old.iter().filter(|one| emptied.note(one, archive.remove(one))).map(|one| one.id).collect();
+            if !ids.is_empty() {
+                self.ask(|ledger| ledger.unarchived(&ids))?;
             }
+            behind = Some(match old.into_iter().last() {
+                Some(last) => last,
+                None => return Some(()),
+            });
+            self.rest(pause)?;
         }
     }
 
-    fn pace(&self) -> Duration {
+    fn rest(&self, pause: &mut Pause<'_>) -> Done {
         let waiting = self.live.ready.load(Ordering::Relaxed) + self.live.handed_over.load(Ordering::Relaxed);
-        if waiting == 0 { IDLE } else { BUSY }
+        pause(if waiting == 0 { IDLE } else { BUSY }).then_some(())
+    }
+}
+
+/// Jobs that are old, and those of them that were forgotten.
+#[derive(Clone, Copy, Debug, Default)]
+struct Swept {
+    looked_at: u64,
+    forgotten: u64,
+}
+
+/// What was found in the archive.
+#[derive(Debug, Default)]
+struct Emptied {
+    files: u64,
+    bytes: u64,
+    changed: u64,
+    /// What is not there; or nothing of it is, because it is not mounted.
+    absent: Vec<JobId>,
+}
+
+impl Emptied {
+    /// Whether the ledger is to know that the archive has it no more.
+    fn note(&mut self, old: &Archived, what: Expired) -> bool {
+        let (job, place) = (old.id.0, Shown(&old.place));
+        match what {
+            Expired::Removed => {
+                log::debug!(event = "archive.file_removed", job = job, path:% = place; "Removed from the archive.");
+                self.files += 1;
+                self.bytes += old.identity.size;
+                return true;
+            }
+            Expired::Changed => {
+                log::info!(event = "archive.left", job = job, path:% = place;
+                    "Not removed from the archive: it is not the file that was put there, or has changed since.");
+                self.changed += 1;
+                return true;
+            }
+            Expired::Absent => self.absent.push(old.id),
+            Expired::Failed(error) => log::warn!(event = "archive.left", job = job, path:% = place, error:% = error;
+                "It cannot be removed from the archive; it is tried again tomorrow. Let the agent's user write there."),
+        }
+        false
     }
 }

@@ -338,6 +338,7 @@ impl IntakeLoop {
     fn publish_counters(&mut self) {
         self.live.settling.store(self.settle.settling_count() as u64, Ordering::Relaxed);
         self.live.withheld.store(self.settle.withheld_count() as u64, Ordering::Relaxed);
+        self.live.unreadable.store(self.settle.unreadable_count() as u64, Ordering::Relaxed);
         let unwatched = self.watcher.as_ref().map_or(0, Watcher::unwatched);
         self.live.unwatched.store(unwatched, Ordering::Relaxed);
         let Some(watcher) = &self.watcher else { return };

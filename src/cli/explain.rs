@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{ConfigFile, ExitCode, output, refuse_ledger};
+use super::{ConfigFile, ExitCode, output, refuse_ledger, user};
 use crate::agent::name_filter;
 use crate::config::{After, Config};
 use crate::convert::output::provenance_of;
@@ -140,6 +140,12 @@ impl Desk<'_> {
             Ok(found) => found,
             Err(error) => return Ok(self.not_opened(&error)),
         };
+        if let Some(user) = user::kept_out(&self.config.ledger.sqlite_path(), &file) {
+            let because = format!("it cannot be opened by the agent's user, {user}: Permission denied");
+            let todo =
+                format!("let {user} read it, as `chmod g+r {}` does for its group", Shown(&inbox.path.join(source)));
+            return Ok(said("unreadable", because, Some(todo)));
+        }
         let writer = writer_present(&file);
         self.waits(source, identity, writer)
     }

@@ -14,8 +14,16 @@ use super::{ConfigFile, ExitCode, output, refuse_ledger};
 use crate::ledger::{HistoryFilter, Ledger, Record, SqliteLedger, State};
 use crate::source::Shown;
 
+const EXAMPLES: &str = "\
+Examples:
+  h5inbox history --limit 10
+  h5inbox history --state failed,quarantined --since 2h
+  h5inbox history --since 2026-11-24 'AA*' sub/b.json
+  h5inbox history --json | jq .error_code";
+
 /// Options of `h5inbox history`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct History {
     #[command(flatten)]
     config: ConfigFile,

@@ -1,8 +1,10 @@
 //! `h5inbox ledger`: care for the ledger.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
-use super::{ConfigFile, ExitCode, output};
+use super::{ConfigFile, ExitCode, output, refuse_ledger, user};
 use crate::jobs::mark;
 use crate::jobs::rebuild::Folders;
 use crate::jobs::staging::Staging;
@@ -29,10 +31,11 @@ impl LedgerVerb {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let What::Rebuild(config) = &self.what;
         let config = config.load()?;
-        let outbox = &config.output.path;
-        let rebuild = Rebuild::begin(&config.ledger.sqlite_path()).map_err(|e| refuse(&e))?;
+        let (outbox, path) = (&config.output.path, config.ledger.sqlite_path());
+        as_its_owner(&path)?;
+        let rebuild = Rebuild::begin(&path).map_err(|e| refuse_ledger(&e, &path))?;
         let Some(_held) = Staging::for_agent(outbox).map_err(|e| refuse(&e))? else {
-            return Err(refuse(&"an agent works with this outbox; stop it first"));
+            return Err(refuse(&"an agent works with this outbox; stop it first: `systemctl stop h5inbox`"));
         };
         let folders = Folders {
             inbox: &config.inbox.path,
@@ -53,6 +56,17 @@ impl LedgerVerb {
         found.unreadable.iter().for_each(|what| output::note(&format!("not read: {what}")));
         old.iter().for_each(|old| output::note(&format!("the old ledger is {}", Shown(old))));
         Ok(ExitCode::Success)
+    }
+}
+
+/// What root makes, the agent could not write to.
+fn as_its_owner(ledger: &Path) -> Result<(), ExitCode> {
+    match (user::owner_of(ledger), user::me()) {
+        (Some(owner), me) if owner != me && me == "root" => {
+            let what = format!("the ledger {} is that of user {owner}, and would be root's", Shown(ledger));
+            Err(refuse(&format!("{what}: run this as `sudo -u {owner} h5inbox ledger rebuild`")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -22,6 +22,7 @@ mod user;
 mod verify;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -90,6 +91,9 @@ fn config_path() -> impl TypedValueParser<Value = PathBuf> {
 
 const DEFAULT_CONFIG: &str = "/etc/h5inbox/config.toml";
 
+/// The user of the unit that is shipped.
+const SERVICE: &str = "h5inbox";
+
 impl ConfigFile {
     fn load(&self) -> Result<Config, ExitCode> {
         load(&self.config)
@@ -111,6 +115,9 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
     let path = meant(path);
     Config::load(path).map_err(|error| {
         output::error(&match &error {
+            ConfigError::Read { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                format!("{error}; let this user read it (`usermod -aG`), or run this as `sudo -u {SERVICE} h5inbox …`")
+            }
             ConfigError::Read { .. } => format!("{error}; name one with --config or in H5INBOX_CONFIG"),
             ConfigError::Invalid { .. } => format!("{}:\n{error}", path.display()),
         });
@@ -120,7 +127,7 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
 
 /// Says what is wrong with the ledger, and whose it is if that is the matter.
 fn refuse_ledger(error: &LedgerError, ledger: &Path) -> ExitCode {
-    let denied = std::fs::File::open(ledger).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
+    let denied = std::fs::File::open(ledger).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied);
     let owner = user::owner_of(ledger).filter(|_| denied);
     let hint = owner.map(|owner| format!("; it is another user's: run this as `sudo -u {owner} h5inbox …`"));
     output::error(&format!("{error}{}", hint.unwrap_or_default()));
@@ -158,7 +165,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn sample_data(verb: &sample_data::SampleData) -> Result<ExitCode, ExitCode> {
     let summary = verb.run().map_err(|error| {
-        output::error(&format!("cannot write sample data: {error}"));
+        output::error(&format!(
+            "cannot write sample data: {error}; name a folder that you may write to, with room in it"
+        ));
         ExitCode::Failed
     })?;
     output::note(&format!("{} files, {} records, {} bytes", summary.files, summary.records, summary.bytes));

@@ -53,7 +53,13 @@ impl Retry {
                 }
                 Err(error) => {
                     all_well = false;
-                    output::error(&format!("{}: {error}", Shown(&wanted.source)));
+                    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+                    let hint = if denied {
+                        "; run this as the agent's user, as `sudo -u h5inbox h5inbox retry …`"
+                    } else {
+                        ""
+                    };
+                    output::error(&format!("{}: {error}{hint}", Shown(&wanted.source)));
                     // Nothing is left to be tried: the agent closes the job.
                     back.extend(wanted.jobs.into_iter().filter(|_| error.kind() == io::ErrorKind::NotFound));
                 }

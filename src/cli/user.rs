@@ -1,6 +1,6 @@
 //! Users by name, for hints that can be copied.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -12,6 +12,24 @@ pub(super) fn me() -> String {
 /// The owner of `path`, or of the nearest folder above it that can be looked at.
 pub(super) fn owner_of(path: &Path) -> Option<String> {
     path.ancestors().find_map(|path| fs::metadata(path).ok()).map(|found| name_of(found.uid()))
+}
+
+/// The owner of `theirs`, if that is somebody else than this process acts as, and the permissions of `file` keep them from
+/// reading it. Nothing is said where there are access control lists, nor of further groups that they may be in.
+pub(super) fn kept_out(theirs: &Path, file: &File) -> Option<String> {
+    let (user, found) = (fs::metadata(theirs).ok()?, file.metadata().ok()?);
+    let everything = [0, rustix::process::geteuid().as_raw()].contains(&user.uid());
+    if everything || rustix::fs::fgetxattr(file, "system.posix_acl_access", &mut [0_u8; 0][..]).is_ok() {
+        return None;
+    }
+    let bit = if found.uid() == user.uid() {
+        0o400
+    } else if found.gid() == user.gid() {
+        0o040
+    } else {
+        0o004
+    };
+    (found.mode() & bit == 0).then(|| name_of(user.uid()))
 }
 
 /// As sudo takes it: a number where no name is known.

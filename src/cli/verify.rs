@@ -72,7 +72,8 @@ impl Verify {
                 continue;
             }
             outputs_in(path, &mut outputs).map_err(|error| {
-                output::error(&format!("{}: cannot be listed: {error}", Shown(path)));
+                let todo = "let this user read it, or run this as the agent's user";
+                output::error(&format!("{}: cannot be listed: {error}; {todo}", Shown(path)));
                 ExitCode::Failed
             })?;
         }

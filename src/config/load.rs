@@ -86,6 +86,7 @@ fn signs(reader: &mut Reader, inbox: &Inbox) {
 fn source(reader: &mut Reader, to: &mut Source) {
     reader.read("source.after", &mut to.after, choice);
     reader.read("source.archive", &mut to.archive, absolute_path);
+    reader.read("source.archive_keep_days", &mut to.archive_keep_days, number(0..=36_500));
     reader.read("source.quarantine", &mut to.quarantine, absolute_path);
 }
 

@@ -66,6 +66,8 @@ pub struct Source {
     pub after: After,
     /// Where sources go when `after` is [`After::Archive`], absolute.
     pub archive: PathBuf,
+    /// Days that sources stay there; 0 stands for ever.
+    pub archive_keep_days: u64,
     /// Where sources go that cannot be converted, absolute.
     pub quarantine: PathBuf,
 }
@@ -75,7 +77,8 @@ impl Source {
     #[must_use]
     pub fn beside(inbox: &Path) -> Self {
         let parent = inbox.parent().unwrap_or(inbox);
-        Self { after: After::Keep, archive: parent.join("archive"), quarantine: parent.join("quarantine") }
+        let (archive, quarantine) = (parent.join("archive"), parent.join("quarantine"));
+        Self { after: After::Keep, archive, archive_keep_days: 0, quarantine }
     }
 }
 

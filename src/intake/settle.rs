@@ -70,13 +70,16 @@ pub struct Settle {
     handled: Handled,
     /// How many of those that wait only miss their sign.
     withheld: usize,
+    /// How many of those that wait cannot be opened.
+    unreadable: usize,
 }
 
 impl Settle {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self { rules, waiting: HashMap::new(), queue: BTreeSet::new(), handled: Handled::default(), withheld: 0 }
+        let (waiting, queue, handled) = (HashMap::new(), BTreeSet::new(), Handled::default());
+        Self { rules, waiting, queue, handled, withheld: 0, unreadable: 0 }
     }
 
     /// The ledger says that this version of a path is dealt with.
@@ -168,6 +171,12 @@ impl Settle {
         self.withheld
     }
 
+    /// How many of those that wait could not be opened at the last look.
+    #[must_use]
+    pub fn unreadable_count(&self) -> usize {
+        self.unreadable
+    }
+
     /// How many versions that were handed out are remembered.
     #[must_use]
     pub fn handled_count(&self) -> usize {
@@ -195,8 +204,9 @@ impl Settle {
 
     fn arm(&mut self, path: &Path, claim: Claim, seen: Option<(Version, Duration)>, due: Duration, now: Duration) {
         let backoff = self.rules.settle;
+        let (quiet_until, looking, withheld) = (due, false, false);
         let fresh =
-            Waiting { since: now, due, claim, seen, backoff, looking: false, quiet_until: due, withheld: false };
+            Waiting { since: now, due, claim, seen, backoff, looking, quiet_until, withheld, unreadable: false };
         if let Some((path, old)) = self.take(path) {
             self.enter(path, Waiting { since: old.since, ..fresh });
         } else {
@@ -208,16 +218,19 @@ impl Settle {
         let (path, waiting) = self.waiting.remove_entry(path)?;
         self.queue.remove(&(waiting.due, Arc::clone(&path)));
         self.withheld -= usize::from(waiting.withheld);
+        self.unreadable -= usize::from(waiting.unreadable);
         Some((path, waiting))
     }
 
     fn enter(&mut self, path: Arc<Path>, waiting: Waiting) {
         self.withheld += usize::from(waiting.withheld);
+        self.unreadable += usize::from(waiting.unreadable);
         self.queue.insert((waiting.due, Arc::clone(&path)));
         self.waiting.insert(path, waiting);
     }
 
     fn judged(&mut self, path: &Path, look: Look, now: Duration) -> Verdict {
+        self.note_readable(path, look != Look::NotReadable);
         match look {
             Look::Gone => {
                 self.handled.remove(path);
@@ -238,6 +251,14 @@ impl Settle {
             Look::Found { identity, writer, consent: Consent::Usual } => {
                 self.settled(path, identity, writer, None, now)
             }
+        }
+    }
+
+    fn note_readable(&mut self, path: &Path, readable: bool) {
+        if let Some(waiting) = self.waiting.get_mut(path) {
+            self.unreadable -= usize::from(waiting.unreadable);
+            waiting.unreadable = !readable;
+            self.unreadable += usize::from(waiting.unreadable);
         }
     }
 

@@ -4,23 +4,24 @@
 //! the path is looked at before it is touched, and once more when it has a name that no producer knows: what is not the
 //! version that was converted, or has a writer, goes back to where it was.
 
-use std::fs::{self, File, FileTimes};
-use std::io::{self, Seek};
+use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, unlinkat};
 
 use super::attempt::{Outcome, Workshop};
 use super::batch::{Batch, Going};
 use super::disposed::{Disposed, log_disposed};
-use super::naming::numbered;
+use super::moving::{copy_verified, is, is_there, is_there_in, rename_into_folder, rename_to_free_name};
 use crate::config::After;
 use crate::convert::output::OutputError;
-use crate::convert::output::publish::{Name, make_folders, rename_in, rename_to_new, sync_folder};
+use crate::convert::output::publish::{rename_in, rename_to_new, sync_folder};
 use crate::convert::profile::{self, Stage};
-use crate::ledger::{Disposition, Job, JobId, LedgerError};
+use crate::ledger::{Disposal, Disposition, Job, JobId, LedgerError};
 use crate::source::{Identity, OpenError, open_beneath, open_folder_of, open_in};
 
 /// A source that is to leave the inbox.
@@ -83,18 +84,25 @@ impl Workshop {
             Ok(if let Some(fault) = fault {
                 // Told once for all of them, when the agent pauses.
                 self.undisposed.note(fault);
-                false
+                None
             } else {
-                log_disposed(job, &what)
+                log_disposed(job, &what).then(|| Disposal { id: job.id, archived: self.archived(&what) })
             })
         });
         let batch = batch.record(|going| {
-            let ids: Vec<JobId> = going.iter().filter(|going| going.what).map(|going| going.job.id).collect();
-            let mut recorded = if ids.is_empty() { Vec::new() } else { self.ledger.disposed_all(&ids)? }.into_iter();
-            let one = |going: &Going<bool>| if going.what { recorded.next() } else { None }.unwrap_or(Ok(()));
+            let left: Vec<Disposal> = going.iter().filter_map(|going| going.what.clone()).collect();
+            let mut recorded = if left.is_empty() { Vec::new() } else { self.ledger.disposed_all(&left)? }.into_iter();
+            let one = |going: &Going<Option<_>>| going.what.as_ref().and_then(|_| recorded.next()).unwrap_or(Ok(()));
             Ok(going.iter().map(one).collect())
         });
         batch.each(|_, _| Ok(()))
+    }
+
+    /// Where in the archive a source is now, and its inode there: the proof, years later, that it is this one.
+    fn archived(&self, what: &Result<Disposed, Arc<OutputError>>) -> Option<(PathBuf, u64)> {
+        let Ok(Disposed::Moved(path)) = what else { return None };
+        let place = path.strip_prefix(&self.archive).ok()?;
+        Some((place.to_owned(), fs::symlink_metadata(path).ok()?.ino()))
     }
 
     /// The source of `job`, on its way out.
@@ -157,10 +165,11 @@ impl Leaving<'_> {
             let _ = fs::remove_file(self.copying(folder));
             return Ok(Some(not));
         }
-        make_folders(target.parent().unwrap_or(folder))?;
-        match rename_in((here, &name), (CWD, held)) {
+        match rename_into_folder((here, &name), held) {
             Err(error) if is(&error, io::ErrorKind::CrossesDevices) => self.copy_to(here, folder, target).map(Some),
-            Err(error) if is(&error, io::ErrorKind::NotFound) => Ok(Some(Disposed::NotThere)),
+            Err(error) if is(&error, io::ErrorKind::NotFound) && !is_there_in(here, &name) => {
+                Ok(Some(Disposed::NotThere))
+            }
             Err(OutputError::Io { source, .. }) => Err(OutputError::io("move a source to", target)(source)),
             moved => moved.map(|()| None),
         }
@@ -324,47 +333,11 @@ fn same_version(now: &Identity, then: &Identity) -> bool {
     (now.inode, now.size, now.mtime_ns) == (then.inode, then.size, then.mtime_ns)
 }
 
-fn is_there(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
-}
-
-pub(super) fn is_there_in(folder: BorrowedFd<'_>, name: &Path) -> bool {
-    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-}
-
-pub(super) fn is(error: &OutputError, kind: io::ErrorKind) -> bool {
-    matches!(error, OutputError::Io { source, .. } if source.kind() == kind)
-}
-
-pub(super) fn rename_to_free_name(source: Name<'_>, target: &Path) -> Result<PathBuf, OutputError> {
-    let mut number = 1;
-    loop {
-        let name = numbered(target, number);
-        match rename_in(source, (CWD, &name)) {
-            Ok(()) => return Ok(name),
-            Err(OutputError::Exists(_)) => number += 1,
-            Err(e) => return Err(e),
-        }
-    }
-}
-
-pub(super) fn copy_verified(mut from: File, copy: &Path) -> io::Result<()> {
-    let metadata = from.metadata()?;
-    let mut to = File::options().read(true).write(true).create(true).truncate(true).open(copy)?;
-    io::copy(&mut from, &mut to)?;
-    to.set_permissions(metadata.permissions())?;
-    to.set_times(FileTimes::new().set_modified(metadata.modified()?))?;
-    to.sync_all()?;
-    from.rewind()?;
-    to.rewind()?;
-    if blake3::Hasher::new().update_reader(from)?.finalize() == blake3::Hasher::new().update_reader(to)?.finalize() {
-        return Ok(());
-    }
-    Err(io::Error::other("the copy differs from its source, which may just be changing"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::Relaxed;
+
     use super::*;
 
     struct Folders {
@@ -404,6 +377,38 @@ mod tests {
         assert_eq!(fs::read_to_string(archive.join("a.json")).unwrap(), "1");
         assert_eq!(fs::read_to_string(archive.join("a~2.json")).unwrap(), "2");
         assert!(names(inbox).is_empty());
+    }
+
+    #[test]
+    fn a_source_gets_into_its_folder_though_somebody_removes_the_empty_ones_there() {
+        let Folders { inbox, archive, .. } = &folders();
+        let (deep, turn) = (archive.join("sub/deep"), AtomicUsize::new(0));
+        fs::create_dir_all(inbox.join("sub/deep")).unwrap();
+        let moved: Vec<_> = std::thread::scope(|scope| {
+            // Once for each source, whenever that may be.
+            scope.spawn(|| {
+                for number in 0..100 {
+                    let is_on = || turn.load(Relaxed) <= number;
+                    while is_on() && fs::remove_dir(&deep).is_err() {}
+                    while is_on() {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            let move_one = |number: usize| {
+                let path = PathBuf::from(format!("sub/deep/{number}.json"));
+                fs::write(inbox.join(&path), "content").ok()?;
+                let identity = open_beneath(inbox, &path).ok()?.1;
+                let moved = Leaving { path: &path, ..leaving(inbox, &identity) }.move_to(archive);
+                let _ = fs::remove_file(archive.join(&path));
+                turn.store(number + 1, Relaxed);
+                moved.ok()
+            };
+            (0..100).map(move_one).collect()
+        });
+        for (number, moved) in moved.into_iter().enumerate() {
+            assert_eq!(moved, Some(Disposed::Moved(deep.join(format!("{number}.json")))));
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, CWD, FileType, renameat, statat, unlinkat};
 
 use super::attempt::Workshop;
 use super::disposed::Disposed;
-use super::disposition::{copy_verified, is, is_there_in, rename_to_free_name};
+use super::moving::{copy_verified, is, is_there_in, rename_to_free_name};
 use super::naming::with_ending;
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{rename_in, rename_to_new};

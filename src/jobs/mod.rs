@@ -22,10 +22,12 @@ mod publishing;
 pub mod staging;
 
 // What becomes of the source, and what keeps us from working.
+pub mod archive;
 mod disposed;
 mod disposition;
 pub mod fault;
 pub mod marker;
+mod moving;
 pub mod quarantine;
 pub mod retry;
 pub mod unfinished;

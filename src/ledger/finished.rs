@@ -26,6 +26,8 @@ pub struct Finished {
     pub changed_at: Timestamp,
     /// Whether it is the latest job of its path, or the latest that is done: by these a file at the path is known.
     pub needed: bool,
+    /// Whether its source is in the archive, as far as is known.
+    pub archived: bool,
 }
 
 /// What is at the path of a source.
@@ -77,7 +79,16 @@ mod tests {
 
     fn job(state: State, disposition: Disposition, needed: bool) -> Finished {
         let changed_at = Timestamp::UNIX_EPOCH;
-        Finished { id: JobId(1), path: "a.json".into(), identity: NOW, state, disposition, changed_at, needed }
+        Finished {
+            id: JobId(1),
+            path: "a.json".into(),
+            identity: NOW,
+            state,
+            disposition,
+            changed_at,
+            needed,
+            archived: false,
+        }
     }
 
     #[test]

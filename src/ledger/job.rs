@@ -213,6 +213,30 @@ pub struct Published {
     pub disposition: Disposition,
 }
 
+/// A source that has left the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disposal {
+    /// Its job.
+    pub id: JobId,
+    /// Where it is in the archive, relative to that, and its inode there; none if it is not there.
+    pub archived: Option<(PathBuf, u64)>,
+}
+
+/// A source in the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// Its job.
+    pub id: JobId,
+    /// Where it was put, relative to the archive.
+    pub place: PathBuf,
+    /// Its inode there.
+    pub inode: u64,
+    /// The version of the source, as it was in the inbox.
+    pub identity: Identity,
+    /// When it was put there.
+    pub disposed_at: Timestamp,
+}
+
 /// Why an attempt did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

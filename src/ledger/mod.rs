@@ -32,7 +32,9 @@ use crate::source::Identity;
 
 pub use error::LedgerError;
 pub use finished::{Finished, Place};
-pub use job::{Admission, Arrival, Disposition, Failure, Job, JobId, Previous, Publication, Published, State};
+pub use job::{
+    Admission, Archived, Arrival, Disposal, Disposition, Failure, Job, JobId, Previous, Publication, Published, State,
+};
 pub use record::{HistoryFilter, Record, Totals};
 pub use restored::{End, Output, Restored};
 pub use sqlite::{Rebuild, SqliteLedger};
@@ -95,11 +97,11 @@ pub trait Ledger: Send + Sync {
     }
 
     /// The pending sources of these jobs have left the inbox. Losing this step only repeats the disposition.
-    fn disposed_all(&self, ids: &[JobId]) -> Each;
+    fn disposed_all(&self, disposals: &[Disposal]) -> Each;
 
     /// [`Ledger::disposed_all`] for one job.
     fn disposed(&self, id: JobId) -> Result<(), LedgerError> {
-        the_one(self.disposed_all(&[id]))
+        the_one(self.disposed_all(&[Disposal { id, archived: None }]))
     }
 
     /// Durable: the running attempt found the same bytes as a job that is done.
@@ -191,6 +193,18 @@ pub trait Ledger: Send + Sync {
     /// Forgets these jobs, but for those that are not finished any more or have changed since `before`; answers how many.
     /// They stay in the [totals](Ledger::totals).
     fn forget(&self, ids: &[JobId], before: Timestamp) -> Result<u64, LedgerError>;
+
+    /// Sources that were archived before `before` and are in the archive as far as is known, those that came first first, from
+    /// behind `behind` on: so many at `most`.
+    fn archived_before(
+        &self,
+        before: Timestamp,
+        behind: Option<&Archived>,
+        most: usize,
+    ) -> Result<Vec<Archived>, LedgerError>;
+
+    /// The sources of these jobs are in the archive no more, or are no more what was put there.
+    fn unarchived(&self, ids: &[JobId]) -> Result<(), LedgerError>;
 
     /// Whether this version of `path` was recorded.
     fn knows(&self, path: &Path, identity: &Identity) -> Result<bool, LedgerError>;

@@ -82,6 +82,12 @@ pub struct Record {
     pub bom: Option<bool>,
     /// Where its rows begin in an output that it shares with others; null where it has its own.
     pub first_row: Option<u64>,
+    /// When the source left the inbox.
+    #[serde(serialize_with = "optional_time")]
+    pub disposed_at: Option<Timestamp>,
+    /// Where it is in the archive, relative to that; null if it is not there.
+    #[serde(serialize_with = "optional_path")]
+    pub archived: Option<PathBuf>,
 }
 
 /// Which jobs `history` shows; the default is all of them.
@@ -215,6 +221,8 @@ mod tests {
             compression: Some("none".to_owned()),
             bom: Some(false),
             first_row: None,
+            disposed_at: None,
+            archived: Some(PathBuf::from("sub/a~2.json")),
         };
         let expected = format!(
             concat!(
@@ -223,7 +231,8 @@ mod tests {
                 r#""seen_at":"2026-01-02T03:04:05.678Z","started_at":"2026-01-02T03:04:06.000Z","finished_at":null,"#,
                 r#""wait_s":0.5,"convert_s":null,"publish_s":null,"error_code":null,"error":null,"line":null,"#,
                 r#""byte":null,"host":"here","disposition":"pending","run_at":"2026-01-02T03:04:05.000Z","#,
-                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none","bom":false,"first_row":null}}"#
+                r#""duplicate_of":null,"warnings":[{{"code":"all_null"}}],"input":"lines","compression":"none","bom":false,"first_row":null,"#,
+                r#""disposed_at":null,"archived":"sub/a~2.json"}}"#
             ),
             "ab".repeat(32)
         );

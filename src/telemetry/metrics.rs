@@ -122,6 +122,7 @@ pub struct Metrics {
 struct Moment {
     backlog: IntGaugeVec,
     oldest: Gauge,
+    unreadable: IntGauge,
     last_success: Gauge,
     workers: IntGaugeVec,
     paused: IntGaugeVec,
@@ -250,6 +251,10 @@ impl Moment {
             )?,
             oldest: new
                 .gauge("h5inbox_oldest_waiting_seconds", "Age of the oldest source that waits; 0 if none does.")?,
+            unreadable: new.add(IntGauge::new(
+                "h5inbox_unreadable_files",
+                "Files in the inbox that cannot be opened; they are among those that settle.",
+            )?)?,
             last_success: new.gauge(
                 "h5inbox_last_success_timestamp_seconds",
                 "When the last source was converted, in seconds since 1970; 0 if none was ever.",
@@ -273,6 +278,7 @@ impl Moment {
         ] {
             self.backlog.with_label_values(&[state]).set(files.cast_signed());
         }
+        self.unreadable.set(backlog.unreadable.cast_signed());
         self.oldest.set(status.oldest_waiting_s.unwrap_or(0.0));
         self.last_success.set(status.last_success_at.as_deref().map_or(0.0, told));
         let idle = status.workers.saturating_sub(status.busy_workers);

@@ -62,6 +62,9 @@ pub struct Backlog {
     /// For their markers or manifests; they are among the settling.
     #[serde(default)]
     pub withheld: u64,
+    /// For being readable: they cannot be opened. They are among the settling.
+    #[serde(default)]
+    pub unreadable: u64,
 }
 
 /// Sources by outcome.
@@ -122,6 +125,8 @@ pub struct Live {
     pub settling: AtomicU64,
     /// Those of them that only miss a marker or a manifest.
     pub withheld: AtomicU64,
+    /// Those of them that cannot be opened.
+    pub unreadable: AtomicU64,
     /// Sources that wait for a worker.
     pub ready: AtomicU64,
     /// Sources handed to the workers, who have begun some of them.
@@ -155,6 +160,7 @@ impl Live {
             running,
             retrying: load(&self.retrying),
             withheld: load(&self.withheld),
+            unreadable: load(&self.unreadable),
         }
     }
 

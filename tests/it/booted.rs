@@ -135,6 +135,10 @@ fn it_is_ready_when_it_says_so_and_converts_in_its_sandbox_what_another_user_dro
     // Started means that it watches: no other wait is needed before this.
     assert_eq!((instance.status()["running"].as_bool(), instance.property("SubState")), (Some(true), "running".into()));
     assert_eq!(instance.property("WatchdogUSec"), "1min");
+    let locked_in = instance.machine.run(&format!("cat /proc/{}/status", instance.property("MainPID")));
+    for line in ["CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n"] {
+        assert!(locked_in.contains(line), "{line}{locked_in}");
+    }
     assert!(instance.property("StatusText").contains("watching"), "{}", instance.property("StatusText"));
     instance.drop_file("a.json", GOOD);
     instance.drop_file("broken.json", b"{\"a\": 1}\nnonsense\n");
@@ -149,6 +153,7 @@ fn it_is_ready_when_it_says_so_and_converts_in_its_sandbox_what_another_user_dro
         alice(format!("grep -q nonsense {}", instance.path("quarantine/broken.json.reason.txt")))
     });
     assert!(alice(format!("h5inbox status --config {}", instance.config())));
+    assert_eq!(instance.machine.run(&format!("stat -c %a {}", instance.path("outbox/a.h5"))), "640\n");
     assert!(
         !instance.machine.holds(&format!("setpriv --reuid=nobody --clear-groups cat {}", instance.path("outbox/a.h5")))
     );
@@ -228,15 +233,40 @@ fn a_wrong_configuration_is_told_in_the_journal_and_ends_as_failed() {
 }
 
 #[test]
-fn a_reload_with_a_wrong_configuration_fails_and_the_agent_goes_on_with_the_one_it_has() {
+fn a_reload_takes_a_new_configuration_and_refuses_a_wrong_one_in_the_same_process() {
     let Some(instance) = Instance::new("reload", "", "") else { return };
     instance.start();
-    let before = instance.property("MainPID");
+    let process = instance.property("MainPID");
     instance.configure("source.after = \"arkive\"");
     assert!(!instance.systemctl("reload").status.success());
     wait_until("the journal tells why", || instance.journal().contains("arkive"));
+    assert_eq!(instance.property("ActiveState"), "active");
+
+    instance.configure("source.after = \"archive\"");
+    assert!(instance.systemctl("reload").status.success());
+    // A file that comes before that may still be kept.
+    wait_until("it is in effect", || instance.journal().contains("The configuration is in effect."));
     instance.drop_file("a.json", GOOD);
-    wait_until("it is converted", || instance.machine.file(&instance.path("outbox/a.h5")).exists());
-    assert_eq!((instance.property("ActiveState"), instance.property("MainPID")), ("active".into(), before));
-    instance.configure("");
+    wait_until("it is archived", || instance.machine.file(&instance.path("archive/a.json")).exists());
+    assert_eq!((instance.property("ActiveState"), instance.property("MainPID")), ("active".into(), process));
+    assert_eq!(instance.states("a.json"), [("done".to_owned(), 1)]);
+}
+
+#[test]
+fn an_inbox_that_the_unit_hides_is_refused_and_the_journal_says_what_hides_it() {
+    for (name, folder, what) in [
+        ("tmp", "/tmp/inbox", "PrivateTmp=yes"),
+        ("home", "/home/alice/inbox", "ProtectHome=yes"),
+        ("elsewhere", "/data/elsewhere", "ReadWritePaths="),
+    ] {
+        let Some(instance) = Instance::new(name, "source.after = \"archive\"", "RestartSec=100ms") else { return };
+        instance
+            .machine
+            .run(&format!("install -d -o h5inbox -g h5inbox {folder} {folder}/../archive {folder}/../quarantine"));
+        let config = instance.machine.file(&instance.config());
+        let text = fs::read_to_string(&config).unwrap().replace(&instance.path("inbox"), folder);
+        fs::write(&config, text).unwrap();
+        assert!(!instance.systemctl("start").status.success(), "{name}");
+        assert!(instance.journal().contains(what), "{name}: {}", instance.journal());
+    }
 }

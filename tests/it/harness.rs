@@ -52,7 +52,13 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 
 /// What is answered at `path` over HTTP: status and content.
 pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
+    // The status is answered a moment before.
+    let mut listening = None;
+    wait_until("somebody listens", || {
+        listening = TcpStream::connect(address).ok();
+        listening.is_some()
+    });
+    let mut stream = listening.unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

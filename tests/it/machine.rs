@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -46,7 +47,9 @@ impl Machine {
         }
         let folder = tempfile::tempdir().unwrap();
         let mut boot = Command::new(Path::new(HERE).join("tests/machine/boot"));
-        let boot = boot.arg(folder.path()).arg(packages()).args(init).stdin(Stdio::piped()).spawn().unwrap();
+        // What a terminal says to this process is not meant for it.
+        boot.arg(folder.path()).arg(packages()).args(init).process_group(0);
+        let boot = boot.stdin(Stdio::piped()).spawn().unwrap();
         let mut machine = Self { boot, folder, process_1: 0 };
         wait_until("the machine is there", || {
             let ended = machine.boot.try_wait().unwrap();
@@ -93,9 +96,14 @@ impl Machine {
         Path::new(&format!("/proc/{}/root", self.process_1)).join(path.trim_start_matches('/'))
     }
 
+    /// Where our package in `version` is.
+    pub(crate) fn package(version: &str) -> String {
+        format!("/mnt/h5inbox_{version}_{}.deb", architecture())
+    }
+
     /// Installs our package in `version`.
     pub(crate) fn install(&self, version: &str) -> Output {
-        let package = format!("/mnt/h5inbox_{version}_{}.deb", architecture());
+        let package = Self::package(version);
         // The index of manual pages of all packages is not at issue, and takes long.
         self.command("dpkg").args(["--no-triggers", "--install", &package]).output().unwrap()
     }

@@ -41,11 +41,13 @@ fn one_file_is_edited_and_one_unit_started_and_no_upgrade_removal_or_purge_touch
     machine.run("systemctl enable --now h5inbox");
     convert(&machine, "first");
 
+    machine.run("chgrp users /srv/h5inbox/inbox && chmod 2777 /srv/h5inbox/inbox");
     let pid = || machine.run("systemctl show --property=MainPID h5inbox");
     let before = pid();
     assert_went_well(&machine.install(NEXT));
     assert!(pid() != before && state("h5inbox") == "enabled\nactive\n", "{}", state("h5inbox"));
     assert_eq!(fs::read_to_string(&config).unwrap(), edited);
+    assert_eq!(machine.run("stat -c '%U:%G %a' /srv/h5inbox/inbox"), "h5inbox:users 2777\n");
     convert(&machine, "second");
 
     let (files, history) = (machine.run("dpkg --listfiles h5inbox"), machine.run("h5inbox history --json"));

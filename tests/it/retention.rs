@@ -4,7 +4,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use super::harness::{Site, h5inbox, said, wait_until};
+use super::harness::{Site, another_file_system, h5inbox, said, wait_until};
 
 fn content(number: usize) -> Vec<u8> {
     format!("{{\"a\": {number}}}\n").into_bytes()
@@ -13,7 +13,7 @@ fn content(number: usize) -> Vec<u8> {
 /// All jobs of an agent that does not run were done years ago, but for those of the source `recent`.
 fn age(site: &Site, recent: &str) {
     let ledger = Connection::open(site.path("state/ledger.sqlite")).unwrap();
-    for time in ["changed_at", "finished_at", "seen_at"] {
+    for time in ["changed_at", "finished_at", "seen_at", "disposed_at"] {
         let sql = format!("UPDATE job SET {time} = '2019' || substr({time}, 5) WHERE path_text <> ?1");
         ledger.execute(&sql, [recent]).unwrap();
     }
@@ -141,6 +141,84 @@ fn an_agent_that_works_forgets_meanwhile_what_is_old_and_needs_nobody() {
     assert!(site.stop().success());
     assert_eq!(site.names("archive").len(), 602, "nothing was removed but jobs");
     assert!(site.log().contains("jobs=600"), "{}", site.log());
+}
+
+/// Sources that were archived years ago, some of which have changed since; but for `new.json`.
+fn archived(more: &str) -> Site {
+    let site = Site::new(&format!("source.after = \"archive\"\ninbox.recursive = true\nledger.keep_days = 30\n{more}"));
+    for (number, name) in ["a.json", "sub/deep/b.json", "sub/c.json", "new.json"].into_iter().enumerate() {
+        site.drop_in(name, &content(number));
+    }
+    site.drop_in("bad.json", b"oops\n");
+    assert_eq!(site.once().status.code(), Some(1));
+    age(&site, "new.json");
+    site
+}
+
+#[test]
+fn old_sources_leave_the_archive_and_nothing_else_does() {
+    let site = archived("source.archive_keep_days = 30");
+    fs::write(site.path("archive/foreign.json"), "{}").unwrap();
+    fs::write(site.path("archive/sub/c.json"), "changed").unwrap();
+    once(&site);
+    assert_eq!(site.names("archive"), ["foreign.json", "new.json", "sub"]);
+    assert_eq!(site.names("archive/sub"), ["c.json"]);
+    assert_eq!(site.names("quarantine"), ["bad.json", "bad.json.reason.txt"]);
+    // What left the archive may leave the ledger, and so may what it has no say in any more.
+    assert_eq!(remembered(&site), ["bad.json", "new.json"]);
+    let new = site.history().into_iter().find(|job| job["path"] == "new.json").unwrap();
+    assert!(new["archived"] == "new.json" && new["disposed_at"].is_string(), "{new}");
+    assert!(site.verb("retry", &["--failed"]).status.success() && site.path("inbox/bad.json").exists());
+}
+
+#[test]
+fn sources_stay_in_the_archive_for_ever_unless_somebody_asks_for_the_contrary() {
+    let site = archived("");
+    once(&site);
+    assert_eq!(site.names("archive"), ["a.json", "new.json", "sub"]);
+    assert_eq!(remembered(&site), ["bad.json", "new.json"]);
+}
+
+#[test]
+fn an_archive_on_another_file_system_that_is_away_for_now_is_emptied_when_it_is_back() {
+    let apart = another_file_system();
+    let archive = apart.path().join("archive");
+    let site = archived(&format!("source.archive = \"{}\"\nsource.archive_keep_days = 30", archive.display()));
+    let away = apart.path().join("away");
+    fs::rename(&archive, &away).unwrap();
+    fs::create_dir(&archive).unwrap();
+    once(&site);
+    assert_eq!(remembered(&site).len(), 5, "without the ledger they would stay for ever");
+    fs::remove_dir(&archive).unwrap();
+    fs::rename(&away, &archive).unwrap();
+    age(&site, "new.json");
+    once(&site);
+    let left: Vec<_> = fs::read_dir(&archive).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!((left, remembered(&site).len()), (vec!["new.json".into()], 2));
+}
+
+#[test]
+fn a_marker_leaves_the_archive_with_its_source() {
+    let mut site =
+        Site::new("source.after = \"archive\"\nsource.archive_keep_days = 30\ninbox.done_marker = \".done\"");
+    for name in ["a.json", "new.json"] {
+        site.drop_in(name, &content(1));
+        site.drop_in(&format!("{name}.done"), b"");
+    }
+    once(&site);
+    assert_eq!(site.names("archive"), ["a.json", "a.json.done", "new.json", "new.json.done"]);
+    let ledger = Connection::open(site.path("state/ledger.sqlite")).unwrap();
+    let sql = "UPDATE job SET disposed_at = ?1 WHERE path_text = 'a.json'";
+    // Sixty days ago: times of files cannot be set back behind the clock.
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 60);
+    ledger.execute(sql, [format!("{then:.3}")]).unwrap();
+    drop(ledger);
+    site.start();
+    wait_until("it is removed", || !site.path("archive/a.json").exists());
+    wait_until("it is told", || site.log().contains("archive.removed"));
+    assert!(site.stop().success());
+    // A marker that is newer than its source's way there is somebody else's.
+    assert_eq!(site.names("archive"), ["a.json.done", "new.json", "new.json.done"]);
 }
 
 #[test]

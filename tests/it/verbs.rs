@@ -233,3 +233,34 @@ fn sample_data_is_the_same_for_the_same_seed() {
     assert!(one.starts_with("{\"timestamp\": \"2012-02-28 09:00:00\", \"open\": "), "{}", &one[..80]);
     assert_eq!(one.lines().count(), 2 * 241);
 }
+
+#[test]
+fn who_may_not_read_or_write_is_told_whose_it_is() {
+    let site = Site::new("");
+    site.open_to_everybody();
+    site.drop_in("a.json", GOOD);
+    site.once();
+    let as_somebody = |arguments: &[&str]| {
+        let mut command = site.as_somebody_else();
+        command.args(arguments).arg("--config").arg(site.config()).output().unwrap()
+    };
+    if !site.as_somebody_else().arg("--version").output().unwrap().status.success() {
+        eprintln!("not to be had here: to become another user takes root");
+        return;
+    }
+    for verb in [&["status"][..], &["history"], &["explain", "a.json"], &["retry", "--failed"], &["ledger", "rebuild"]]
+    {
+        let refused = as_somebody(verb);
+        assert_eq!(refused.status.code(), Some(69), "{verb:?}: {}", said(&refused));
+        assert!(said(&refused).contains("`sudo -u root h5inbox "), "{verb:?}: {}", said(&refused));
+    }
+    // And root is kept from making what the agent could not write to.
+    let chown = std::process::Command::new("chown").arg("65534").arg(site.path("state/ledger.sqlite")).status();
+    assert!(chown.unwrap().success());
+    let refused = h5inbox().args(["ledger", "rebuild", "--config"]).arg(site.config()).output().unwrap();
+    assert!(refused.status.code() == Some(69) && said(&refused).contains("sudo -u nobody"), "{}", said(&refused));
+    fs::set_permissions(site.config(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let refused = as_somebody(&["status"]);
+    assert_eq!(refused.status.code(), Some(78));
+    assert!(said(&refused).contains("sudo -u h5inbox"), "{}", said(&refused));
+}

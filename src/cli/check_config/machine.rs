@@ -105,6 +105,8 @@ fn outbox_and_ledger(config: &Config, path: &Path, found: &mut Findings) {
         Err(LedgerError::Missing(_)) => None,
         // The agent brings it up to date.
         Err(LedgerError::SchemaOlder { .. }) => return,
+        // The agent waits for it.
+        Err(error) if error.is_transient() => return found.warning(format!("ledger.url: {error}")),
         Err(error) => return found.error(format!("ledger.url: {error}")),
     };
     if mark::read(outbox).is_some_and(|mark| id.as_ref() != Some(&mark)) {

@@ -9,12 +9,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DEFAULT_CONFIG, ExitCode, config_path, load, output, user};
+use super::{DEFAULT_CONFIG, ExitCode, SERVICE, config_path, load, output, user};
 use crate::config::Config;
 use findings::Findings;
-
-/// The user of the unit that is shipped.
-const SERVICE: &str = "h5inbox";
 
 /// Options of `h5inbox check-config`.
 #[derive(Debug, Args)]

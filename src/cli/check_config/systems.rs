@@ -1,5 +1,6 @@
 //! The file systems that the folders are on, and what that means for them.
 
+use std::fs;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, statfs, statx};
@@ -111,7 +112,9 @@ fn sandbox(folders: &[Folder], found: &mut Findings) {
     };
     if let Some(keys) = keys(&|path| below(path, &TEMPORARY)) {
         let what = "below /tmp or /var/tmp, which the unit's PrivateTmp=yes hides";
-        found.warning(format!("{keys}: {what}; choose another path, as /srv/h5inbox"));
+        // There no file of anybody else would ever be seen.
+        let tell = if has_its_own_tmp() { Findings::error } else { Findings::warning };
+        tell(found, format!("{keys}: {what}; choose another path, as /srv/h5inbox"));
     }
     if let Some(keys) = keys(&|path| below(path, &HOMES)) {
         let what = "below /home, /root or /run/user, which the unit's ProtectHome=yes hides";
@@ -123,4 +126,14 @@ fn sandbox(folders: &[Folder], found: &mut Findings) {
                     RequiresMountsFor= (`systemctl edit h5inbox`)";
         found.note(format!("{keys}: {what}"));
     }
+}
+
+/// Whether systemd has given this process a `/tmp` of its own.
+fn has_its_own_tmp() -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let is_private = |mount: &str| {
+        let mut fields = mount.split(' ').skip(3);
+        fields.next().is_some_and(|root| root.contains("/systemd-private-")) && fields.next() == Some("/tmp")
+    };
+    mounts.lines().any(is_private)
 }

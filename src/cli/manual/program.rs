@@ -90,6 +90,7 @@ const SECTIONS: [(&str, &[Entry]); 4] = [
                 "TERM, INT",
                 "Stop: no new files, those in hand are finished. A second one ends the agent at once, and is safe.",
             ),
+            ("HUP", "Read the configuration again; one that is wrong is refused, and the one before stays."),
             ("USR1", "Log the state."),
             ("USR2", "List the inbox now."),
         ],

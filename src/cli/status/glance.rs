@@ -66,10 +66,12 @@ fn watch(status: &Status) -> String {
 }
 
 fn backlog(backlog: &Backlog) -> String {
-    let Backlog { settling, ready, running, retrying, withheld } = backlog;
+    let Backlog { settling, ready, running, retrying, withheld, unreadable } = backlog;
     let withheld = if *withheld == 0 { String::new() } else { format!(" ({withheld} without marker or manifest)") };
+    let unreadable =
+        if *unreadable == 0 { String::new() } else { attention(&format!(" ({unreadable} cannot be opened)")) };
     let retrying = notable(*retrying, "retrying");
-    format!("{settling} settling{withheld}, {} ready, {running} running, {retrying}", human::count(*ready))
+    format!("{settling} settling{withheld}{unreadable}, {} ready, {running} running, {retrying}", human::count(*ready))
 }
 
 fn files(status: &Status) -> String {

@@ -27,6 +27,9 @@ pub(super) struct Health {
 /// Sources that are ready and older than that wait too long, in seconds.
 const LONG: f64 = 600.0;
 
+const UNREADABLE: &str =
+    "the log names it (`journalctl -u h5inbox -g file.skipped`), and `h5inbox explain FILE` says what to do";
+
 /// The verdict on an agent in this state: the worst that is true of it.
 pub(super) fn health(status: &Status) -> Health {
     let said = |mood, word, why| Health { mood, word, why };
@@ -65,6 +68,11 @@ fn concerns(status: &Status) -> Vec<String> {
         0 => {}
         many => looks.push(format!("{many} failed and will be tried again; see `h5inbox history --state failed`")),
     }
+    match status.backlog.unreadable {
+        0 => {}
+        1 => looks.push(format!("1 file in the inbox cannot be opened; {UNREADABLE}")),
+        many => looks.push(format!("{many} files in the inbox cannot be opened; {UNREADABLE}")),
+    }
     if status.watch.unwatched > 0 {
         let what =
             "some folders are only listed now and then; raise fs.inotify.max_user_watches (`h5inbox check-config`)";
@@ -74,8 +82,9 @@ fn concerns(status: &Status) -> Vec<String> {
 }
 
 fn doing(status: &Status) -> String {
-    let waiting = status.backlog.ready + status.backlog.running;
+    let (waiting, arriving) = (status.backlog.ready + status.backlog.running, status.backlog.settling);
     match waiting {
+        0 if arriving > 0 => format!("{} arriving or waited for", human::count(arriving)),
         0 => "nothing waits".to_owned(),
         1 => "1 source is being converted or waits for it".to_owned(),
         many => format!("{} sources are being converted or wait for it", human::count(many)),
@@ -99,6 +108,11 @@ mod tests {
             (Status { since: None, ..well.clone() }, Mood::Look, "journalctl"),
             (Status { files: quarantined, ..well.clone() }, Mood::Look, "2 sources cannot"),
             (Status { backlog: retrying, ..well.clone() }, Mood::Look, "--state failed"),
+            (
+                Status { backlog: Backlog { settling: 1, unreadable: 1, ..Backlog::default() }, ..well.clone() },
+                Mood::Look,
+                "explain FILE",
+            ),
             (Status { oldest_waiting_s: Some(3600.0), ..well.clone() }, Mood::Look, "1 h 0 min"),
             (
                 Status { watch: Watch { unwatched: 1, ..Watch::default() }, ..well.clone() },

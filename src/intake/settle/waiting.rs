@@ -86,6 +86,8 @@ pub(super) struct Waiting {
     pub(super) quiet_until: Duration,
     /// Only a marker or a manifest is missing, as far as the last look saw.
     pub(super) withheld: bool,
+    /// The last look could not open it.
+    pub(super) unreadable: bool,
 }
 
 impl Waiting {

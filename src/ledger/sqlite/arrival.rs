@@ -84,7 +84,8 @@ fn is_latest(c: &Connection, id: JobId) -> Result<Option<bool>, LedgerError> {
 
 fn put_back(c: &Connection, id: JobId) -> Result<Job, LedgerError> {
     let sql = "UPDATE job SET state = 'ready', attempts = 0, crashes = 0, run_at = ?2, changed_at = ?2,
-        finished_at = NULL, disposition = 'none', requeued = 1 WHERE id = ?1";
+        finished_at = NULL, disposition = 'none', disposed_at = NULL, archived = NULL, archived_inode = NULL, requeued = 1
+        WHERE id = ?1";
     c.prepare_cached(sql)?.execute(params![id, Time(Timestamp::now())])?;
     job(c, id)
 }

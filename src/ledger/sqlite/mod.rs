@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Admission, Arrival, Disposition, Each, Failure, Finished, HistoryFilter, Job, JobId, Ledger, LedgerError,
-    Publication, Published, Record, Restored, State, Totals,
+    Admission, Archived, Arrival, Disposal, Disposition, Each, Failure, Finished, HistoryFilter, Job, JobId, Ledger,
+    LedgerError, Publication, Published, Record, Restored, State, Totals,
 };
 use crate::source::Identity;
 use place::Lock;
@@ -163,9 +163,9 @@ impl Ledger for SqliteLedger {
         self.durably(move |c| writer::each(c, &outputs, steps::done))
     }
 
-    fn disposed_all(&self, ids: &[JobId]) -> Each {
-        let ids = ids.to_vec();
-        self.lazily(move |c| writer::each(c, &ids, |c, id| steps::disposed(c, *id)))
+    fn disposed_all(&self, disposals: &[Disposal]) -> Each {
+        let disposals = disposals.to_vec();
+        self.lazily(move |c| writer::each(c, &disposals, steps::disposed))
     }
 
     fn duplicate(
@@ -278,6 +278,20 @@ impl Ledger for SqliteLedger {
     fn forget(&self, ids: &[JobId], before: Timestamp) -> Result<u64, LedgerError> {
         let ids = ids.to_vec();
         self.lazily(move |c| retention::forget(c, &ids, before))
+    }
+
+    fn archived_before(
+        &self,
+        before: Timestamp,
+        behind: Option<&Archived>,
+        most: usize,
+    ) -> Result<Vec<Archived>, LedgerError> {
+        self.read(|c| retention::archived_before(c, before, behind, most))
+    }
+
+    fn unarchived(&self, ids: &[JobId]) -> Result<(), LedgerError> {
+        let ids = ids.to_vec();
+        self.lazily(move |c| retention::unarchived(c, &ids))
     }
 
     fn knows(&self, path: &Path, identity: &Identity) -> Result<bool, LedgerError> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::rows::{self, Bytes, Time};
-use crate::ledger::{Finished, JobId, LedgerError};
+use crate::ledger::{Archived, Finished, JobId, LedgerError};
 use crate::source::Identity;
 
 /// Pages that stay free for what comes next: a megabyte.
@@ -15,6 +15,7 @@ const SPARE: u32 = 256;
 /// In the order of their last change, so that those which have to stay are passed once.
 const OLD: &str =
     "SELECT j.id, j.path, j.device, j.inode, j.size, j.mtime_ns, j.ctime_ns, j.state, j.disposition, j.changed_at,
+    j.archived IS NOT NULL AS archived,
     NOT EXISTS (SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id)
     OR (j.state = 'done' AND NOT EXISTS (
       SELECT 1 FROM job n INDEXED BY job_path WHERE n.path = j.path AND n.id > j.id AND n.state = 'done')) AS needed
@@ -22,6 +23,12 @@ const OLD: &str =
   WHERE j.changed_at < :before AND (j.changed_at, j.id) > (:changed_at, :id)
     AND j.state IN ('done', 'quarantined', 'duplicate', 'gone') AND j.disposition <> 'pending'
   ORDER BY j.changed_at, j.id LIMIT :most";
+
+const ARCHIVED: &str = "SELECT id, archived, archived_inode, device, inode, size, mtime_ns, ctime_ns, disposed_at
+  FROM job INDEXED BY job_archived
+  WHERE archived IS NOT NULL AND disposed_at < :before AND (disposed_at, id) > (:disposed_at, :id)
+    AND archived_inode IS NOT NULL AND disposition = 'done' AND state IN ('done', 'duplicate')
+  ORDER BY disposed_at, id LIMIT :most";
 
 const KNOWN: &str =
     "SELECT 1 FROM job WHERE path = ?1 AND size = ?2 AND mtime_ns = ?3 AND ctime_ns = ?4 AND inode = ?5";
@@ -53,6 +60,7 @@ fn finished(row: &Row<'_>) -> rusqlite::Result<Finished> {
         disposition: row.get("disposition")?,
         changed_at: row.get::<_, Time>("changed_at")?.0,
         needed: row.get("needed")?,
+        archived: row.get("archived")?,
     })
 }
 
@@ -62,6 +70,40 @@ pub(super) fn forget(c: &Connection, ids: &[JobId], before: Timestamp) -> Result
         AND state IN ('done', 'quarantined', 'duplicate', 'gone')";
     let mut delete = c.prepare_cached(sql)?;
     ids.iter().try_fold(0, |sum, id| Ok(sum + delete.execute(params![id, Time(before)])? as u64))
+}
+
+/// Sources that were archived before `before`, behind those that were answered before.
+pub(super) fn archived_before(
+    c: &Connection,
+    before: Timestamp,
+    behind: Option<&Archived>,
+    most: usize,
+) -> Result<Vec<Archived>, LedgerError> {
+    let (disposed_at, id) = behind.map_or((Timestamp::MIN, JobId(0)), |one| (one.disposed_at, one.id));
+    let values = named_params! {
+        ":before": Time(before),
+        ":disposed_at": Time(disposed_at),
+        ":id": id,
+        ":most": i64::try_from(most).unwrap_or(i64::MAX),
+    };
+    let mut old = c.prepare_cached(ARCHIVED)?;
+    Ok(old.query_map(values, archived)?.collect::<Result<_, _>>()?)
+}
+
+fn archived(row: &Row<'_>) -> rusqlite::Result<Archived> {
+    Ok(Archived {
+        id: row.get("id")?,
+        place: rows::path(row, "archived")?,
+        inode: row.get::<_, i64>("archived_inode")?.cast_unsigned(),
+        identity: rows::identity(row)?,
+        disposed_at: row.get::<_, Time>("disposed_at")?.0,
+    })
+}
+
+/// The archive has these no more.
+pub(super) fn unarchived(c: &Connection, ids: &[JobId]) -> Result<(), LedgerError> {
+    let mut clear = c.prepare_cached("UPDATE job SET archived = NULL, archived_inode = NULL WHERE id = ?1")?;
+    ids.iter().try_for_each(|id| Ok(clear.execute([id]).map(drop)?))
 }
 
 /// Whether this version of `path` was recorded, whatever number its device had.
@@ -95,7 +137,7 @@ mod tests {
     fn what_is_old_is_found_by_an_index() {
         let c = Connection::open_in_memory().unwrap();
         crate::ledger::sqlite::schema::MIGRATIONS.iter().for_each(|sql| c.execute_batch(sql).unwrap());
-        for sql in [OLD, KNOWN] {
+        for sql in [OLD, ARCHIVED, KNOWN] {
             let mut explained = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let values = rusqlite::params_from_iter(vec![""; explained.parameter_count()]);
             let plan = explained.query_map(values, |row| row.get("detail")).unwrap();

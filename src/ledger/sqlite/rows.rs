@@ -159,6 +159,8 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         compression: row.get("compression")?,
         bom: row.get("bom")?,
         first_row: optional_unsigned(row, "first_row")?,
+        disposed_at: optional_time(row, "disposed_at")?,
+        archived: optional_path(row, "archived")?,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::ledger::LedgerError;
 use crate::source::Shown;
 
 /// Each brings the schema from its index to the next number. Released ones never change.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_input.sql"),
     include_str!("migrations/0003_warnings.sql"),
@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_about.sql"),
     include_str!("migrations/0006_gathered.sql"),
     include_str!("migrations/0007_forgotten.sql"),
+    include_str!("migrations/0008_archived.sql"),
 ];
 
 /// "h5in": tells a ledger from any other database.

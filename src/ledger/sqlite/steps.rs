@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
 use super::rows::{Bytes, Time};
-use crate::ledger::{Disposition, Failure, JobId, LedgerError, Publication, Published, State};
+use crate::ledger::{Disposal, Disposition, Failure, JobId, LedgerError, Publication, Published, State};
 
 pub(super) fn begin(c: &Connection, id: JobId, host: &str) -> Result<u32, LedgerError> {
     let sql = "UPDATE job SET state = 'running', attempts = attempts + 1, requeued = 0, host = ?3,
@@ -59,10 +59,12 @@ pub(super) fn done(c: &Connection, output: &Published) -> Result<(), LedgerError
     step(c, id, "be done", sql, params![id, Time(Timestamp::now()), publish_s, disposition])
 }
 
-pub(super) fn disposed(c: &Connection, id: JobId) -> Result<(), LedgerError> {
+pub(super) fn disposed(c: &Connection, Disposal { id, archived }: &Disposal) -> Result<(), LedgerError> {
     // Recovery repeats a disposition whose record was lost: done stays done.
-    let sql = "UPDATE job SET disposition = 'done' WHERE id = ?1 AND disposition IN ('pending', 'done')";
-    step(c, id, "be disposed of", sql, [id])
+    let sql = "UPDATE job SET disposition = 'done', disposed_at = coalesce(disposed_at, ?2), archived = coalesce(archived, ?3),
+        archived_inode = coalesce(archived_inode, ?4) WHERE id = ?1 AND disposition IN ('pending', 'done')";
+    let (place, inode) = archived.as_ref().map(|(place, inode)| (Bytes(place.as_path()), inode.cast_signed())).unzip();
+    step(c, *id, "be disposed of", sql, params![id, Time(Timestamp::now()), place, inode])
 }
 
 pub(super) fn duplicate(

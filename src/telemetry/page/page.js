@@ -58,6 +58,8 @@ function state(a) {
   if (a.why_not_ready.length) return ["bad", "Not ready", a.why_not_ready.join("; ")];
   if (s.oldest_waiting_s > BEHIND && b.ready + b.running > 0)
     return ["warn", "Falling behind", `The oldest file has waited for ${time(s.oldest_waiting_s)}.`];
+  if (b.unreadable > 0) return ["warn", b.unreadable === 1 ? "A file cannot be opened" : `${files(b.unreadable)} cannot be opened`,
+    "The log names each (file.skipped), and h5inbox explain FILE says what to do. All others go on."];
   const watch = `Watching ${s.inbox}${s.watch.mode === "poll" ? ", by listing it" : ""}.`;
   if (b.running + b.ready > 0) return ["good", "Converting", watch];
   if (b.settling - b.withheld > 0) return ["good", "Files are arriving", watch];

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::super::schema::MIGRATIONS;
 use super::super::writer::Durability;
 use super::{admit, arrival, bench, failure, history, publication};
-use crate::ledger::{Disposition, HistoryFilter, JobId, Ledger, LedgerError, Published, SqliteLedger, State};
+use crate::ledger::{Disposal, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Published, SqliteLedger, State};
 
 /// What a kill would leave behind, taken in the middle of a transaction of the stopped writer.
 fn crash_image(ledger: &SqliteLedger, from: &Path, to: &Path) {
@@ -129,7 +129,8 @@ fn one_step_of_many_jobs_is_one_commit_and_leaves_out_only_those_it_does_not_sui
     let went = ledger.publishing_all(&outputs).unwrap();
     let published = jobs.iter().map(|id| Published { id: *id, publish_s: 0.5, disposition: Disposition::Pending });
     let finished = ledger.done_all(&published.collect::<Vec<_>>()).unwrap();
-    let disposed = ledger.disposed_all(&jobs).unwrap();
+    let disposals: Vec<_> = jobs.iter().map(|id| Disposal { id: *id, archived: None }).collect();
+    let disposed = ledger.disposed_all(&disposals).unwrap();
     assert_eq!(ledger.commits() - before, 4);
     for outcomes in [went, finished, disposed] {
         assert!(outcomes[..8].iter().all(Result::is_ok));

@@ -116,8 +116,9 @@ fn pages(ledger: &SqliteLedger) -> (u32, u32) {
 fn fill(ledger: &SqliteLedger) {
     let all: Vec<_> = (0..8000).map(|n| arrival(format!("a/path/of/some/length/{n}.json"), n)).collect();
     ledger.arrive(&all).unwrap();
-    let all_gone = |c: &Connection| Ok(c.execute("UPDATE job SET state = 'gone'", [])?);
-    assert_eq!(ledger.writer.submit(Durability::Process, all_gone).unwrap(), 8000);
+    // What is left is at the end of the file, and has to move.
+    let gone = |c: &Connection| Ok(c.execute("UPDATE job SET state = 'gone' WHERE id <= 6000", [])?);
+    assert_eq!(ledger.writer.submit(Durability::Process, gone).unwrap(), 6000);
 }
 
 #[test]
@@ -125,12 +126,15 @@ fn room_is_given_back_a_little_at_a_time_while_others_commit() {
     let bench = bench();
     let ledger = &bench.ledger;
     fill(ledger);
-    assert_eq!(sweep_by(256, ledger, |_| Place::Hidden), 8000);
+    assert_eq!(sweep_by(256, ledger, |_| Place::Hidden), 6000);
     let (free, before) = pages(ledger);
-    assert!(free > 600, "{free} of {before}");
+    assert!(free > 500, "{free} of {before}");
     let length = |path: PathBuf| std::fs::metadata(path).unwrap().len();
     let log = || length(bench.path().with_extension("sqlite-wal"));
-    let (full, log_before, mut given) = (length(bench.path()), log(), 0);
+    // Written back, and cut off.
+    let emptied = Connection::open(bench.path()).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    assert!(emptied.is_ok() && log() == 0);
+    let (full, mut given) = (length(bench.path()), 0);
     loop {
         let some = ledger.shrink(100).unwrap();
         assert!(some <= 100);
@@ -141,12 +145,15 @@ fn room_is_given_back_a_little_at_a_time_while_others_commit() {
         }
     }
     let (left, after) = pages(ledger);
-    assert!((200..=256).contains(&left) && given > 300 && after < before / 2, "{left}, {given}, {before} to {after}");
-    assert!(log() <= log_before, "the log is written back: {} bytes", log());
+    assert!(
+        (200..=256).contains(&left) && given > 250 && after < before * 2 / 3,
+        "{left}, {given}, {before} to {after}"
+    );
+    assert!(log() < full / 5, "the log is written back after each: {} bytes", log());
     let path = bench.path();
     drop(bench.ledger);
     let small = length(path.clone());
-    assert!(small < full / 2, "{full} to {small}");
+    assert!(small < full * 2 / 3, "{full} to {small}");
     SqliteLedger::open(&path).unwrap();
 }
 
@@ -161,8 +168,8 @@ fn a_ledger_of_an_older_version_learns_to_give_room_back() {
     drop(old);
     let ledger = SqliteLedger::open(&path).unwrap();
     fill(&ledger);
-    assert_eq!(sweep_by(256, &ledger, |_| Place::Hidden), 8000);
-    assert!(ledger.shrink(u32::MAX).unwrap() > 300);
+    assert_eq!(sweep_by(256, &ledger, |_| Place::Hidden), 6000);
+    assert!(ledger.shrink(u32::MAX).unwrap() > 250);
     // Where there was no room for that, it works as before and stays as large as it was.
     let stiff = folder.path().join("stiff.sqlite");
     drop(ledger);
