@@ -23,6 +23,8 @@ use crate::telemetry::status::Live;
 
 /// Jobs looked at in one step.
 const STEP: usize = 256;
+/// Jobs forgotten in one transaction: whoever publishes meanwhile waits for it.
+const AT_ONCE: usize = 64;
 /// Archived sources removed in one step.
 const FILES: usize = 64;
 /// Pages given back in one step: a megabyte.
@@ -189,8 +191,8 @@ impl Chores {
             let is_held = |job: &Finished| job.archived && self.keep_archived.is_some();
             let may_go = |job: &&Finished| !is_held(job) && job.may_go(places.look(&job.path, &knows));
             let ids: Vec<JobId> = old.iter().filter(may_go).map(|job| job.id).collect();
-            if !ids.is_empty() {
-                swept.forgotten += self.ask(|ledger| ledger.forget(&ids, before))?;
+            for some in ids.chunks(AT_ONCE) {
+                swept.forgotten += self.ask(|ledger| ledger.forget(some, before))?;
             }
             behind = Some(match old.into_iter().last() {
                 Some(last) => last,

@@ -143,6 +143,20 @@ fn an_agent_that_works_forgets_meanwhile_what_is_old_and_needs_nobody() {
     assert!(site.log().contains("jobs=600"), "{}", site.log());
 }
 
+#[test]
+fn a_new_number_of_days_is_taken_over_by_a_reload() {
+    let mut site = kept("");
+    let days = |number: u32| format!("source.after = \"keep\"\ninbox.recursive = true\nledger.keep_days = {number}");
+    site.configure(&days(0));
+    fs::remove_file(site.path("inbox/b.json")).unwrap();
+    site.start();
+    site.configure(&days(30));
+    site.signal(rustix::process::Signal::HUP);
+    wait_until("it is forgotten", || !remembered(&site).contains(&"b.json".to_owned()));
+    assert!(site.stop().success());
+    assert_eq!(remembered(&site), ["a.json", "c.json", "host/d.json", "new.json"]);
+}
+
 /// Sources that were archived years ago, some of which have changed since; but for `new.json`.
 fn archived(more: &str) -> Site {
     let site = Site::new(&format!("source.after = \"archive\"\ninbox.recursive = true\nledger.keep_days = 30\n{more}"));

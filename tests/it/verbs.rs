@@ -181,7 +181,9 @@ fn retry_does_not_wait_for_the_time_of_the_next_attempt() {
 fn an_agent_that_cannot_be_asked_is_running_all_the_same() {
     let mut site = Site::new("");
     site.start();
-    fs::remove_file(site.path("state/ledger.sqlite.sock")).unwrap();
+    let socket = site.path("state/ledger.sqlite.sock");
+    super::harness::wait_until("it can be asked", || socket.exists());
+    fs::remove_file(socket).unwrap();
     let status = site.status();
     assert_eq!((&status["running"], &status["pid"]), (&true.into(), &site.pid().into()));
 }
