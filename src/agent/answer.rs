@@ -120,13 +120,14 @@ impl Answer {
 
     /// Answers `h5inbox status`, and browsers and monitors over HTTP where `config` says, from now on until the process ends.
     pub(super) fn serve(self: &Arc<Self>, config: &Config) -> Result<(), AgentError> {
+        // Whoever is answered by the socket finds the other there, too.
+        self.listen(&config.status.listen);
         if !self.served.swap(true, Ordering::Relaxed) {
             let this = Arc::clone(self);
             let answer: listener::Answer = Arc::new(move || serde_json::to_string(&this.status()).unwrap_or_default());
             listener::serve_socket(&listener::socket_of(&config.ledger.sqlite_path()), answer)?;
             probe::start(self)?;
         }
-        self.listen(&config.status.listen);
         Ok(())
     }
 

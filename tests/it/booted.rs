@@ -270,3 +270,17 @@ fn an_inbox_that_the_unit_hides_is_refused_and_the_journal_says_what_hides_it() 
         assert!(instance.journal().contains(what), "{name}: {}", instance.journal());
     }
 }
+
+#[test]
+fn the_journal_of_the_unit_is_asked_for_one_kind_of_event_and_has_its_fields() {
+    let Some(instance) = Instance::new("fields", "", "") else { return };
+    instance.start();
+    instance.drop_file("bad.json", b"nonsense\n");
+    let unit = instance.unit();
+    let ask = format!("journalctl --no-pager --output=json --unit={unit} EVENT=file.quarantined");
+    wait_until("it is told", || !instance.machine.run(&ask).is_empty());
+    let told: Value = serde_json::from_str(&instance.machine.run(&ask)).unwrap();
+    let fields =
+        ["PATH", "ERROR_CODE", "LINE", "PRIORITY", "SYSLOG_IDENTIFIER", "_TRANSPORT"].map(|field| &told[field]);
+    assert_eq!(fields, ["bad.json", "bad_json", "1", "4", "h5inbox", "journal"], "{told}");
+}

@@ -146,7 +146,8 @@ impl Site {
     /// Starts the agent and waits until it answers.
     pub(crate) fn start(&mut self) {
         self.spawn(h5inbox());
-        wait_until("the agent answers", || self.status()["running"] == true);
+        // That it runs is known before it can be asked; since when, only it knows.
+        wait_until("the agent answers", || self.status()["since"].is_string());
     }
 
     /// Starts the agent by `command`, which stands for the program.
