@@ -12,7 +12,6 @@ use super::left::{Left, Traced};
 use super::recorder::{Profile, Shared};
 use super::stage::Stage;
 use super::trace::{OpenFile, Piece, Stretch};
-use crate::source::Shown;
 
 thread_local! {
     static LANE: RefCell<Option<Lane>> = const { RefCell::new(None) };
@@ -180,7 +179,7 @@ impl Lane {
         if self.file.is_some() {
             return false;
         }
-        let (name, start) = (Shown(path).to_string(), self.profile.now());
+        let (name, start) = (self.profile.name(path), self.profile.now());
         self.file = Some(Arc::new(OpenFile::new(name, bytes, start, self.profile.room())));
         self.open.push(Open { stage: Stage::Rest, start, inner: 0 });
         true

@@ -1,6 +1,7 @@
 //! Where the traces of finished files are collected: one [`Profile`] a run, shared by its threads.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use super::stage::Stage;
 use super::store::{FILES, Store};
 use super::sum::Sum;
 use super::trace::{DETAIL, FileTrace, Room};
+use crate::source::Shown;
 
 /// Spans that a file may always keep, however many files share the room.
 const DETAIL_OF_A_FILE: usize = 1000;
@@ -79,7 +81,8 @@ impl Profile {
     }
 
     fn new(window: Window, workers: usize, observer: Option<Observer>) -> Self {
-        let (begun, room) = (Instant::now(), Arc::new(Room::for_spans(DETAIL)));
+        let kept = if window == Window::Nothing { 0 } else { DETAIL };
+        let (begun, room) = (Instant::now(), Arc::new(Room::for_spans(kept)));
         let files = if window == Window::Nothing { Store::default() } else { Store::new() };
         let kept = Mutex::new(Kept { files, rest: Sum::default() });
         let helpers = Mutex::default();
@@ -88,6 +91,11 @@ impl Profile {
 }
 
 impl Shared {
+    /// What a file is called in what is kept of it.
+    pub(super) fn name(&self, path: &Path) -> String {
+        if self.window == Window::Nothing { String::new() } else { Shown(path).to_string() }
+    }
+
     /// Nanoseconds since the recording began.
     pub(super) fn now(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
@@ -96,9 +104,8 @@ impl Shared {
     /// Room for the spans of one more file.
     pub(super) fn room(&self) -> Arc<Room> {
         match self.window {
-            Window::Whole => Arc::clone(&self.room),
+            Window::Whole | Window::Nothing => Arc::clone(&self.room),
             Window::Last(files) => Arc::new(Room::for_spans((DETAIL / files).max(DETAIL_OF_A_FILE))),
-            Window::Nothing => Arc::new(Room::for_spans(0)),
         }
     }
 

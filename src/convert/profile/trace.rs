@@ -93,7 +93,8 @@ impl Room {
     }
 
     fn take(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::Relaxed) > 0
+        // Looked at first, so that threads do not contend for a room that is full.
+        self.0.load(Ordering::Relaxed) > 0 && self.0.fetch_sub(1, Ordering::Relaxed) > 0
     }
 }
 
