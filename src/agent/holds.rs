@@ -63,6 +63,9 @@ fn prepare_folders(config: &Config) -> Result<(), AgentError> {
     if let Some(parent) = config.profile.page().and_then(Path::parent) {
         folder("profile.path", parent)?;
     }
+    if let Some(parent) = config.status.textfile().and_then(Path::parent) {
+        folder("status.textfile", parent)?;
+    }
     Ok(())
 }
 

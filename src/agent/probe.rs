@@ -42,9 +42,8 @@ pub(super) fn start(answer: &Arc<Answer>) -> std::io::Result<()> {
         let mut failing = false;
         loop {
             let config = answer.config();
-            let textfile = &config.status.textfile;
             answer.probe.note(look_at(&config.output.path));
-            if !textfile.as_os_str().is_empty() {
+            if let Some(textfile) = config.status.textfile() {
                 failing = write(&answer.metrics(), textfile, failing);
             }
             thread::sleep(EVERY);

@@ -249,6 +249,14 @@ pub struct Status {
     pub textfile: PathBuf,
 }
 
+impl Status {
+    /// The file that metrics are written to, if there is to be one.
+    #[must_use]
+    pub fn textfile(&self) -> Option<&Path> {
+        (!self.textfile.as_os_str().is_empty()).then_some(self.textfile.as_path())
+    }
+}
+
 impl Default for Status {
     fn default() -> Self {
         Self { listen: "127.0.0.1:9815".to_owned(), textfile: PathBuf::new() }

@@ -40,6 +40,8 @@ pub(super) fn of(config: &Config) -> Vec<Folder> {
     let ledger = config.ledger.sqlite_path();
     named.extend(ledger.parent().map(|folder| ("ledger.url", folder.to_path_buf(), true)));
     named.extend(config.profile.page().and_then(Path::parent).map(|folder| ("profile.path", folder.into(), true)));
+    let textfile = config.status.textfile();
+    named.extend(textfile.and_then(Path::parent).map(|folder| ("status.textfile", folder.into(), true)));
     let folder = |(key, path, is_written): (_, PathBuf, _)| Folder { key, existing: nearest(&path), path, is_written };
     named.into_iter().map(folder).collect()
 }
