@@ -70,6 +70,7 @@ fn whatever_is_broken_the_commands_of_the_page_say_what_and_mend_it() {
     bad_file(&mut patient);
     full_disk(&mut patient);
     killed(&mut patient);
+    network(&mut patient);
     wrong_configuration(&mut patient);
     lost_ledger(&mut patient);
 
@@ -119,6 +120,24 @@ fn killed(patient: &mut Patient) {
     patient.drop_in("after.json", GOOD);
     patient.wait_for_output("after.h5");
     patient.tells("killed", &["NRestarts=1", "ActiveState=active", "agent.recovered", "healthy"]);
+}
+
+/// A FUSE mount, which is to the agent what a network mount is.
+fn network(patient: &mut Patient) {
+    if !patient.machine.file("/dev/fuse").exists() {
+        eprintln!("not to be had here: FUSE");
+        patient.page.retain(|block| block.whose != "network");
+        return;
+    }
+    patient.machine.run(
+        "systemctl stop h5inbox && install -d -o h5inbox -g h5inbox -m 2770 /srv/far && bindfs -o nonempty /srv/far /srv/h5inbox/inbox \
+         && systemctl start h5inbox",
+    );
+    // As another machine would, behind the mount.
+    patient.machine.write_as("h5inbox", "/srv/far/far.json", GOOD);
+    patient.tells("network", &["poll", "listing every 60 s"]);
+    patient.wait_for_output("far.h5");
+    patient.machine.run("systemctl stop h5inbox && umount /srv/h5inbox/inbox && systemctl start h5inbox");
 }
 
 fn wrong_configuration(patient: &mut Patient) {
