@@ -9,7 +9,7 @@
 //! * [`ledger`]: what was done, durably: one trait, and SQLite behind it.
 //! * [`convert`]: one source in (or several small ones), one output out: read, parse, frame, write, publish. Knows no agent
 //!   and no ledger.
-//! * [`telemetry`]: what the operator sees: the log, the status, and where it can be asked for.
+//! * [`telemetry`]: what the operator sees: the log, the status, the metrics, the page, and where they are asked for.
 //! * [`source`]: a source file's identity, its name and how to open it safely. A leaf.
 //! * [`config`]: what the operator wrote, checked. A leaf.
 //!
