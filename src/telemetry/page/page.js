@@ -1,6 +1,7 @@
 "use strict";
 // Asks the agent every two seconds and shows the answer. Whatever comes from it becomes text and never markup.
-const EVERY = 2000, PATIENCE = 8000, BEHIND = 300;
+// A source waits too long after the same ten minutes as for `h5inbox status` and the alert rules.
+const EVERY = 2000, PATIENCE = 8000, BEHIND = 600;
 const $ = id => document.getElementById(id);
 const put = (id, text) => { const e = $(id); if (e.textContent !== text) e.textContent = text; };
 
