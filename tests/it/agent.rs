@@ -199,7 +199,8 @@ fn sources_are_archived_or_deleted_only_after_their_output() {
         site.drop_in("a.json", GOOD);
         wait_until("the source has left the inbox", || site.names("inbox").is_empty());
         assert_eq!(site.names("outbox"), ["a.h5"]);
-        assert_eq!(site.names("archive"), left);
+        // On its way it has a name that does not show.
+        wait_until("it is where it belongs", || site.names("archive") == left);
         wait_until("that is recorded", || site.history()[0]["disposition"] == "done");
     }
 }
