@@ -277,6 +277,7 @@ mod tests {
             previous: None,
             first_row: None,
             alone: false,
+            epoch: 0,
         }
     }
 

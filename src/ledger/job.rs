@@ -153,6 +153,9 @@ pub struct Job {
     /// Whether it is to have an output of its own: something went wrong when it was read with others, or it may have brought the
     /// agent down.
     pub alone: bool,
+    /// Which claim this is, where agents [share](super::Shared) the ledger: it grows with each claim and each adoption. 0
+    /// where one agent has the ledger for itself.
+    pub epoch: u64,
 }
 
 /// The version of a path that was converted before: an attempt on the same bytes can stop after hashing.

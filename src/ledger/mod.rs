@@ -21,13 +21,16 @@ mod finished;
 mod job;
 mod record;
 mod restored;
+mod shared;
 mod sqlite;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::config;
 use crate::source::Identity;
 
 pub use error::LedgerError;
@@ -37,11 +40,22 @@ pub use job::{
 };
 pub use record::{HistoryFilter, Record, Totals};
 pub use restored::{End, Output, Restored};
+pub use shared::{Adopted, Agent, Shared};
 pub use sqlite::{Rebuild, SqliteLedger};
 
 /// How one step went for each of several jobs, in their order. It is committed once for all of them; a job that it does
 /// not suit is left out by itself. An error means that nothing was changed.
 pub type Each<T = ()> = Result<Vec<Result<T, LedgerError>>, LedgerError>;
+
+/// Opens the ledger that `config` names, for an agent.
+pub fn open_for_agent(config: &config::Ledger) -> Result<Arc<dyn Ledger>, LedgerError> {
+    Ok(Arc::new(SqliteLedger::open(&config.sqlite_path())?))
+}
+
+/// Opens the ledger that `config` names, beside agents that may be at work with it.
+pub fn open_beside(config: &config::Ledger) -> Result<Box<dyn Ledger>, LedgerError> {
+    Ok(Box::new(SqliteLedger::open_shared(&config.sqlite_path())?))
+}
 
 fn the_one(each: Each) -> Result<(), LedgerError> {
     each?.into_iter().collect()
@@ -52,6 +66,11 @@ fn the_one(each: Each) -> Result<(), LedgerError> {
 pub trait Ledger: Send + Sync {
     /// Which ledger this is: no two have the same.
     fn id(&self) -> Result<String, LedgerError>;
+
+    /// What there is besides where agents on several hosts share the ledger; none if it is one agent's own.
+    fn shared(&self) -> Option<&dyn Shared> {
+        None
+    }
 
     /// Durable: jobs that were decided and that this ledger, which is made anew, does not know, or not as decided. Answers
     /// how many there were.

@@ -171,7 +171,7 @@ fn json_text<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Er
     value.unwrap_or(serde_json::Value::Array(Vec::new())).serialize(to)
 }
 
-fn time<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn time<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&written(*time))
 }
 

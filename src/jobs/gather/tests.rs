@@ -23,6 +23,7 @@ fn job(id: i64, path: &str, size: u64) -> Job {
         previous: None,
         first_row: None,
         alone: false,
+        epoch: 0,
     }
 }
 

@@ -101,6 +101,7 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         previous: previous(row)?,
         first_row: optional_unsigned(row, "first_row")?,
         alone: row.get("alone")? || row.get::<_, u32>("crashes")? > 0,
+        epoch: 0,
     })
 }
 
