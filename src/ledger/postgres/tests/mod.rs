@@ -1,6 +1,7 @@
 //! What only a ledger has that several agents share, on a real server.
 
 mod claims;
+mod leases;
 #[path = "../../../../tests/it/postgres_server.rs"]
 mod postgres_server;
 
