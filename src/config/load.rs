@@ -10,7 +10,8 @@ use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::types::type_hints;
 use super::values::{
-    agent_name, choice, column_name, compression, flag, globs, listen_address, marker_ending, number, schema_name, some_globs,
+    agent_name, choice, column_name, compression, flag, globs, listen_address, marker_ending, number, schema_name,
+    some_globs,
 };
 use super::{Config, folders};
 

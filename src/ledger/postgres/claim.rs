@@ -97,7 +97,8 @@ fn collisions<T: Default>(mut work: impl FnMut() -> Result<T, Fault>) -> Result<
 
 /// What the statement of an adoption begins with: those with a lower number first, and with each all that share its output.
 /// `$1` is the agent, `$2` the most jobs.
-pub(super) const ADOPT: &str = "WITH me AS (SELECT instance FROM agent WHERE instance = $1 AND ended_at IS NULL FOR KEY SHARE),
+pub(super) const ADOPT: &str =
+    "WITH me AS (SELECT instance FROM agent WHERE instance = $1 AND ended_at IS NULL FOR KEY SHARE),
     open AS (SELECT j.id, j.state, j.temporary, j.first_row FROM job AS j
       WHERE (j.state IN ('running', 'publishing') OR j.disposition = 'pending') AND j.owner IS NULL
         AND (j.state <> 'publishing' OR (j.run_at <= now() AND NOT EXISTS (SELECT 1 FROM job AS o

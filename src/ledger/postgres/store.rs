@@ -122,8 +122,7 @@ impl Store {
         if self.me.is_none() || *given_up {
             return false;
         }
-        let (given_up, _) =
-            self.end_of_patience.wait_timeout(given_up, wait).unwrap_or_else(PoisonError::into_inner);
+        let (given_up, _) = self.end_of_patience.wait_timeout(given_up, wait).unwrap_or_else(PoisonError::into_inner);
         !*given_up
     }
 

@@ -21,7 +21,9 @@ fn until(what: &str, is: impl Fn() -> bool) {
 /// As if the agent had not been heard of for longer than its lease: its keeper is told so at its next sign of life.
 fn expire(config: &Config, name: &str) {
     let schema = &config.schema;
-    server().psql(&format!("UPDATE {schema}.agent SET lease_until = now() - interval '1 s' WHERE name = '{name}' AND ended_at IS NULL"));
+    server().psql(&format!(
+        "UPDATE {schema}.agent SET lease_until = now() - interval '1 s' WHERE name = '{name}' AND ended_at IS NULL"
+    ));
 }
 
 fn claim(agent: &dyn Shared) -> Vec<crate::ledger::Job> {
@@ -40,7 +42,9 @@ fn an_agent_that_was_declared_dead_takes_no_step_any_more_and_another_has_what_i
     a.begin(begun).unwrap();
     a.publishing(begun, &publication(begun)).unwrap();
     expire(&config, "a");
-    until("b takes over", || b.agents().unwrap().iter().any(|agent| agent.name == "a" && !agent.alive && agent.jobs == 0));
+    until("b takes over", || {
+        b.agents().unwrap().iter().any(|agent| agent.name == "a" && !agent.alive && agent.jobs == 0)
+    });
     let adopted = b.adopt(10).unwrap();
     assert_eq!(adopted.iter().map(|one| (one.job.id, one.job.epoch)).collect::<Vec<_>>(), [(begun, 3)]);
     assert_eq!(ids(&claim(&b)), [waits]);
@@ -70,7 +74,10 @@ fn a_name_is_had_once_and_by_whoever_starts_after_the_one_before_has_ended() {
     let refused = PostgresLedger::open(&Config { agent: "a".to_owned(), ..config.clone() });
     let refused = refused.err().unwrap();
     let pid = std::process::id();
-    assert!(matches!(&refused, LedgerError::NameTaken { name, pid: found, .. } if name == "a" && *found == pid), "{refused}");
+    assert!(
+        matches!(&refused, LedgerError::NameTaken { name, pid: found, .. } if name == "a" && *found == pid),
+        "{refused}"
+    );
     assert!(refused.to_string().contains("ledger.agent") && !refused.is_transient());
     let id = admit(&a, "a.json", 1).id;
     claim(&a);
