@@ -81,6 +81,11 @@ fn the_ledger_and_the_model_never_disagree() {
     tests::model::the_ledger_and_the_model_never_disagree(8, bench);
 }
 
+#[test]
+fn no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten() {
+    tests::retention::no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten(6, bench);
+}
+
 /// Waits until `is` is so.
 fn until(what: &str, is: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
