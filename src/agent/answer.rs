@@ -12,10 +12,10 @@ use super::probe::{self, Probe};
 use super::routes;
 use crate::config::Config;
 use crate::jobs::pool::Desks;
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Agent, Ledger, Shared, State};
 use crate::source::Shown;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::status::{Files, Live, Status};
+use crate::telemetry::status::{Files, Live, Peer, Status};
 use crate::telemetry::{http, listener};
 
 /// How long it is believed that the ledger can be written, once that was seen.
@@ -234,5 +234,25 @@ pub(crate) fn with_totals(mut status: Status, ledger: &dyn Ledger) -> Status {
     status.bad_records = totals.bad_records;
     status.last_success_at = totals.last_success_at.map(|time| format!("{time:.3}"));
     status.oldest_waiting_s = totals.oldest_waiting.map(|time| Timestamp::now().duration_since(time).as_secs_f64());
+    if let Some(Ok(agents)) = ledger.shared().map(Shared::agents) {
+        status.agents = agents.into_iter().map(peer).collect();
+    }
     status
+}
+
+fn peer(agent: Agent) -> Peer {
+    let about = agent.about.unwrap_or_default();
+    Peer {
+        name: agent.name,
+        host: agent.host,
+        pid: agent.pid,
+        version: agent.version,
+        alive: agent.alive,
+        leads: agent.leads,
+        since: format!("{:.3}", agent.since),
+        seen_at: format!("{:.3}", agent.seen_at),
+        jobs: agent.jobs,
+        workers: about["workers"].as_u64(),
+        paused: about["paused"].as_str().map(str::to_owned),
+    }
 }

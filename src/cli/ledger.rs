@@ -34,7 +34,7 @@ impl LedgerVerb {
         let (outbox, path) = (&config.output.path, config.ledger.sqlite_path());
         as_its_owner(&path)?;
         let rebuild = Rebuild::begin(&path).map_err(|e| refuse_ledger(&e, &path))?;
-        let Some(_held) = Staging::for_agent(outbox).map_err(|e| refuse(&e))? else {
+        let Some(_held) = Staging::for_agent(outbox, false).map_err(|e| refuse(&e))? else {
             return Err(refuse(&"an agent works with this outbox; stop it first: `systemctl stop h5inbox`"));
         };
         let folders = Folders {

@@ -29,7 +29,7 @@ impl Workshop {
 
     /// The temporary name: made of the job's number, never of the source's name.
     pub(super) fn temporary_bad_records(&self, job: &Job) -> PathBuf {
-        self.quarantine.join(STAGING).join(format!("{}.bad.tmp", job.id))
+        self.quarantine.join(STAGING).join(format!("{}.bad.tmp", job.claim_name()))
     }
 
     /// Gives the file of bad records its name, which is returned, if there is one that has none yet.
