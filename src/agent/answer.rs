@@ -15,7 +15,7 @@ use crate::jobs::pool::Desks;
 use crate::ledger::{Agent, Ledger, Shared, State};
 use crate::source::Shown;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::status::{Files, Live, Peer, Status};
+use crate::telemetry::status::{Backlog, Files, Live, Peer, Status};
 use crate::telemetry::{http, listener};
 
 /// How long it is believed that the ledger can be written, once that was seen.
@@ -176,6 +176,7 @@ impl Answer {
         }
         let busy_workers = at_work.as_ref().map_or(0, |at_work| at_work.desks.busy() as u64);
         let (backlog, watch, paused) = (self.live.backlog(busy_workers), self.live.watch(), self.live.paused());
+        let backlog = if last.agents.is_empty() { backlog } else { of_all(backlog, last.backlog) };
         Status { busy_workers, backlog, paused, watch, ..last.clone() }
     }
 
@@ -235,9 +236,17 @@ pub(crate) fn with_totals(mut status: Status, ledger: &dyn Ledger) -> Status {
     status.last_success_at = totals.last_success_at.map(|time| format!("{time:.3}"));
     status.oldest_waiting_s = totals.oldest_waiting.map(|time| Timestamp::now().duration_since(time).as_secs_f64());
     if let Some(Ok(agents)) = ledger.shared().map(Shared::agents) {
+        let (ready, running, retrying) = (totals.count(State::Ready), totals.running(), totals.retrying());
+        status.backlog = Backlog { ready, running, retrying, ..Backlog::default() };
         status.agents = agents.into_iter().map(peer).collect();
     }
     status
+}
+
+/// The backlog of all agents that share a ledger: what waits is known there, what settles only `here`.
+fn of_all(here: Backlog, all: Backlog) -> Backlog {
+    let Backlog { ready, running, retrying, .. } = all;
+    Backlog { ready, running, retrying, ..here }
 }
 
 fn peer(agent: Agent) -> Peer {
