@@ -73,11 +73,15 @@ impl Sharing {
 
     /// How many jobs, and of how many bytes together, are to be claimed now.
     fn room(&self, workers: usize) -> Option<(usize, u64)> {
-        let (jobs, bytes) = (self.claimed.len(), self.claimed.values().fold(0, |sum: u64, size| sum.saturating_add(*size)));
+        let (jobs, bytes) =
+            (self.claimed.len(), self.claimed.values().fold(0, |sum: u64, size| sum.saturating_add(*size)));
         let (most, most_bytes) = self.most;
         if jobs < workers {
             // However large they are.
-            return Some((if bytes < most_bytes { most - jobs } else { workers - jobs }, most_bytes.saturating_sub(bytes)));
+            return Some((
+                if bytes < most_bytes { most - jobs } else { workers - jobs },
+                most_bytes.saturating_sub(bytes),
+            ));
         }
         (!self.dry && jobs < most / 2 && bytes < most_bytes).then(|| (most - jobs, most_bytes - bytes))
     }

@@ -4,7 +4,7 @@
 //! default filled in, or a list of *all* that is wrong with it, each with its line and what to write instead. Nothing
 //! here touches the disk beyond reading that text: whether folders exist and can be written is for the agent to try.
 //!
-//! * `sections`, `choices`, `compression`, `name_template` and `types`: the values, section by section, and their defaults
+//! * `sections`, `choices`, `compression`, `name_template`, `shard` and `types`: the values, section by section, and their defaults
 //! * `load`: which key fills which value, and its range
 //! * `reader`, `values`, `paths`, `folders`: finding keys, checking one value, checking folders against each other
 //! * `differences`: which keys two configurations differ in
@@ -20,6 +20,7 @@ mod paths;
 mod problem;
 mod reader;
 mod sections;
+mod shard;
 mod types;
 mod values;
 
@@ -35,6 +36,7 @@ pub use name_template::{NameTemplate, Piece};
 pub use paths::refuse_key;
 pub use problem::{ConfigError, Problem};
 pub use sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
+pub use shard::Shard;
 pub use types::{Moment, TypeHint, TypeHints};
 
 /// The whole configuration, every default filled in.

@@ -34,6 +34,12 @@ pub(super) fn page_path(value: &DeValue) -> Result<PathBuf, Complaint> {
     path_with_ending(value, "html", PAGE)
 }
 
+/// An absolute path, or nothing.
+pub(super) fn socket_path(value: &DeValue) -> Result<PathBuf, Complaint> {
+    let written = text(value, "an absolute path, in quotes")?;
+    if written.is_empty() { Ok(PathBuf::new()) } else { absolute_path(value) }
+}
+
 /// An absolute path ending in `.prom`, or nothing: what `node_exporter`'s textfile collector reads.
 pub(super) fn textfile_path(value: &DeValue) -> Result<PathBuf, Complaint> {
     path_with_ending(value, "prom", TEXTFILE)
