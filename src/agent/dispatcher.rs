@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, after, select};
+use crossbeam_channel::{after, select};
 use jiff::Timestamp;
 
 use super::leading::Leading;
@@ -29,14 +29,6 @@ use crate::telemetry::status::Live;
 const DISPOSE_AGAIN: Duration = Duration::from_secs(60);
 /// Hints taken at a time before anything else gets its turn.
 const BURST: usize = 4096;
-/// What is in hand may take so long more, as systemd is told again and again.
-const FINISHING: Duration = Duration::from_secs(60);
-/// How often it is looked whether what is in hand can be finished.
-const FINISH_LOOK: Duration = Duration::from_secs(1);
-/// With `--once`: how long a fault of our own may last before what it keeps is left for the next run.
-const ONCE_PAUSED: Duration = Duration::from_secs(6);
-/// With `--once`: how long a source may go on being written before it is left for the next run.
-const ONCE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Decides what is done next.
 pub(super) struct Dispatcher {
@@ -50,8 +42,8 @@ pub(super) struct Dispatcher {
     pub(super) live: Arc<Live>,
     profiler: Profiler,
     pub(super) pause: Pause,
-    supervisor: Supervisor,
-    summary: RunSummary,
+    pub(super) supervisor: Supervisor,
+    pub(super) summary: RunSummary,
     pub(super) stopping: bool,
     /// What comes after, if this agent does not stop then.
     pub(super) next: Option<Next>,
@@ -188,7 +180,7 @@ impl Dispatcher {
 
     /// Tells the watchdog that things are decided still. A worker that does not come back holds up itself alone, until it is
     /// certain that it never will: then all begins anew, and the source that it had in hand is to blame.
-    fn alive(&mut self, parts: &Parts) {
+    pub(super) fn alive(&mut self, parts: &Parts) {
         self.supervisor.alive();
         self.live.alive();
         if let Some((job, source)) = parts.pool.overdue(self.workshop.overdue()) {
@@ -257,7 +249,7 @@ impl Dispatcher {
         until.min(self.workshop.backoff.longest.max(self.workshop.unfinished.grace()))
     }
 
-    fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
+    pub(super) fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
         self.profiler.worked();
         if let Ok(Outcome::Blocked(again, fault)) = outcome {
             self.blocked(*again, fault);
@@ -303,7 +295,7 @@ impl Dispatcher {
         }
     }
 
-    fn request(&mut self, request: Request, parts: &Parts) -> Result<(), LedgerError> {
+    pub(super) fn request(&mut self, request: Request, parts: &Parts) -> Result<(), LedgerError> {
         match request {
             Request::Stop => {
                 self.stopping = true;
@@ -347,77 +339,5 @@ impl Dispatcher {
         store(&self.live.ready, self.queue.waiting());
         store(&self.live.handed_over, self.queue.in_hand());
         store(&self.live.retrying, self.queue.retrying());
-    }
-
-    /// With `--once`: all sources that were there have come, or no more are waited for. In a pause those come back that could not
-    /// be converted, and are to go together again.
-    fn waits_for_nobody(&self) -> bool {
-        let patient = self.begun.elapsed() <= ONCE_PATIENCE;
-        self.pause.why().is_none() && self.intake.unlisted().is_none() && (self.intake.settling() == 0 || !patient)
-    }
-
-    /// With `--once`: everything that was there is done, or is still being written after all patience.
-    fn all_done(&self) -> Result<bool, AgentError> {
-        if let Some(lasts) = self.pause.lasts(self.begun.elapsed()) {
-            return Ok(lasts > ONCE_PAUSED);
-        }
-        let patient = self.begun.elapsed() <= ONCE_PATIENCE;
-        if let Some(error) = self.intake.unlisted() {
-            return if patient { Ok(false) } else { Err(error) };
-        }
-        Ok((self.intake.settling() == 0 || !patient) && self.queue.is_idle() && self.is_dry() && !self.is_away())
-    }
-
-    /// With `--once`, which cannot wait for ever until a fault is over.
-    fn leave_to_the_next_run(&mut self) {
-        if let Some(why) = self.pause.why().filter(|_| !self.stopping) {
-            let left = self.queue.waiting() as u64;
-            self.summary.failed += left.max(1);
-            log::error!(event = "agent.gave_up", error:% = why, sources = left;
-                "It lasts too long; what waits is left to the next run.");
-        }
-    }
-
-    /// Stops in order: no new jobs, those in hand are finished and recorded.
-    fn finish(&mut self, signals: &Signals, parts: &Parts) -> Result<(), AgentError> {
-        if self.next.is_none() {
-            self.tell_stopping();
-        }
-        self.queue.close();
-        while self.queue.in_hand() > 0 {
-            Supervisor::finishing(FINISHING, self.next.is_none());
-            self.give_up_if_away();
-            select! {
-                recv(parts.reports) -> report => report.ok().map_or(Ok(()), |report| self.report(report))?,
-                recv(signals.requests()) -> request => {
-                    request.ok().map_or(Ok(()), |request| self.request(request, parts))?;
-                }
-                recv(after(self.supervisor.longest_sleep().min(FINISH_LOOK))) -> _ => {}
-            }
-            self.alive(parts);
-        }
-        self.let_go_waiting();
-        Ok(())
-    }
-
-    fn tell_stopping(&self) {
-        Supervisor::finishing(FINISHING, true);
-        log::info!(event = "agent.stopping", in_hand = self.queue.in_hand(); "Finishing what is in hand.");
-    }
-
-    /// Stops without the ledger: no new jobs, and nothing of ours is at work any more when it returns. How far each job in
-    /// hand has come is found out from the ledger later.
-    fn wind_down(&mut self, parts: &Parts) {
-        self.queue.close();
-        let patience = self.supervisor.longest_sleep().min(Duration::from_secs(20));
-        loop {
-            match parts.reports.recv_timeout(patience) {
-                Ok(report) => drop(self.report(report)),
-                Err(RecvTimeoutError::Timeout) => {}
-                // The last worker has ended.
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            self.alive(parts);
-        }
     }
 }

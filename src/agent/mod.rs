@@ -13,6 +13,7 @@ mod holds;
 mod housekeeper;
 mod intake_loop;
 mod leading;
+mod once;
 mod parts;
 mod pause;
 mod pausing;
@@ -22,6 +23,7 @@ mod reloading;
 mod routes;
 mod sharing;
 mod signals;
+mod stopping;
 mod supervisor;
 mod told;
 
