@@ -229,7 +229,7 @@ impl Dispatcher {
         if self.is_away() {
             ready.iter().for_each(|arrival| self.intake.release_version(&arrival.path, &arrival.identity));
         }
-        self.woken();
+        self.has_brought();
         Ok(())
     }
 

@@ -25,6 +25,8 @@ const FOR_EACH: usize = 16;
 const BYTES_FOR_EACH: u64 = 32 << 20;
 /// While the ledger is away, how often it is looked whether it is back.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
+/// How often files are looked for that agents have left which came to themselves too late.
+const TIDY: Duration = Duration::from_secs(3600);
 /// How often an agent tells how it is.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -45,6 +47,8 @@ pub(super) struct Sharing {
     /// Whether the operator was told of it.
     told: bool,
     about_told: Option<Instant>,
+    /// When what others may have left was removed last; none if there may be some now.
+    tidied: Option<Instant>,
 }
 
 impl Sharing {
@@ -68,7 +72,12 @@ impl Sharing {
             told_at: None,
             told: false,
             about_told: None,
+            tidied: Some(Instant::now()),
         })
+    }
+
+    fn is_to_tidy(&self) -> bool {
+        self.tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY)
     }
 
     /// How many jobs, and of how many bytes together, are to be claimed now.
@@ -98,6 +107,11 @@ impl Dispatcher {
         if let Some(sharing) = &mut self.sharing {
             (sharing.woken, sharing.dry) = (true, false);
         }
+    }
+
+    /// There is more to claim.
+    pub(super) fn has_brought(&mut self) {
+        self.sharing.iter_mut().for_each(|sharing| sharing.dry = false);
     }
 
     /// Whether the ledger does not answer now.
@@ -141,6 +155,8 @@ impl Dispatcher {
     /// The ledger has refused a step with `job`: another agent has it, or somebody has asked for it anew.
     pub(super) fn lost(&mut self, job: &Job) -> Result<(), LedgerError> {
         self.unclaim(job);
+        // What it has made may be what another publishes: the ledger is asked before it is removed.
+        self.sharing.iter_mut().for_each(|sharing| sharing.tidied = None);
         let ledger = Arc::clone(&self.ledger);
         let let_go = ledger.shared().map_or(Ok(()), |shared| shared.let_go(&[job.id]));
         self.unless_away(let_go)
@@ -192,7 +208,9 @@ impl Dispatcher {
             shared.released()?.iter().for_each(|(path, identity)| self.intake.release_version(path, identity));
         }
         if self.pause.why().is_none() && !self.stopping {
-            self.workshop.adopt(shared)?;
+            let tidy = self.sharing.as_ref().is_some_and(Sharing::is_to_tidy);
+            self.workshop.adopt(shared, tidy)?;
+            self.sharing.iter_mut().filter(|_| tidy).for_each(|sharing| sharing.tidied = Some(Instant::now()));
             self.note_undisposed();
         }
         Ok(())

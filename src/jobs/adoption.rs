@@ -26,8 +26,9 @@ const SOME: usize = 64;
 type InHand = HashMap<String, Option<HashMap<JobId, Blame>>>;
 
 impl Workshop {
-    /// Finishes what is left behind, until there is no more, or it would go no better with the next.
-    pub fn adopt(&self, shared: &dyn Shared) -> Result<Recovered, LedgerError> {
+    /// Finishes what is left behind, until there is no more, or it would go no better with the next. Then, or whenever this is
+    /// to `tidy` up, what claims that are over have left under temporary names is removed.
+    pub fn adopt(&self, shared: &dyn Shared, tidy: bool) -> Result<Recovered, LedgerError> {
         let (mut found, mut in_hand) = (Recovered::default(), InHand::new());
         loop {
             let left = shared.adopt(SOME)?;
@@ -39,7 +40,9 @@ impl Workshop {
                 break;
             }
         }
-        found.removed = self.remove_left(shared)?;
+        if tidy || found != Recovered::default() {
+            found.removed = self.remove_left(shared)?;
+        }
         Ok(found)
     }
 

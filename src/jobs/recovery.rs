@@ -45,7 +45,7 @@ impl Workshop {
     /// Finishes what an earlier run left, or other agents that are no more. Does nothing the second time.
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
         if let Some(shared) = self.ledger.shared() {
-            return self.adopt(shared);
+            return self.adopt(shared, true);
         }
         let in_hand = in_hand::left(&self.outbox, "");
         self.finish_unfinished(|job| match &in_hand {
