@@ -44,7 +44,7 @@ impl Cluster {
         for folder in ["inbox", "outbox", "sources", "agents"] {
             fs::create_dir(root.path().join(folder)).unwrap();
         }
-        Self { root, server: PostgresServer::start(), more: more.to_owned() }
+        Self { root, server: PostgresServer::new(), more: more.to_owned() }
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -53,9 +53,10 @@ impl Cluster {
 
     /// An agent called `name`, which does not run yet.
     pub(crate) fn member(&self, name: &str) -> Member {
-        let line = Line::to(self.server.address());
+        let line = Line::to(SocketAddr::from(([127, 0, 0, 1], self.server.port())));
         let member = Member { name: name.to_owned(), root: self.root.path().join("agents"), child: None, line };
-        let (root, more, url) = (self.root.path().display(), &self.more, self.server.url_at(member.line.address));
+        let (root, more) = (self.root.path().display(), &self.more);
+        let url = format!("postgres://h5inbox@{}/postgres", member.line.address);
         let text = format!(
             "{more}\ninbox.path = \"{root}/inbox\"\ninbox.settle_ms = 100\ninbox.truncated_grace_secs = 0\n\
              output.path = \"{root}/outbox\"\nledger.url = \"{url}\"\nledger.agent = \"{name}\"\n\

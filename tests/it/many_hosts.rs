@@ -25,7 +25,7 @@ fn leader(members: &[Member]) -> Option<usize> {
 #[test]
 fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_make_one_output_of_each_source() {
     const FILES: usize = 5000;
-    let mut cluster = Cluster::new(ARCHIVE);
+    let cluster = Cluster::new(ARCHIVE);
     let mut members: Vec<Member> = ["a", "b", "c"].map(|name| cluster.member(name)).into();
     members.iter_mut().for_each(Member::start);
     wait_until("one of them lists the inbox", || leader(&members).is_some());
@@ -130,7 +130,7 @@ fn who_lists_the_inbox_is_followed_by_another_when_it_dies() {
 
 #[test]
 fn while_the_database_is_away_an_agent_says_so_holds_what_it_has_and_goes_on_when_it_is_back() {
-    let mut cluster = Cluster::new(ARCHIVE);
+    let cluster = Cluster::new(ARCHIVE);
     let mut member = cluster.member("a");
     member.start();
     cluster.drop_in("f0.json", &rows(0, 3));
@@ -146,14 +146,14 @@ fn while_the_database_is_away_an_agent_says_so_holds_what_it_has_and_goes_on_whe
     wait_until("it says so", || member.status()["paused"].as_str().is_some_and(|why| why.contains("ledger")));
     wait_until("its output is made", || fs::read_dir(cluster.path("outbox/.h5inbox")).unwrap().count() > 2);
     assert_eq!(cluster.names("outbox"), ["f0.h5"]);
-    cluster.server.start_again();
+    cluster.server.start();
     member.wait_for_done(3);
     wait_until("all have left the inbox", || cluster.names("archive").len() == 3);
     wait_until("it is not paused any more", || member.status()["paused"].is_null());
     cluster.server.stop();
     wait_until("it says so", || member.status()["paused"].is_string());
     member.stop();
-    cluster.server.start_again();
+    cluster.server.start();
     cluster.assert_each_is_there_once(&member);
     assert_eq!(member.told("agent.stopped"), 1);
 }
