@@ -16,20 +16,21 @@ const OURS: &str = ".h5inbox";
 /// Reports every pair of folders that must not meet.
 pub(super) fn check(reader: &mut Reader, config: &Config) {
     let (inbox, source, outbox) = (&config.inbox, &config.source, &config.output.path);
-    let ledger = config.ledger.sqlite_path();
+    let ledger = config.ledger.file();
+    let ledger = ledger.as_deref();
     // An archive that is neither used nor written down need not fit: its default is only a guess.
     let archive = (source.after == After::Archive || reader.has("source.archive")).then_some(source.archive.as_path());
     report(reader, "output.path", apart_from_inbox(outbox, inbox));
     report(reader, "source.archive", archive.and_then(|archive| apart_from_inbox(archive, inbox)));
     report(reader, "source.archive", archive.and_then(|archive| apart_from_quarantine(archive, &source.quarantine)));
     report(reader, "source.quarantine", apart_from_inbox(&source.quarantine, inbox));
-    report(reader, "ledger.url", outside_inbox(&ledger, &inbox.path, "the ledger"));
+    report(reader, "ledger.url", ledger.and_then(|ledger| outside_inbox(ledger, &inbox.path, "the ledger")));
     let page = config.profile.page();
     report(reader, "profile.path", page.and_then(|page| outside_inbox(page, &inbox.path, "the page")));
     let places = [("inbox.path", Some(inbox.path.as_path())), ("source.archive", archive)];
     let others = [
         ("source.quarantine", Some(source.quarantine.as_path())),
-        ("ledger.url", Some(ledger.as_path())),
+        ("ledger.url", ledger),
         ("profile.path", page),
     ];
     for (key, place) in places.into_iter().chain(others) {

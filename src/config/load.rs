@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use super::choices::{Format, Layout};
 use super::name_template::name_template;
-use super::paths::{absolute_path, ledger_url, object_path, page_path, socket_path, textfile_path};
+use super::paths::{absolute_path, ledger_url, object_path, page_path, path_or_none, textfile_path};
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 use super::shard::shard;
 use super::types::type_hints;
-use super::values::{choice, column_name, compression, flag, globs, listen_address, marker_ending, number, some_globs};
+use super::values::{
+    agent_name, choice, column_name, compression, flag, globs, listen_address, marker_ending, number, schema_name, some_globs,
+};
 use super::{Config, folders};
 
 /// Seconds.
@@ -161,13 +163,18 @@ fn retry(reader: &mut Reader, to: &mut Retry) {
 
 fn ledger(reader: &mut Reader, to: &mut Ledger) {
     reader.read("ledger.url", &mut to.url, ledger_url);
+    reader.read("ledger.schema", &mut to.schema, schema_name);
+    reader.read("ledger.agent", &mut to.agent, agent_name);
+    reader.read("ledger.lease_secs", &mut to.lease_secs, number(3..=DAY));
+    reader.read("ledger.password_file", &mut to.password_file, path_or_none);
+    reader.read("ledger.tls_ca", &mut to.tls_ca, path_or_none);
     reader.read("ledger.keep_days", &mut to.keep_days, number(0..=36_500));
 }
 
 fn status(reader: &mut Reader, to: &mut Status) {
     reader.read("status.listen", &mut to.listen, listen_address);
     reader.read("status.textfile", &mut to.textfile, textfile_path);
-    reader.read("status.socket", &mut to.socket, socket_path);
+    reader.read("status.socket", &mut to.socket, path_or_none);
 }
 
 fn profile(reader: &mut Reader, to: &mut Profile) {

@@ -6,7 +6,7 @@
 //!
 //! * `sections`, `choices`, `compression`, `name_template`, `shard` and `types`: the values, section by section, and their defaults
 //! * `load`: which key fills which value, and its range
-//! * `reader`, `values`, `paths`, `folders`: finding keys, checking one value, checking folders against each other
+//! * `reader`, `values`, `paths`, `postgres_url`, `folders`: finding keys, checking one value, checking folders against each other
 //! * `differences`: which keys two configurations differ in
 //! * `problem`: how all that is wrong is told
 
@@ -17,6 +17,7 @@ mod folders;
 mod load;
 mod name_template;
 mod paths;
+mod postgres_url;
 mod problem;
 mod reader;
 mod sections;
@@ -35,7 +36,7 @@ pub use compression::Compression;
 pub use name_template::{NameTemplate, Piece};
 pub use paths::refuse_key;
 pub use problem::{ConfigError, Problem};
-pub use sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
+pub use sections::{Inbox, Ledger, LedgerKind, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 pub use shard::Shard;
 pub use types::{Moment, TypeHint, TypeHints};
 
@@ -104,6 +105,17 @@ impl Config {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         }
+    }
+
+    /// What [`Config::to_toml`] writes, for people: a password in it is not shown.
+    ///
+    /// # Panics
+    /// As [`Config::to_toml`].
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let mut shown = self.clone();
+        shown.ledger.url = self.ledger.shown_url();
+        shown.to_toml()
     }
 
     /// The effective configuration as TOML; [`Config::parse`] turns it into an equal `Config`.

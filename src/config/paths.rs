@@ -5,9 +5,11 @@ use std::path::{Component, Path, PathBuf};
 use toml::de::DeValue;
 
 use super::problem::Complaint;
-use super::values::{text, unsupported};
+use super::postgres_url;
+use super::values::text;
 
-const LEDGER: &str = "\"sqlite:/var/lib/h5inbox/ledger.sqlite\"";
+const LEDGER: &str =
+    "\"sqlite:/var/lib/h5inbox/ledger.sqlite\", or \"postgres://user@host/database\" where several agents share it";
 const PAGE: &str = "the absolute path of a page, as \"/var/lib/h5inbox/profile.html\"; \"\" turns it off";
 const TEXTFILE: &str = "\"/var/lib/prometheus/node-exporter/h5inbox.prom\", or \"\" for none";
 
@@ -34,12 +36,6 @@ pub(super) fn page_path(value: &DeValue) -> Result<PathBuf, Complaint> {
     path_with_ending(value, "html", PAGE)
 }
 
-/// An absolute path, or nothing.
-pub(super) fn socket_path(value: &DeValue) -> Result<PathBuf, Complaint> {
-    let written = text(value, "an absolute path, in quotes")?;
-    if written.is_empty() { Ok(PathBuf::new()) } else { absolute_path(value) }
-}
-
 /// An absolute path ending in `.prom`, or nothing: what `node_exporter`'s textfile collector reads.
 pub(super) fn textfile_path(value: &DeValue) -> Result<PathBuf, Complaint> {
     path_with_ending(value, "prom", TEXTFILE)
@@ -57,14 +53,20 @@ fn path_with_ending(value: &DeValue, wanted: &str, example: &str) -> Result<Path
     Ok(path)
 }
 
+/// An absolute path, or nothing.
+pub(super) fn path_or_none(value: &DeValue) -> Result<PathBuf, Complaint> {
+    let written = text(value, "the absolute path of a file, or \"\" for none")?;
+    if written.is_empty() { Ok(PathBuf::new()) } else { path_from(written) }
+}
+
 /// `sqlite:` and an absolute path, `sqlite:///` as well. Other URLs may hold a password and are not repeated.
 pub(super) fn ledger_url(value: &DeValue) -> Result<String, Complaint> {
     let written = text(value, LEDGER)?;
     let (scheme, place) = written.split_once(':').unwrap_or(("", written));
     match scheme {
         "sqlite" => ledger_file(place).map(|_| written.to_owned()),
-        "postgres" | "postgresql" => Err(unsupported(&format!("\"{scheme}:…\""), LEDGER)),
-        _ => Err(Complaint::new("does not begin with sqlite:", format!("write it as {LEDGER}"))),
+        "postgres" | "postgresql" => postgres_url::check(written).map(|()| written.to_owned()),
+        _ => Err(Complaint::new("does not begin with sqlite: or postgres:", format!("write it as {LEDGER}"))),
     }
 }
 

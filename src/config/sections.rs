@@ -9,6 +9,7 @@ use super::choices::{
 };
 use super::compression::Compression;
 use super::name_template::NameTemplate;
+use super::postgres_url::masked;
 use super::shard::Shard;
 use super::types::TypeHints;
 
@@ -224,23 +225,72 @@ impl Default for Retry {
 /// `[ledger]`: where the record of all jobs is kept.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ledger {
-    /// `sqlite:` and an absolute path.
+    /// `sqlite:` and an absolute path, or `postgres://` and the database that several agents share. May hold a password:
+    /// [`Ledger::shown_url`] is for people.
     pub url: String,
+    /// The schema of the database that all tables are in.
+    pub schema: String,
+    /// What this agent is called among those that share the database; empty: as its host.
+    pub agent: String,
+    /// Seconds after which an agent that was not heard of is taken for dead.
+    pub lease_secs: u64,
+    /// A file whose first line is the password of the database, absolute, or empty for none.
+    pub password_file: PathBuf,
+    /// A file with the certificates that the database's is to be signed by, absolute; empty: those of the system.
+    pub tls_ca: PathBuf,
     /// Days that finished jobs stay in it at least; 0 stands for ever.
     pub keep_days: u64,
 }
 
+/// What kind of ledger it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerKind {
+    /// One agent's own, in this file.
+    Sqlite(PathBuf),
+    /// A database that several agents share.
+    Postgres,
+}
+
 impl Ledger {
+    /// What kind of ledger `url` names.
+    #[must_use]
+    pub fn kind(&self) -> LedgerKind {
+        if self.url.starts_with("postgres") { LedgerKind::Postgres } else { LedgerKind::Sqlite(self.sqlite_path()) }
+    }
+
+    /// The file that `url` names, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self.kind() {
+            LedgerKind::Sqlite(path) => Some(path),
+            LedgerKind::Postgres => None,
+        }
+    }
+
     /// The file that `url` names.
     #[must_use]
     pub fn sqlite_path(&self) -> PathBuf {
         Path::new(self.url.strip_prefix("sqlite:").unwrap_or(&self.url)).components().collect()
     }
+
+    /// `url`, a password in it replaced.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        masked(&self.url)
+    }
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { url: "sqlite:/var/lib/h5inbox/ledger.sqlite".to_owned(), keep_days: 365 }
+        Self {
+            url: "sqlite:/var/lib/h5inbox/ledger.sqlite".to_owned(),
+            schema: "h5inbox".to_owned(),
+            agent: String::new(),
+            lease_secs: 60,
+            password_file: PathBuf::new(),
+            tls_ca: PathBuf::new(),
+            keep_days: 365,
+        }
     }
 }
 

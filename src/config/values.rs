@@ -113,11 +113,6 @@ pub(super) fn text<'v>(value: &'v DeValue, wanted: &str) -> Result<&'v str, Comp
     value.as_str().ok_or_else(|| wrong_kind(value, wanted))
 }
 
-/// What is said of a value that a later version will know.
-pub(super) fn unsupported(written: &str, supported: &str) -> Complaint {
-    Complaint::new(format!("= {written} is not supported by this version"), format!("write {supported}"))
-}
-
 /// What is said of a value of another kind than `wanted`.
 pub(super) fn wrong_kind(value: &DeValue, wanted: &str) -> Complaint {
     let kind = match value {
@@ -130,4 +125,23 @@ pub(super) fn wrong_kind(value: &DeValue, wanted: &str) -> Complaint {
         DeValue::Table(_) => "a table",
     };
     Complaint::new(format!("is {kind}"), format!("write {wanted}"))
+}
+
+/// A schema of a database, in letters that need no quotes there.
+pub(super) fn schema_name(value: &DeValue) -> Result<String, Complaint> {
+    let written = text(value, "the name of a schema, as \"h5inbox\"")?;
+    let fits = (1..=40).contains(&written.len())
+        && written.starts_with(|first: char| first.is_ascii_lowercase())
+        && written.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && !written.starts_with("pg_");
+    let unfit = || Complaint::new(format!("= {written:?} is no name of a schema"), "use up to 40 of a-z, 0-9 and _, a letter first");
+    fits.then(|| written.to_owned()).ok_or_else(unfit)
+}
+
+/// What an agent is called among those that share a ledger; nothing: as its host.
+pub(super) fn agent_name(value: &DeValue) -> Result<String, Complaint> {
+    let written = text(value, "a name, as \"node7\"; \"\" is the host's name")?;
+    let fits = written.len() <= 100 && written.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let unfit = || Complaint::new(format!("= {written:?} is no name of an agent"), "use up to 100 of a-z, A-Z, 0-9, ., _ and -");
+    fits.then(|| written.to_owned()).ok_or_else(unfit)
 }

@@ -23,6 +23,19 @@ pub enum LedgerError {
         /// The other agent's process id.
         pid: Option<u32>,
     },
+    /// Another agent that shares the ledger has the same name, and is alive.
+    #[error(
+        "an agent called {name} works with this ledger already (process {pid} on {host}); stop that one, or give this one a name \
+         of its own by `ledger.agent`"
+    )]
+    NameTaken {
+        /// What both are called.
+        name: String,
+        /// Where the other one is.
+        host: String,
+        /// Its process there.
+        pid: u32,
+    },
     /// There is nothing to read: the agent has not run yet, or runs with another configuration.
     #[error("there is no ledger at {}; has the agent been started with this configuration?", Shown(.0))]
     Missing(PathBuf),

@@ -19,10 +19,13 @@
 mod error;
 mod finished;
 mod job;
+mod postgres;
 mod record;
 mod restored;
 mod shared;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -30,7 +33,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config;
+use crate::config::{self, LedgerKind};
 use crate::source::Identity;
 
 pub use error::LedgerError;
@@ -38,6 +41,7 @@ pub use finished::{Finished, Place};
 pub use job::{
     Admission, Archived, Arrival, Disposal, Disposition, Failure, Job, JobId, Previous, Publication, Published, State,
 };
+pub use postgres::PostgresLedger;
 pub use record::{HistoryFilter, Record, Totals};
 pub use restored::{End, Output, Restored};
 pub use shared::{Adopted, Agent, Shared};
@@ -49,12 +53,18 @@ pub type Each<T = ()> = Result<Vec<Result<T, LedgerError>>, LedgerError>;
 
 /// Opens the ledger that `config` names, for an agent.
 pub fn open_for_agent(config: &config::Ledger) -> Result<Arc<dyn Ledger>, LedgerError> {
-    Ok(Arc::new(SqliteLedger::open(&config.sqlite_path())?))
+    Ok(match config.kind() {
+        LedgerKind::Sqlite(path) => Arc::new(SqliteLedger::open(&path)?),
+        LedgerKind::Postgres => Arc::new(PostgresLedger::open(config)?),
+    })
 }
 
 /// Opens the ledger that `config` names, beside agents that may be at work with it.
 pub fn open_beside(config: &config::Ledger) -> Result<Box<dyn Ledger>, LedgerError> {
-    Ok(Box::new(SqliteLedger::open_shared(&config.sqlite_path())?))
+    Ok(match config.kind() {
+        LedgerKind::Sqlite(path) => Box::new(SqliteLedger::open_shared(&path)?),
+        LedgerKind::Postgres => Box::new(PostgresLedger::open_shared(config)?),
+    })
 }
 
 fn the_one(each: Each) -> Result<(), LedgerError> {

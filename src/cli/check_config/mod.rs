@@ -28,7 +28,7 @@ impl CheckConfig {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = load(&self.file)?;
         if !self.quiet {
-            output::data(&config.to_toml())?;
+            output::data(&config.shown())?;
         }
         let found = self.look(&config);
         found.tell(self.quiet);

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 
 use super::super::schema::MIGRATIONS;
 use super::super::writer::Durability;
-use super::{admit, arrival, bench, failure, history, publication};
+use super::bench;
+use crate::ledger::tests::{admit, arrival, failure, history, publication};
 use crate::ledger::{Disposal, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Published, SqliteLedger, State};
 
 /// What a kill would leave behind, taken in the middle of a transaction of the stopped writer.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{arrival, bench, failure, hash_of, history, publication};
+use super::bench;
+use crate::ledger::tests::{arrival, failure, hash_of, history, publication};
 use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, SqliteLedger, State};
 
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 
 use super::super::schema::MIGRATIONS;
 use super::super::writer::Durability;
-use super::{admit, arrival, bench, failure, history, ids, publication};
+use super::bench;
+use crate::ledger::tests::{admit, arrival, failure, history, ids, publication};
 use crate::ledger::{
     Admission, Arrival, Disposition, Finished, HistoryFilter, Job, JobId, Ledger, Place, Publication, Rebuild,
     SqliteLedger, State,

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{admit, arrival, bench, failure, hash_of, history, ids, publication};
+use super::bench;
+use crate::ledger::tests::{admit, arrival, failure, hash_of, history, ids, publication};
 use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, Previous, Publication, State};
 
 fn state_of(ledger: &dyn Ledger, path: &str) -> State {
