@@ -129,15 +129,21 @@ fn agents_at_work(server: &PostgresServer, agents: usize, files: usize, rows: us
     fs::create_dir(path("inbox"))?;
     let mut bytes = 0;
     for number in 0..files {
-        let text: String = (0..rows).map(|row| format!("{{\"file\": {number}, \"row\": {row}, \"x\": {row}.25}}\n")).collect();
+        let text: String =
+            (0..rows).map(|row| format!("{{\"file\": {number}, \"row\": {row}, \"x\": {row}.25}}\n")).collect();
         bytes += text.len() as u64;
         fs::write(path("inbox").join(format!("f{number}.json")), text)?;
     }
-    let schema = format!("s{}", root.path().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default());
+    let schema =
+        format!("s{}", root.path().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default());
     let schema: String = schema.chars().filter(char::is_ascii_alphanumeric).collect();
     let begun = Instant::now();
-    let mut running = (0..agents).map(|number| agent(root.path(), server, &schema, number)).collect::<Result<Vec<_>, _>>()?;
-    let outputs = || fs::read_dir(path("outbox")).map_or(0, |entries| entries.flatten().filter(|e| e.path().extension().is_some()).count());
+    let mut running =
+        (0..agents).map(|number| agent(root.path(), server, &schema, number)).collect::<Result<Vec<_>, _>>()?;
+    let outputs = || {
+        fs::read_dir(path("outbox"))
+            .map_or(0, |entries| entries.flatten().filter(|e| e.path().extension().is_some()).count())
+    };
     while outputs() < files {
         std::thread::sleep(Duration::from_millis(10));
     }

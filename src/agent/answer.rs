@@ -125,7 +125,13 @@ impl Answer {
         if !self.served.swap(true, Ordering::Relaxed) {
             let this = Arc::clone(self);
             let answer: listener::Answer = Arc::new(move || serde_json::to_string(&this.status()).unwrap_or_default());
-            listener::serve_socket(&listener::socket_of(&config.ledger.sqlite_path()), answer)?;
+            let socket = config.socket();
+            let served = listener::serve_socket(&socket, answer);
+            served.map_err(|error| AgentError::Folder {
+                key: "status.socket",
+                what: format!("cannot be made: {error}; let this user write to its folder, or choose another place"),
+                path: socket,
+            })?;
             probe::start(self)?;
         }
         Ok(())

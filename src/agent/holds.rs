@@ -48,7 +48,7 @@ impl Holds {
     fn with(ledger: Arc<dyn Ledger>, config: &Config) -> Result<Self, AgentError> {
         let outbox = config.output.path.clone();
         let staging = Arc::new(hold_outbox(&outbox, ledger.shared().is_some())?);
-        hold_to_ledger(&outbox, ledger.as_ref(), &config.ledger.sqlite_path())?;
+        hold_to_ledger(&outbox, ledger.as_ref(), &config.ledger.shown_url())?;
         Ok(Self { ledger, outbox, _staging: staging })
     }
 }
@@ -80,11 +80,11 @@ fn hold_outbox(path: &Path, shares: bool) -> Result<Staging, AgentError> {
 }
 
 /// Refuses an outbox that was filled with another ledger: that one is lost, or this is not the right one.
-fn hold_to_ledger(outbox: &Path, ledger: &dyn Ledger, path: &Path) -> Result<(), AgentError> {
+fn hold_to_ledger(outbox: &Path, ledger: &dyn Ledger, shown: &str) -> Result<(), AgentError> {
     let id = ledger.id()?;
     match mark::read(outbox) {
         Some(mark) if mark == id => return Ok(()),
-        Some(_) => return Err(AgentError::OtherLedger { outbox: outbox.into(), ledger: path.into() }),
+        Some(_) => return Err(AgentError::OtherLedger { outbox: outbox.into(), ledger: shown.into() }),
         None => {}
     }
     if let Err(error) = mark::write(outbox, &id) {

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use super::{ConfigFile, ExitCode, output, refuse_ledger};
-use crate::ledger::{HistoryFilter, Ledger, Record, SqliteLedger, State};
+use crate::ledger::{HistoryFilter, Record, State};
 use crate::source::Shown;
 
 const EXAMPLES: &str = "\
@@ -50,7 +50,7 @@ impl History {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
         let path = config.ledger.sqlite_path();
-        let ledger = SqliteLedger::open_shared(&path).map_err(|e| refuse_ledger(&e, &path))?;
+        let ledger = crate::ledger::open_beside(&config.ledger).map_err(|e| refuse_ledger(&e, &path))?;
         let wanted = self.wanted(&config.inbox.path)?;
         let (mut left, mut written) = (self.limit.unwrap_or(usize::MAX), Ok(()));
         let listed = ledger.history(&self.filter(&wanted), &mut |record| {

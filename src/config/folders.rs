@@ -28,11 +28,8 @@ pub(super) fn check(reader: &mut Reader, config: &Config) {
     let page = config.profile.page();
     report(reader, "profile.path", page.and_then(|page| outside_inbox(page, &inbox.path, "the page")));
     let places = [("inbox.path", Some(inbox.path.as_path())), ("source.archive", archive)];
-    let others = [
-        ("source.quarantine", Some(source.quarantine.as_path())),
-        ("ledger.url", ledger),
-        ("profile.path", page),
-    ];
+    let others =
+        [("source.quarantine", Some(source.quarantine.as_path())), ("ledger.url", ledger), ("profile.path", page)];
     for (key, place) in places.into_iter().chain(others) {
         report(reader, key, place.and_then(|place| outside_ours(place, outbox)));
     }

@@ -11,7 +11,8 @@ use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retr
 use super::shard::shard;
 use super::types::type_hints;
 use super::values::{
-    agent_name, choice, column_name, compression, flag, globs, listen_address, marker_ending, number, schema_name, some_globs,
+    agent_name, choice, column_name, compression, flag, globs, listen_address, marker_ending, number, schema_name,
+    some_globs,
 };
 use super::{Config, folders};
 

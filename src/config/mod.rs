@@ -67,7 +67,24 @@ pub struct Config {
     pub log: Log,
 }
 
+/// Where the socket of an agent is whose ledger is no file.
+const SOCKETS: &str = "/var/lib/h5inbox";
+
 impl Config {
+    /// The socket on which `h5inbox status` asks the agent.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        if !self.status.socket.as_os_str().is_empty() {
+            return self.status.socket.clone();
+        }
+        let mut name = match self.ledger.kind() {
+            LedgerKind::Sqlite(path) => path.into_os_string(),
+            LedgerKind::Postgres => Path::new(SOCKETS).join(&self.ledger.schema).into_os_string(),
+        };
+        name.push(".sock");
+        name.into()
+    }
+
     /// Everything at its default for this inbox and this outbox.
     #[must_use]
     pub fn new(inbox: PathBuf, outbox: PathBuf) -> Self {

@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::problem::Complaint;
 use super::postgres_url;
+use super::problem::Complaint;
 use super::values::text;
 
 const LEDGER: &str =

@@ -22,7 +22,8 @@ pub(super) fn check(url: &str) -> Result<(), Complaint> {
     if database.is_empty() || database.contains('/') {
         return fault("does not name a database", "end it with / and the database's name");
     }
-    let by_option = |name: &str| options.split('&').any(|option| option.split_once('=').is_some_and(|(key, _)| key == name));
+    let by_option =
+        |name: &str| options.split('&').any(|option| option.split_once('=').is_some_and(|(key, _)| key == name));
     if host.is_empty() && !by_option("host") {
         return fault("does not say where the database is", "name its host, or ?host=/run/postgresql");
     }

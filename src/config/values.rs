@@ -134,7 +134,12 @@ pub(super) fn schema_name(value: &DeValue) -> Result<String, Complaint> {
         && written.starts_with(|first: char| first.is_ascii_lowercase())
         && written.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         && !written.starts_with("pg_");
-    let unfit = || Complaint::new(format!("= {written:?} is no name of a schema"), "use up to 40 of a-z, 0-9 and _, a letter first");
+    let unfit = || {
+        Complaint::new(
+            format!("= {written:?} is no name of a schema"),
+            "use up to 40 of a-z, 0-9 and _, a letter first",
+        )
+    };
     fits.then(|| written.to_owned()).ok_or_else(unfit)
 }
 
@@ -142,6 +147,8 @@ pub(super) fn schema_name(value: &DeValue) -> Result<String, Complaint> {
 pub(super) fn agent_name(value: &DeValue) -> Result<String, Complaint> {
     let written = text(value, "a name, as \"node7\"; \"\" is the host's name")?;
     let fits = written.len() <= 100 && written.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    let unfit = || Complaint::new(format!("= {written:?} is no name of an agent"), "use up to 100 of a-z, A-Z, 0-9, ., _ and -");
+    let unfit = || {
+        Complaint::new(format!("= {written:?} is no name of an agent"), "use up to 100 of a-z, A-Z, 0-9, ., _ and -")
+    };
     fits.then(|| written.to_owned()).ok_or_else(unfit)
 }

@@ -89,7 +89,8 @@ impl Cluster {
     /// archived is what came.
     pub(crate) fn assert_each_is_there_once(&self, by: &Member) {
         let expected = self.path("expected");
-        let converted = h5inbox().arg("convert").arg(self.path("sources")).arg("--outdir").arg(&expected).output().unwrap();
+        let converted =
+            h5inbox().arg("convert").arg(self.path("sources")).arg("--outdir").arg(&expected).output().unwrap();
         assert!(converted.status.success(), "{}", said(&converted));
         assert_eq!(digests(&self.path("outbox")), digests(&expected));
         let mut jobs: BTreeMap<String, usize> = BTreeMap::new();

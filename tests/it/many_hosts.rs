@@ -16,9 +16,11 @@ const SILENCE: Duration = Duration::from_secs(2 * LEASE + 1);
 
 /// The agent that lists the inbox.
 fn leader(members: &[Member]) -> Option<usize> {
-    let status = members.iter().find_map(|member| Some(member.status()).filter(|status| status["agents"].is_array()))?;
+    let status =
+        members.iter().find_map(|member| Some(member.status()).filter(|status| status["agents"].is_array()))?;
     let agents = status["agents"].as_array()?;
-    let leader = agents.iter().find(|agent| agent["leads"] == true && agent["alive"] == true)?["name"].as_str()?.to_owned();
+    let leader =
+        agents.iter().find(|agent| agent["leads"] == true && agent["alive"] == true)?["name"].as_str()?.to_owned();
     members.iter().position(|member| member.name == leader)
 }
 
@@ -31,7 +33,9 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     wait_until("one of them lists the inbox", || leader(&members).is_some());
     let drop_in = |from: usize, to: usize| {
         // Large ones among small ones, so that some are in hand whenever something happens.
-        (from..to).for_each(|file| cluster.drop_in(&format!("f{file}.json"), &rows(file, if file % 100 == 0 { 60_000 } else { 3 })));
+        (from..to).for_each(|file| {
+            cluster.drop_in(&format!("f{file}.json"), &rows(file, if file % 100 == 0 { 60_000 } else { 3 }))
+        });
     };
     drop_in(0, 1500);
     members[2].wait_for_done(200);
@@ -53,7 +57,9 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     wait_until("all have left the inbox", || cluster.names("archive").len() == FILES);
     wait_until("nothing is pending", || members[0].history().iter().all(|job| job["disposition"] != "pending"));
     for member in &mut members {
-        wait_until("it is at work again", || member.status()["paused"].is_null() && member.status()["since"].is_string());
+        wait_until("it is at work again", || {
+            member.status()["paused"].is_null() && member.status()["since"].is_string()
+        });
         assert!(member.stop().success(), "{}", member.name);
     }
     cluster.assert_each_is_there_once(&members[0]);
@@ -79,7 +85,8 @@ fn stopped_at(call: &str, when: usize) {
     paths.iter().for_each(|path| before.extend(["-P", path.as_str()]));
     one.spawn(&before);
     let is_stopped = |member: &Member| {
-        let status = fs::read_to_string(format!("/proc/{}/stat", member.agent_pid().as_raw_nonzero())).unwrap_or_default();
+        let status =
+            fs::read_to_string(format!("/proc/{}/stat", member.agent_pid().as_raw_nonzero())).unwrap_or_default();
         status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T') || rest.starts_with('t'))
     };
     let all = || cluster.names("archive").len() == 3;
@@ -92,7 +99,9 @@ fn stopped_at(call: &str, when: usize) {
         is_stopped(&one).then(|| one.signal(Signal::CONT));
         one.status()["since"].is_string() && one.status()["paused"].is_null()
     });
-    wait_until(&format!("nothing is pending: {what}"), || other.history().iter().all(|job| job["disposition"] != "pending"));
+    wait_until(&format!("nothing is pending: {what}"), || {
+        other.history().iter().all(|job| job["disposition"] != "pending")
+    });
     wait_until(&format!("nothing is left over: {what}"), || {
         is_stopped(&one).then(|| one.signal(Signal::CONT));
         cluster.left_over().is_empty()
@@ -106,7 +115,9 @@ fn stopped_at(call: &str, when: usize) {
 #[test]
 fn an_agent_that_comes_back_after_others_took_over_publishes_nothing_twice_wherever_it_was_stopped() {
     let moments = [("renameat2", 1), ("renameat2", 2), ("fsync", 1), ("fsync", 3), ("openat", 1)];
-    std::thread::scope(|scope| moments.into_iter().for_each(|(call, when)| drop(scope.spawn(move || stopped_at(call, when)))));
+    std::thread::scope(|scope| {
+        moments.into_iter().for_each(|(call, when)| drop(scope.spawn(move || stopped_at(call, when))))
+    });
 }
 
 #[test]
@@ -192,7 +203,17 @@ fn small_sources_are_gathered_by_each_agent_and_an_output_that_one_left_is_finis
     );
     let (mut one, mut other) = (cluster.member("one"), cluster.member("other"));
     (0..60).for_each(|file| cluster.drop_in(&format!("f{file:02}.json"), &rows(file, 3)));
-    one.spawn(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:signal=KILL:when=1"]);
+    one.spawn(&[
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=renameat2",
+        "-e",
+        "inject=renameat2:signal=KILL:when=1",
+    ]);
     wait_until("it was killed", || one.has_ended());
     other.start();
     other.wait_for_done(60);

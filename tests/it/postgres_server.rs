@@ -175,7 +175,8 @@ fn programs() -> PathBuf {
     found.retain(|folder| folder.join("initdb").exists());
     found.sort();
     found.pop().unwrap_or_else(|| {
-        let told = Command::new("pg_config").arg("--bindir").output().expect("PostgreSQL is not installed: .ci/setup test");
+        let told =
+            Command::new("pg_config").arg("--bindir").output().expect("PostgreSQL is not installed: .ci/setup test");
         PathBuf::from(String::from_utf8(told.stdout).unwrap().trim())
     })
 }

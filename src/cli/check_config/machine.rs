@@ -110,7 +110,7 @@ fn outbox_and_ledger(config: &Config, path: &Path, found: &mut Findings) {
         Err(error) => return found.error(format!("ledger.url: {error}")),
     };
     if mark::read(outbox).is_some_and(|mark| id.as_ref() != Some(&mark)) {
-        found.error(AgentError::OtherLedger { outbox: outbox.clone(), ledger: path.into() }.to_string());
+        found.error(AgentError::OtherLedger { outbox: outbox.clone(), ledger: Shown(path).to_string() }.to_string());
     }
 }
 

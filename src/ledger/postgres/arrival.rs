@@ -137,9 +137,8 @@ pub(super) fn requeue(store: &Store, ids: &[JobId]) -> Result<Vec<Job>, LedgerEr
         return Ok(Vec::new());
     }
     let numbers = numbers(ids);
-    let back: Vec<i64> = store.ask_durably(&|line, _| {
-        line.query(REQUEUE, &[&numbers])?.iter().map(|row: &Row| get(row, "id")).collect()
-    })?;
+    let back: Vec<i64> = store
+        .ask_durably(&|line, _| line.query(REQUEUE, &[&numbers])?.iter().map(|row: &Row| get(row, "id")).collect())?;
     store.ask(&|line, _| {
         notify(store, line)?;
         let jobs = line.query(&format!("{JOB} FROM job AS j {PREVIOUS} WHERE j.id = ANY($1)"), &[&back])?;

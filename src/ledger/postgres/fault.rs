@@ -93,9 +93,9 @@ impl Fault {
             );
         };
         match code.code() {
-            code if code.starts_with("28") => {
-                Some("check the user in `ledger.url`, its password (`ledger.password_file`), and the server's pg_hba.conf")
-            }
+            code if code.starts_with("28") => Some(
+                "check the user in `ledger.url`, its password (`ledger.password_file`), and the server's pg_hba.conf",
+            ),
             "3D000" => Some("create the database (createdb), or correct its name in `ledger.url`"),
             "42501" => Some("grant the user in `ledger.url` all rights in the schema, or let it own it"),
             "53100" => Some("the database's disk is full"),

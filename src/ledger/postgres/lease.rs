@@ -78,8 +78,15 @@ fn named(line: &mut Line, name: &str) -> Result<Option<Other>, Fault> {
 }
 
 /// Says that the agent lives; whether it does, as far as the others know.
-pub(super) fn renew(line: &mut Line, me: &Me, lease: Duration, leads: bool, about: Option<&str>) -> Result<bool, Fault> {
-    let sql = "UPDATE agent SET lease_until = now() + $2::bigint * interval '1 millisecond', seen_at = now(), leads = $3,
+pub(super) fn renew(
+    line: &mut Line,
+    me: &Me,
+    lease: Duration,
+    leads: bool,
+    about: Option<&str>,
+) -> Result<bool, Fault> {
+    let sql =
+        "UPDATE agent SET lease_until = now() + $2::bigint * interval '1 millisecond', seen_at = now(), leads = $3,
         about = coalesce($4::text::json, about) WHERE instance = $1 AND ended_at IS NULL";
     Ok(line.execute(sql, &[&me.instance, &millis(lease), &leads, &about])? > 0)
 }
@@ -132,7 +139,8 @@ pub(super) fn close_sessions(line: &mut Line, schema: &str, instance: i64) -> Re
 
 /// All agents that are alive, and those that were until a day ago, the latest of each name.
 pub(super) fn agents(line: &mut Line) -> Result<Vec<Agent>, Fault> {
-    let sql = "SELECT DISTINCT ON (a.name) a.name, a.host, a.pid, a.version, a.since, a.seen_at, a.about::text AS about,
+    let sql =
+        "SELECT DISTINCT ON (a.name) a.name, a.host, a.pid, a.version, a.since, a.seen_at, a.about::text AS about,
           a.ended_at IS NULL AND a.lease_until >= now() AS alive, a.leads,
           (SELECT count(*) FROM job AS j WHERE j.owner = a.instance) AS jobs
         FROM agent AS a WHERE a.ended_at IS NULL OR a.ended_at > now() - interval '1 day'

@@ -40,8 +40,8 @@ use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
 use super::{
-    Admission, Adopted, Agent, Archived, Arrival, Disposal, Disposition, Each, Failure, Finished, HistoryFilter, Job, JobId,
-    Ledger, LedgerError, Publication, Published, Record, Restored, Shared, State, Totals,
+    Admission, Adopted, Agent, Archived, Arrival, Disposal, Disposition, Each, Failure, Finished, HistoryFilter, Job,
+    JobId, Ledger, LedgerError, Publication, Published, Record, Restored, Shared, State, Totals,
 };
 use crate::config::{self, Order};
 use crate::source::Identity;

@@ -74,7 +74,8 @@ const TALLY: &str = "SELECT state, sum(files)::bigint AS files, sum(rows)::bigin
     GROUP BY state";
 
 /// When the last job was done that is still remembered.
-pub(super) const LAST_SUCCESS: &str = "SELECT changed_at AS at FROM job WHERE state = 'done' ORDER BY changed_at DESC, id DESC LIMIT 1";
+pub(super) const LAST_SUCCESS: &str =
+    "SELECT changed_at AS at FROM job WHERE state = 'done' ORDER BY changed_at DESC, id DESC LIMIT 1";
 
 /// When the oldest waiting source was found ready.
 pub(super) const OLDEST_WAITING: &str = "SELECT least((SELECT min(seen_at) FROM job WHERE state = 'ready'),

@@ -16,7 +16,8 @@ const KNOWN: &str = "SELECT 1 FROM job WHERE path_key = sha256($1) AND CASE WHEN
     ELSE source_hash = $4::bytea AND output = $2 AND state IN ('done', 'publishing') END";
 
 /// A row that is not decided, of the same job or of the same version of its source, is decided by what was found.
-const DECIDE: &str = "UPDATE job SET state = $8, source_hash = $9, output = $10, output_bytes = $11, first_row = $12, rows = $13,
+const DECIDE: &str =
+    "UPDATE job SET state = $8, source_hash = $9, output = $10, output_bytes = $11, first_row = $12, rows = $13,
     columns = $14, bad_records = $15, input = $16, compression = $17, error_code = $18, error = $19, disposition = $20,
     temporary = NULL, finished_at = now(), changed_at = now(), owner = NULL, epoch = epoch + 1
   WHERE path_key = sha256($2) AND state IN ('ready', 'running', 'failed', 'gone')
@@ -38,7 +39,8 @@ pub(super) fn restore(store: &Store, jobs: &[Restored]) -> Result<u64, LedgerErr
         line.transaction(|line| {
             // So that the next number is free, whatever was restored before.
             line.query(GO_ON_COUNTING, &[])?;
-            let restored = jobs.iter().try_fold(0, |sum, job| Ok::<u64, Fault>(sum + u64::from(one(line, store, job)?)))?;
+            let restored =
+                jobs.iter().try_fold(0, |sum, job| Ok::<u64, Fault>(sum + u64::from(one(line, store, job)?)))?;
             line.query(GO_ON_COUNTING, &[])?;
             Ok(restored)
         })
@@ -63,12 +65,31 @@ fn one(line: &mut Line, store: &Store, job: &Restored) -> Result<bool, Fault> {
     let (input, compression) = (output.map(|of| of.input.as_str()), output.map(|of| of.compression.as_str()));
     let (code, error) = (failure.map(|of| of.code.as_str()), failure.map(|of| of.message.replace('\0', "\\0")));
     let identity = job.identity;
-    let (device, inode, size) = (identity.device.cast_signed(), identity.inode.cast_signed(), identity.size.cast_signed());
+    let (device, inode, size) =
+        (identity.device.cast_signed(), identity.inode.cast_signed(), identity.size.cast_signed());
     let (state, disposition) = (state.as_str(), job.disposition.as_str());
     let (text, host) = (Shown(&job.path).to_string(), &store.host);
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![
-        &job.id.0, &path, &device, &inode, &size, &identity.mtime_ns, &identity.ctime_ns, &state, &hash, &place,
-        &output_bytes, &first_row, &rows, &columns, &bad_records, &input, &compression, &code, &error, &disposition,
+        &job.id.0,
+        &path,
+        &device,
+        &inode,
+        &size,
+        &identity.mtime_ns,
+        &identity.ctime_ns,
+        &state,
+        &hash,
+        &place,
+        &output_bytes,
+        &first_row,
+        &rows,
+        &columns,
+        &bad_records,
+        &input,
+        &compression,
+        &code,
+        &error,
+        &disposition,
     ];
     if line.execute(DECIDE, &values)? > 0 {
         return Ok(true);

@@ -13,7 +13,8 @@ use crate::ledger::{Archived, Finished, JobId, LedgerError};
 use crate::source::Identity;
 
 /// In the order of their last change, so that those which have to stay are passed once.
-pub(super) const OLD: &str = "SELECT j.id, j.path, j.device, j.inode, j.size, j.mtime_ns, j.ctime_ns, j.state, j.disposition, j.changed_at,
+pub(super) const OLD: &str =
+    "SELECT j.id, j.path, j.device, j.inode, j.size, j.mtime_ns, j.ctime_ns, j.state, j.disposition, j.changed_at,
     j.archived IS NOT NULL AS archived,
     NOT EXISTS (SELECT 1 FROM job AS n WHERE n.path_key = j.path_key AND n.id > j.id)
     OR (j.state = 'done' AND NOT EXISTS (

@@ -77,7 +77,9 @@ pub(super) struct Place<'p> {
 impl Place<'_> {
     fn denied(&self, fault: Fault) -> LedgerError {
         let Self { shown, schema, user } = *self;
-        let said = format!("{fault}; let an administrator of the database run: CREATE SCHEMA {schema} AUTHORIZATION \"{user}\";");
+        let said = format!(
+            "{fault}; let an administrator of the database run: CREATE SCHEMA {schema} AUTHORIZATION \"{user}\";"
+        );
         let source = std::sync::Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(said));
         LedgerError::Unavailable { doing: format!("be made at {shown}"), passing: false, source }
     }
@@ -102,7 +104,8 @@ fn version(line: &mut Line, place: &Place<'_>) -> Result<Option<Version>, Fault>
     let schema = place.schema;
     let there = line.row("SELECT to_regclass($1) IS NOT NULL AS there", &[&format!("{schema}.about")])?;
     if !there.map_or(Ok(false), |row| get::<bool>(&row, "there"))? {
-        let other = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 LIMIT 1";
+        let other =
+            "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 LIMIT 1";
         let foreign = || LedgerError::Foreign(PathBuf::from(format!("the schema {schema} in {}", place.shown)));
         return if line.row(other, &[&schema])?.is_some() { Err(foreign().into()) } else { Ok(None) };
     }

@@ -122,7 +122,8 @@ fn look_up(line: &mut Line, ids: &[i64]) -> Result<HashMap<JobId, Found>, Fault>
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = "SELECT id, state, disposition, attempts, temporary, output, alone, owner, epoch FROM job WHERE id = ANY($1)";
+    let sql =
+        "SELECT id, state, disposition, attempts, temporary, output, alone, owner, epoch FROM job WHERE id = ANY($1)";
     let rows = line.query(sql, &[&ids])?;
     rows.iter().map(|row| found(row).map(|found| (found.id, found))).collect()
 }

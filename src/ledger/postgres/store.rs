@@ -122,8 +122,7 @@ impl Store {
         if self.me.is_none() || *given_up {
             return false;
         }
-        let (given_up, _) =
-            self.end_of_patience.wait_timeout(given_up, wait).unwrap_or_else(PoisonError::into_inner);
+        let (given_up, _) = self.end_of_patience.wait_timeout(given_up, wait).unwrap_or_else(PoisonError::into_inner);
         !*given_up
     }
 
@@ -155,13 +154,6 @@ impl Store {
 
     /// An error if it is not.
     pub(super) fn is_alive(&self) -> Result<(), LedgerError> {
-        if self.dead.load(Ordering::Relaxed) { Err(dead()) } else { Ok(()) }
+        if self.dead.load(Ordering::Relaxed) { Err(LedgerError::Expelled) } else { Ok(()) }
     }
-}
-
-fn dead() -> LedgerError {
-    let said = "this agent was not heard of for longer than its lease (`ledger.lease_secs`), and others have taken what it had: \
-                it has to register again";
-    let source = Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(said));
-    LedgerError::Unavailable { doing: "be used any more".to_owned(), passing: true, source }
 }
