@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use h5inbox::config::{Ledger as Config, Order};
-use h5inbox::ledger::{Arrival, Disposition, JobId, Ledger, PostgresLedger, Publication, Published, Shared};
+use h5inbox::ledger::{Arrival, Disposition, JobId, Ledger, PostgresLedger, Publication, Published};
 use h5inbox::source::Identity;
 
 #[path = "../tests/it/postgres_server.rs"]

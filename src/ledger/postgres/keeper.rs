@@ -202,6 +202,7 @@ impl Round {
             && store.is_alive().is_ok()
             && lease::take_lead(line, &store.address.schema)?
         {
+            lease::others_follow(line, &self.desk.me)?;
             self.set_lead(true);
             self.renew_at = Instant::now();
         }
