@@ -215,8 +215,10 @@ impl Drop for Member {
         }
         if std::thread::panicking() {
             let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            eprintln!("the end of the log of {}:\n{}", self.name, lines[lines.len().saturating_sub(60)..].join("\n"));
+            // What happens with each file is too much.
+            let usual = ["file.ready", "file.published", "file.disposed", "scan.done"];
+            let lines: Vec<&str> = log.lines().filter(|line| !usual.iter().any(|event| line.contains(event))).collect();
+            eprintln!("the end of the log of {}:\n{}", self.name, lines[lines.len().saturating_sub(40)..].join("\n"));
         }
     }
 }

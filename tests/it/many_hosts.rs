@@ -14,6 +14,12 @@ const ARCHIVE: &str = "source.after = \"archive\"\n";
 /// Longer than an agent may be silent.
 const SILENCE: Duration = Duration::from_secs(2 * LEASE + 1);
 
+/// Whether a worker of `member` has a job in hand.
+fn has_in_hand(cluster: &Cluster, member: &Member) -> bool {
+    let held = fs::read(cluster.path(&format!("outbox/.h5inbox/in-hand-{}", member.name))).unwrap_or_default();
+    held.iter().any(|byte| *byte != 0)
+}
+
 /// The agent that lists the inbox.
 fn leader(members: &[Member]) -> Option<usize> {
     let status =
@@ -39,6 +45,8 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     };
     drop_in(0, 1500);
     members[2].wait_for_done(200);
+    (0..6).for_each(|file| cluster.drop_in(&format!("large{file}.json"), &rows(FILES + file, 300_000)));
+    wait_until("it has something in hand", || has_in_hand(&cluster, &members[0]));
     members[0].kill();
     drop_in(1500, 2500);
     members[2].wait_for_done(700);
@@ -53,8 +61,8 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     members[2].line.mend();
     cluster.server.restart();
     (4500..FILES).for_each(|file| cluster.drop_in(&format!("f{file}.json"), &rows(file, 3)));
-    members[0].wait_for_done(FILES);
-    wait_until("all have left the inbox", || cluster.names("archive").len() == FILES);
+    members[0].wait_for_done(FILES + 6);
+    wait_until("all have left the inbox", || cluster.names("archive").len() == FILES + 6);
     wait_until("nothing is pending", || members[0].history().iter().all(|job| job["disposition"] != "pending"));
     for member in &mut members {
         wait_until("it is at work again", || {
@@ -66,7 +74,10 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     assert!(members.iter().all(|member| !member.log().contains("ERROR")), "nothing that happened is an error");
     let told = |event: &str| members.iter().map(|member| member.told(event)).collect::<Vec<_>>();
     assert!(told("file.published").into_iter().all(|files| files > 100), "all of them have worked");
-    assert!(told("file.adopted").into_iter().sum::<usize>() > 0, "something was in hand when an agent was taken for dead");
+    assert!(
+        told("file.adopted").into_iter().sum::<usize>() > 0,
+        "something was in hand when an agent was taken for dead"
+    );
     assert!(members[1].log().contains("others have taken what it had"), "the one that was stopped has noticed");
 }
 
@@ -150,10 +161,7 @@ fn while_the_database_is_away_an_agent_says_so_holds_what_it_has_and_goes_on_whe
     member.wait_for_done(1);
     // It is read when the database goes, and has to be published when it is away.
     cluster.drop_in("large.json", &rows(1, 400_000));
-    wait_until("it is in hand", || {
-        let held = fs::read(cluster.path("outbox/.h5inbox/in-hand-a")).unwrap_or_default();
-        held.iter().any(|byte| *byte != 0)
-    });
+    wait_until("it is in hand", || has_in_hand(&cluster, &member));
     cluster.server.stop();
     cluster.drop_in("f1.json", &rows(2, 3));
     wait_until("it says so", || member.status()["paused"].as_str().is_some_and(|why| why.contains("ledger")));
