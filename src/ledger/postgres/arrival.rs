@@ -120,17 +120,17 @@ fn notify(store: &Store, line: &Line) -> Result<(), Fault> {
 
 /// Puts back those of the jobs that failed or need a person and that no agent has in hand: the latest version of a source is
 /// ready again, an older one is superseded by it and is gone.
-const REQUEUE: &str = "WITH some AS (SELECT j.id, NOT EXISTS (SELECT 1 FROM job AS n WHERE n.path_key = j.path_key AND n.id > j.id) AS latest
+const REQUEUE: &str = "WITH these AS (SELECT j.id, NOT EXISTS (SELECT 1 FROM job AS n WHERE n.path_key = j.path_key AND n.id > j.id) AS latest
       FROM job AS j WHERE j.id = ANY($1) AND j.state IN ('failed', 'quarantined') FOR UPDATE OF j)
-    UPDATE job AS j SET state = CASE WHEN some.latest THEN 'ready' ELSE 'gone' END, owner = NULL, epoch = epoch + 1,
-      attempts = CASE WHEN some.latest THEN 0 ELSE attempts END, crashes = CASE WHEN some.latest THEN 0 ELSE crashes END,
-      run_at = CASE WHEN some.latest THEN now() ELSE run_at END,
-      finished_at = CASE WHEN some.latest THEN NULL ELSE finished_at END,
-      disposed_at = CASE WHEN some.latest THEN NULL ELSE disposed_at END,
-      archived = CASE WHEN some.latest THEN NULL ELSE archived END,
-      archived_inode = CASE WHEN some.latest THEN NULL ELSE archived_inode END,
+    UPDATE job AS j SET state = CASE WHEN these.latest THEN 'ready' ELSE 'gone' END, owner = NULL, epoch = epoch + 1,
+      attempts = CASE WHEN these.latest THEN 0 ELSE attempts END, crashes = CASE WHEN these.latest THEN 0 ELSE crashes END,
+      run_at = CASE WHEN these.latest THEN now() ELSE run_at END,
+      finished_at = CASE WHEN these.latest THEN NULL ELSE finished_at END,
+      disposed_at = CASE WHEN these.latest THEN NULL ELSE disposed_at END,
+      archived = CASE WHEN these.latest THEN NULL ELSE archived END,
+      archived_inode = CASE WHEN these.latest THEN NULL ELSE archived_inode END,
       changed_at = now(), disposition = 'none'
-    FROM some WHERE j.id = some.id RETURNING j.id";
+    FROM these WHERE j.id = these.id RETURNING j.id";
 
 pub(super) fn requeue(store: &Store, ids: &[JobId]) -> Result<Vec<Job>, LedgerError> {
     if ids.is_empty() {

@@ -18,8 +18,10 @@ pub(super) const JOB_COLUMNS: &str =
     run_at, source_hash, output, temporary, disposition, first_row, epoch, made_by, left_by";
 
 /// What [`job`] reads of a row `j` that has [`JOB_COLUMNS`].
-pub(super) const JOB: &str = "SELECT j.id, j.path, j.device, j.inode, j.size, j.mtime_ns, j.ctime_ns, j.state, j.attempts,
-    j.crashes, j.alone, j.run_at, j.source_hash, j.output, j.temporary, j.disposition, j.first_row, j.epoch, j.made_by, j.left_by,
+pub(super) const JOB: &str =
+    "SELECT j.id, j.path, j.device, j.inode, j.size, j.mtime_ns, j.ctime_ns, j.state, j.attempts,
+    j.crashes, j.alone, j.run_at, j.source_hash, j.output, j.temporary, j.disposition, j.first_row, j.epoch, j.made_by,
+    j.left_by,
     p.id AS previous_id, p.size AS previous_size, p.source_hash AS previous_hash, p.output AS previous_output";
 
 /// The latest version of the path of `j` that is done.

@@ -1,14 +1,18 @@
 //! What only a ledger has that several agents share, on a real server.
 
 mod claims;
+mod leases;
 #[path = "../../../../tests/it/postgres_server.rs"]
 mod postgres_server;
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::PostgresLedger;
 use crate::config;
+use crate::ledger::Ledger;
+use crate::ledger::tests::{self, mine};
 use postgres_server::PostgresServer;
 
 /// One server for all tests of this process; each has a schema of its own.
@@ -27,4 +31,48 @@ fn config() -> config::Ledger {
 /// An agent of this name.
 fn agent(config: &config::Ledger, name: &str) -> PostgresLedger {
     PostgresLedger::open(&config::Ledger { agent: name.to_owned(), ..config.clone() }).unwrap()
+}
+
+/// A ledger of a test's own, with one agent.
+struct Bench {
+    config: config::Ledger,
+    ledger: PostgresLedger,
+}
+
+fn bench() -> Bench {
+    let config = config();
+    Bench { ledger: agent(&config, "a"), config }
+}
+
+impl tests::Bench for Bench {
+    fn ledger(&self) -> &dyn Ledger {
+        &self.ledger
+    }
+
+    fn beside(&self) -> Box<dyn Ledger> {
+        Box::new(PostgresLedger::open_shared(&self.config).unwrap())
+    }
+
+    fn reopened(self) -> Self {
+        drop(self.ledger);
+        Self { ledger: agent(&self.config, "a"), config: self.config }
+    }
+
+    fn mine(&self) -> Option<BTreeSet<i64>> {
+        mine(&self.ledger);
+        let store = &self.ledger.store;
+        let rows = store.ask(&|line, _| line.query("SELECT id FROM job WHERE owner = $1", &[&store.instance()]));
+        Some(rows.unwrap().iter().map(|row| row.get("id")).collect())
+    }
+
+    fn path_text(&self) -> String {
+        server().psql(&format!("SELECT path_text FROM {}.job", self.config.schema))
+    }
+}
+
+tests::suite!(bench);
+
+#[test]
+fn the_ledger_and_the_model_never_disagree() {
+    tests::model::the_ledger_and_the_model_never_disagree(8, bench);
 }

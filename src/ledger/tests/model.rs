@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
-use super::bench;
-use crate::ledger::tests::{arrival, failure, hash_of, history, publication};
-use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, SqliteLedger, State};
+use super::{Bench, arrival, failure, hash_of, history, publication};
+use crate::ledger::{Admission, Disposition, HistoryFilter, JobId, Ledger, LedgerError, State};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -42,13 +42,26 @@ struct Row {
     output: Option<PathBuf>,
     failed_once: bool,
     requeued: bool,
+    /// Where agents share a ledger, whether this one has the job.
+    is_mine: bool,
 }
 
 impl Row {
     fn new(path: u8, version: u64) -> Self {
         let (state, disposition) = (State::Ready, Disposition::None);
         let (attempts, crashes, output) = (0, 0, None);
-        Self { path, version, state, attempts, crashes, disposition, output, failed_once: false, requeued: false }
+        Self {
+            path,
+            version,
+            state,
+            attempts,
+            crashes,
+            disposition,
+            output,
+            failed_once: false,
+            requeued: false,
+            is_mine: true,
+        }
     }
 }
 
@@ -59,6 +72,12 @@ struct Model(BTreeMap<i64, Row>);
 impl Model {
     /// Whether the step is allowed; if it is, it is taken.
     fn step(&mut self, id: i64, from: &[State], change: impl FnOnce(&mut Row)) -> bool {
+        let is_mine = self.0.get(&id).is_some_and(|row| row.is_mine);
+        is_mine && self.change(id, from, change)
+    }
+
+    /// What anybody may do.
+    fn change(&mut self, id: i64, from: &[State], change: impl FnOnce(&mut Row)) -> bool {
         let row = self.0.get_mut(&id).filter(|row| from.contains(&row.state));
         row.map(change).is_some()
     }
@@ -71,7 +90,7 @@ impl Model {
         let mut answered = BTreeSet::new();
         for &id in ids {
             let latest = self.0.get(&id).and_then(|row| self.latest(row.path));
-            let stranded = self.step(id, &[State::Failed, State::Quarantined], |row| {
+            let stranded = self.change(id, &[State::Failed, State::Quarantined], |row| {
                 if Some(id) == latest {
                     (row.state, row.attempts, row.crashes) = (State::Ready, 0, 0);
                     (row.disposition, row.requeued) = (Disposition::None, true);
@@ -125,7 +144,7 @@ fn name(path: u8) -> PathBuf {
 }
 
 /// Takes `step` in both worlds; they must agree on whether it is allowed.
-fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
+fn take(step: &Step, ledger: &dyn Ledger, model: &mut Model) {
     use State::{Done, Duplicate, Failed, Publishing, Ready, Running};
     let agree = |outcome: Result<(), LedgerError>, allowed: bool| agree(step, outcome, allowed);
     match *step {
@@ -154,8 +173,11 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
             agree(ledger.done(JobId(id), 0.5, disposition), allowed);
         }
         Step::Disposed(id) => {
-            let due = model.0.get(&id).is_some_and(|row| row.disposition != Disposition::None);
-            let allowed = due && model.step(id, &State::ALL, |row| row.disposition = Disposition::Done);
+            let due = |row: &Row| {
+                row.disposition == Disposition::Done || row.is_mine && row.disposition == Disposition::Pending
+            };
+            let due = model.0.get(&id).is_some_and(due);
+            let allowed = due && model.change(id, &State::ALL, |row| row.disposition = Disposition::Done);
             agree(ledger.disposed(JobId(id)), allowed);
         }
         Step::Duplicate(id, disposition) => {
@@ -168,6 +190,7 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
             let jobs: Vec<_> = ids.iter().copied().map(JobId).collect();
             assert_eq!(numbers(ledger.requeue(&jobs)), model.requeue(ids));
         }
+        Step::Requeued if ledger.shared().is_some() => assert!(ledger.requeued().unwrap().is_empty()),
         Step::Requeued => assert_eq!(numbers(ledger.requeued()), model.take_requeued()),
         Step::Reopen => {}
         _ => end_without_output(step, ledger, model),
@@ -175,7 +198,7 @@ fn take(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
 }
 
 /// The steps by which an attempt ends that made no output.
-fn end_without_output(step: &Step, ledger: &SqliteLedger, model: &mut Model) {
+fn end_without_output(step: &Step, ledger: &dyn Ledger, model: &mut Model) {
     use State::{Failed, Gone, Publishing, Quarantined, Ready, Running};
     let agree = |outcome: Result<(), LedgerError>, allowed: bool| agree(step, outcome, allowed);
     match *step {
@@ -234,7 +257,7 @@ fn numbers(jobs: Result<Vec<crate::ledger::Job>, LedgerError>) -> BTreeSet<i64> 
     jobs.unwrap().iter().map(|job| job.id.0).collect()
 }
 
-fn arrive(path: u8, version: u64, ledger: &SqliteLedger, model: &mut Model) {
+fn arrive(path: u8, version: u64, ledger: &dyn Ledger, model: &mut Model) {
     let known = model.0.iter().find(|(_, row)| (row.path, row.version) == (path, version)).map(|(&id, _)| id);
     let admission = ledger.arrive(&[arrival(name(path), version)]).unwrap().remove(0);
     let (is_new, job) = match admission {
@@ -243,7 +266,7 @@ fn arrive(path: u8, version: u64, ledger: &SqliteLedger, model: &mut Model) {
     };
     let back = |row: &mut Row| (row.state, row.attempts, row.crashes) = (State::Ready, 0, 0);
     if let Some(id) = known {
-        assert_eq!((id, model.step(id, &[State::Gone], back)), (job.id.0, is_new));
+        assert_eq!((id, model.change(id, &[State::Gone], back)), (job.id.0, is_new));
     } else {
         assert!(is_new && model.0.keys().all(|&id| id < job.id.0));
         model.0.insert(job.id.0, Row::new(path, version));
@@ -251,7 +274,7 @@ fn arrive(path: u8, version: u64, ledger: &SqliteLedger, model: &mut Model) {
 }
 
 /// Every question has the answer that the model gives.
-fn compare(ledger: &SqliteLedger, model: &Model) {
+fn compare(ledger: &dyn Ledger, model: &Model) {
     let records = history(ledger, &HistoryFilter::default());
     assert_eq!(records.len(), model.0.len());
     for record in &records {
@@ -270,15 +293,17 @@ fn compare(ledger: &SqliteLedger, model: &Model) {
     assert_eq!((totals.rows, totals.bytes_in), (10 * done.len() as u64, bytes_in));
     assert_eq!(totals.bad_records, done.len() as u64);
     let waits = |row: &Row| matches!(row.state, State::Ready | State::Failed);
-    assert_eq!(numbers(ledger.waiting()), model.numbers(waits));
+    if ledger.shared().is_none() {
+        assert_eq!(numbers(ledger.waiting()), model.numbers(waits));
+    }
     assert_eq!(totals.oldest_waiting.is_some(), !model.numbers(waits).is_empty());
     let open =
         |row: &Row| matches!(row.state, State::Running | State::Publishing) || row.disposition == Disposition::Pending;
-    assert_eq!(numbers(ledger.unfinished()), model.numbers(open));
+    assert_eq!(numbers(Ok(super::open(ledger))), model.numbers(open));
     compare_handled(ledger, model);
 }
 
-fn compare_handled(ledger: &SqliteLedger, model: &Model) {
+fn compare_handled(ledger: &dyn Ledger, model: &Model) {
     let mut handled = BTreeMap::new();
     ledger
         .handled(&mut |path, identity| {
@@ -290,19 +315,20 @@ fn compare_handled(ledger: &SqliteLedger, model: &Model) {
     assert_eq!(handled, expected.collect());
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn the_ledger_and_the_model_never_disagree(steps in steps()) {
-        let mut bench = bench();
-        let (path, mut model) = (bench.path(), Model::default());
+pub(in crate::ledger) fn the_ledger_and_the_model_never_disagree<B: Bench>(cases: u32, bench: impl Fn() -> B) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let played = TestRunner::new(config).run(&steps(), |steps| {
+        let (mut bench, mut model) = (bench(), Model::default());
         for step in &steps {
             if matches!(step, Step::Reopen) {
-                drop(bench.ledger);
-                bench.ledger = SqliteLedger::open(&path).unwrap();
+                bench = bench.reopened();
             }
-            take(step, &bench.ledger, &mut model);
+            let mine = bench.mine();
+            model.0.iter_mut().for_each(|(id, row)| row.is_mine = mine.as_ref().is_none_or(|mine| mine.contains(id)));
+            take(step, bench.ledger(), &mut model);
         }
-        compare(&bench.ledger, &model);
-    }
+        compare(bench.ledger(), &model);
+        Ok(())
+    });
+    played.unwrap();
 }
