@@ -25,6 +25,7 @@ mod read;
 #[cfg(any(test, feature = "bench"))]
 pub mod stages;
 pub mod verify;
+mod wanted;
 
 use std::fs::File;
 use std::io;
@@ -42,6 +43,7 @@ use output::publish::sync_file;
 use parts::Reading;
 pub use parts::SourceColumn;
 use read::read;
+pub use wanted::{Unfit, Wanted};
 
 use crate::source::Identity;
 
