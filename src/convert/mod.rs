@@ -124,7 +124,7 @@ pub fn to_open_file(
     options: &Options,
 ) -> Result<(Summary, File), ConvertError> {
     let beside = target.output.parent().unwrap_or(Path::new("."));
-    let deadline = Deadline::in_secs(options.convert_secs);
+    let deadline = Deadline::of(options);
     let reading = Reading { source, identity, deadline, bad_path: target.bad_records, column, options };
     let read = read(reading, beside).map_err(|error| error.spilling_in(beside))?;
     let frame = &read.frame;
@@ -157,7 +157,7 @@ pub fn to_open_file(
 
 /// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.
 pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
-    let deadline = Deadline::in_secs(options.convert_secs);
+    let deadline = Deadline::of(options);
     let reading = Reading { source, identity, deadline, bad_path: None, column: None, options };
     let read = read(reading, &std::env::temp_dir())?;
     let types = output::writer(&options.encoding).types(&read.frame, deadline);
