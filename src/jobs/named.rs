@@ -136,6 +136,12 @@ impl Named<'_> {
         })
     }
 
+    /// The folder of the output.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     fn open(&self) -> Result<(File, Identity), NamedError> {
         open_named(self.source).map_err(|error| match error {
             OpenError::Io(error) => ConvertError::Read(error).into(),
@@ -178,7 +184,7 @@ impl Named<'_> {
         rename: fn(&Path, &Path) -> Result<(), OutputError>,
     ) -> Result<Summary, NamedError> {
         file.rewind().map_err(ConvertError::Read)?;
-        let folder = self.output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self.folder();
         let held = Staging::share(folder).map_err(ConvertError::from)?;
         let temporary = Temporary(held.temporary(self.number));
         let bad_records = Temporary(temporary.0.with_extension("bad.tmp"));

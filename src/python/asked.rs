@@ -99,7 +99,12 @@ impl Place {
     }
 
     fn checked(&self, src: &Path, format: Format) -> Result<PathBuf, Refused> {
-        let Some(dst) = &self.dst else { return Ok(output_of(src, self.outdir.as_deref(), format)) };
+        let Some(dst) = &self.dst else {
+            let output = output_of(src, self.outdir.as_deref(), format);
+            // A bare name has a bare name beside it.
+            let bare = self.outdir.is_none() && src.parent().is_some_and(|folder| folder.as_os_str().is_empty());
+            return Ok(if bare { output.file_name().map(PathBuf::from).unwrap_or(output) } else { output });
+        };
         let ending = format.extension();
         match () {
             () if self.outdir.is_some() => Err(("outdir", "give dst or outdir, not both".to_owned())),

@@ -39,7 +39,7 @@ fn convert_file(py: Python<'_>, src: PathBuf, place: Place, asked: Asked) -> PyR
     let named = Named { source: &src, output: &output, bytes: 0, number: work::number() };
     let done = work::run(py, asked.threads, &mut options, |options| {
         let done = if place.overwrite { replaced(named, options) } else { named.once(options) };
-        output.parent().iter().for_each(|folder| tidy_up(folder));
+        tidy_up(named.folder());
         done
     });
     let done = done.and_then(|done| done.map_err(|error| raised::of_named(py, &src, &error)));

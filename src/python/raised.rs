@@ -4,6 +4,7 @@ use std::path::Path;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use rustix::io::Errno;
 
 use crate::convert::output::OutputError;
 use crate::convert::{ConvertError, Defect};
@@ -27,12 +28,14 @@ struct Told<'a> {
 pub(super) fn of_named(py: Python<'_>, src: &Path, error: &NamedError) -> PyErr {
     let io = |error: &std::io::Error| error.raw_os_error();
     let (class, code, errno) = match error {
-        NamedError::Source(OpenError::Gone) => ("SourceMissingError", "missing", None),
+        NamedError::Source(OpenError::Gone) => ("SourceMissingError", "missing", Some(Errno::NOENT.raw_os_error())),
         NamedError::Source(_) => ("SourceReadError", "not_a_file", None),
         NamedError::Convert(ConvertError::Defect(Defect { code, .. })) => ("BadInputError", *code, None),
         NamedError::Convert(ConvertError::Read(why)) => ("SourceReadError", "read", io(why)),
         NamedError::Convert(ConvertError::Changed) => ("SourceChangedError", "changed", None),
-        NamedError::Convert(ConvertError::Output(OutputError::Exists(_))) => ("OutputExistsError", "exists", None),
+        NamedError::Convert(ConvertError::Output(OutputError::Exists(_))) => {
+            ("OutputExistsError", "exists", Some(Errno::EXIST.raw_os_error()))
+        }
         NamedError::Convert(ConvertError::Output(OutputError::Io { source, .. })) => {
             ("OutputWriteError", "write", io(source))
         }
@@ -108,6 +111,8 @@ fn exception<'py>(py: Python<'py>, told: &Told<'_>) -> PyResult<Bound<'py, PyAny
     more.set_item("byte", told.byte)?;
     more.set_item("code", told.code)?;
     more.set_item("hint", told.hint)?;
-    more.set_item("errno", told.errno)?;
+    if let Some(errno) = told.errno {
+        more.set_item("errno", errno)?;
+    }
     py.import("h5inbox._errors")?.getattr(told.class)?.call((&told.what,), Some(&more))
 }

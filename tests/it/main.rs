@@ -48,6 +48,7 @@ mod plain;
 mod power_loss;
 mod producers;
 mod profile;
+mod python;
 mod random_kills;
 mod random_options;
 mod random_producers;

@@ -1,7 +1,6 @@
 """The exceptions of h5inbox. They can be pickled, so that they come back whole from a process pool or a cluster."""
 
-import errno as _errno
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Type
 
 
 class Error(Exception):
@@ -30,7 +29,6 @@ class Error(Exception):
         byte: Optional[int] = None,
         code: str = "",
         hint: str = "",
-        errno: Optional[int] = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -39,10 +37,6 @@ class Error(Exception):
         self.byte = byte
         self.code = code
         self.hint = hint
-        if isinstance(self, OSError):
-            self.errno = errno
-            self.strerror = message
-            self.filename = path
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
@@ -50,14 +44,25 @@ class Error(Exception):
     def __reduce__(self) -> Any:
         return _again, (type(self), self.message, self._told())
 
-    def _told(self) -> dict:
-        names = ("path", "line", "byte", "code", "hint")
-        told = {name: getattr(self, name) for name in names}
-        return {**told, "errno": self.errno} if isinstance(self, OSError) else told
+    def _told(self) -> Dict[str, Any]:
+        return {name: getattr(self, name) for name in ("path", "line", "byte", "code", "hint")}
 
 
-def _again(kind: type, message: str, told: dict) -> Error:
+def _again(kind: Type[Error], message: str, told: Dict[str, Any]) -> Error:
     return kind(message, **told)
+
+
+class _System(Error, OSError):
+    """What the operating system said: ``errno``, ``strerror`` and ``filename`` are those of an `OSError`."""
+
+    def __init__(self, message: str, *, errno: Optional[int] = None, **told: Any) -> None:
+        super().__init__(message, **told)
+        self.errno = errno
+        self.strerror = message
+        self.filename = self.path
+
+    def _told(self) -> Dict[str, Any]:
+        return {**super()._told(), "errno": self.errno}
 
 
 class BadInputError(Error, ValueError):
@@ -68,29 +73,23 @@ class OptionError(Error, ValueError):
     """An option says something that cannot be done."""
 
 
-class SourceMissingError(Error, FileNotFoundError):
+class SourceMissingError(_System, FileNotFoundError):
     """There is no such source."""
 
-    def __init__(self, message: str, **told: Any) -> None:
-        super().__init__(message, **{**told, "errno": _errno.ENOENT})
 
-
-class SourceReadError(Error, OSError):
+class SourceReadError(_System):
     """The source cannot be read, or is no file. May pass."""
 
 
-class SourceChangedError(Error, OSError):
+class SourceChangedError(_System):
     """The source changed while it was read. Convert it again when its writer has finished."""
 
 
-class OutputExistsError(Error, FileExistsError):
+class OutputExistsError(_System, FileExistsError):
     """Another file has the output's name: not an output of this source, with these options. Nothing was changed."""
 
-    def __init__(self, message: str, **told: Any) -> None:
-        super().__init__(message, **{**told, "errno": _errno.EEXIST})
 
-
-class OutputWriteError(Error, OSError):
+class OutputWriteError(_System):
     """The output cannot be written: no space, no permission. May pass."""
 
 
