@@ -3,7 +3,7 @@
 //! A tour of the house, in the order in which a file meets its rooms:
 //!
 //! * [`cli`]: what the operator types; one small file a verb, each a few lines over the rooms below.
-//! * [`python`]: what a Python program calls, with the cargo feature of that name: `convert` and `schema` over the same
+//! * [`python`](crate#python): what a Python program calls, with the cargo feature of that name: `convert` and `schema` over the same
 //!   engine. The other door, beside `cli`.
 //! * [`agent`]: what keeps running. One thread decides; it joins the rooms below with channels.
 //! * [`intake`]: which files are ready. Events are hints, the listing is the truth, and a pure state machine settles.

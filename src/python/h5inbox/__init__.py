@@ -47,6 +47,20 @@ __all__ = [
 
 __version__: str = _native.VERSION
 
+# Users know them by this name.
+for _kind in (
+    BadInputError,
+    Error,
+    InternalError,
+    OptionError,
+    OutputExistsError,
+    OutputWriteError,
+    SourceChangedError,
+    SourceMissingError,
+    SourceReadError,
+):
+    _kind.__module__ = __name__
+
 Path = Union[str, "_os.PathLike[str]"]
 
 

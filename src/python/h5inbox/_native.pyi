@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+__all__: list[str]
 VERSION: str
 
 def convert_file(
