@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-__all__: list[str]
+__all__ = ["VERSION", "convert_file", "schema_of"]
 VERSION: str
 
 def convert_file(
