@@ -236,3 +236,57 @@ impl Drop for Temporary {
         let _ = fs::remove_file(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn options() -> Options {
+        Options { hash: true, durable: false, ..Options::from_config(&Config::new("/i".into(), "/o".into()), 1) }
+    }
+
+    /// A source of that text, and the place of its output.
+    fn case(text: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, output) = (folder.path().join("a.json"), folder.path().join("a.h5"));
+        fs::write(&source, text).unwrap();
+        (folder, source, output)
+    }
+
+    fn named<'p>(source: &'p Path, output: &'p Path) -> Named<'p> {
+        Named { source, output, bytes: 0, number: 1 }
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_of_its_file() {
+        let done: Result<(), _> = guarded(|| std::panic::panic_any("so it goes"));
+        assert_eq!(done.unwrap_err().to_string(), "internal error: so it goes");
+    }
+
+    #[test]
+    fn once_is_content_with_its_own_output_and_leaves_any_other() {
+        let (_folder, source, output) = case("{\"a\": 1}\n");
+        assert!(matches!(named(&source, &output).once(&options()), Ok(Once::Made(summary)) if summary.rows == 1));
+        assert!(matches!(named(&source, &output).once(&options()), Ok(Once::There(told, _)) if told.rows == 1));
+        fs::write(&source, "{\"a\": 2}\n").unwrap();
+        let exists = |done| matches!(done, Err(NamedError::Convert(ConvertError::Output(OutputError::Exists(_)))));
+        assert!(exists(named(&source, &output).once(&options())));
+        assert!(named(&source, &output).replacing(&options()).is_ok());
+        fs::write(&output, "mine").unwrap();
+        assert!(exists(named(&source, &output).once(&options())));
+        assert_eq!(fs::read_to_string(&output).unwrap(), "mine");
+    }
+
+    #[test]
+    fn of_two_that_have_one_output_in_hand_the_slower_is_content_with_that_of_the_faster() {
+        let (folder, source, output) = case("{\"a\": 1}\n");
+        let (file, identity) = named(&source, &output).open().unwrap();
+        let publish = || named(&source, &output).publish(&file, identity, &options(), rename_to_new);
+        publish().unwrap();
+        assert!(matches!(publish(), Err(NamedError::Convert(ConvertError::Output(OutputError::Exists(_))))));
+        let there = named(&source, &output).there(&file, identity, &options()).unwrap();
+        assert!(matches!(there, There::Same(told, _) if told.rows == 1));
+        assert_eq!(fs::read_dir(folder.path().join(".h5inbox")).unwrap().count(), 0);
+    }
+}

@@ -105,6 +105,12 @@ fn calls_that_race_for_one_output_all_end_well_with_one_whole_output() {
 }
 
 #[test]
+fn a_killed_conversion_leaves_no_output_and_what_it_left_goes_with_the_next() {
+    let (_folder, sources) = stock(20);
+    script("module_pools.py", &["killed"], &sources);
+}
+
+#[test]
 fn a_process_forked_in_the_middle_of_a_conversion_never_hangs() {
     let (_folder, sources) = stock(3);
     script("module_pools.py", &["forked"], &sources);

@@ -5,7 +5,6 @@
 import os
 import signal
 import sys
-from functools import partial
 
 from dask.distributed import Client, LocalCluster, as_completed
 
@@ -18,7 +17,7 @@ def main(*sources):
     with LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         workers = client.run(os.getpid)
         assert len(set(workers.values())) == 3, workers
-        futures = client.map(partial(h5inbox.convert, outdir="out"), sources)
+        futures = client.map(h5inbox.convert, sources, outdir="out")
         killed = None
         for done, _ in enumerate(as_completed(futures), 1):
             if killed is None and done >= len(sources) // 2:

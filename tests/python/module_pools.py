@@ -2,9 +2,11 @@
 
     python module_pools.py PROMISE FOLDER SOURCE ...
 """
+import glob
 import multiprocessing
 import os
 import pickle
+import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -83,6 +85,28 @@ def forked(*sources):
     child.start()
     child.join(120)
     assert queue.get() > 0
+
+
+def killed(*sources):
+    """A conversion that is killed leaves no output, only a temporary file, and that goes with the next one."""
+    with open("big.json", "w") as big:
+        for _ in range(20):
+            for source in sources:
+                with open(source) as lines:
+                    big.write(lines.read())
+    for _ in range(20):
+        child = subprocess.Popen([sys.executable, "-c", "import h5inbox; h5inbox.convert('big.json')"])
+        while child.poll() is None and not glob.glob(".h5inbox/*.tmp"):
+            pass
+        child.kill()
+        child.wait()
+        if glob.glob(".h5inbox/*.tmp"):
+            break
+        os.path.exists("big.h5") and os.unlink("big.h5")
+    assert sorted(os.listdir()) == [".h5inbox", "big.json"], os.listdir()
+    assert h5inbox.convert("big.json").converted
+    assert sorted(os.listdir()) == ["big.h5", "big.json"], os.listdir()
+    module_frames.same("big.json", "big.h5")
 
 
 if __name__ == "__main__":
