@@ -211,7 +211,8 @@ fn made(summary: Summary) -> Once {
     Once::Made(Box::new(summary))
 }
 
-fn guarded<T>(work: impl FnOnce() -> Result<T, NamedError>) -> Result<T, NamedError> {
+/// Does `work`; a panic is a failure of its file.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, NamedError>) -> Result<T, NamedError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(NamedError::Panic(panic_message(panic.as_ref()))))
 }
 

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use pyo3::prelude::*;
 
 use crate::convert;
-use crate::jobs::named::{Named, NamedError, Once};
+use crate::jobs::named::{Named, NamedError, Once, guarded};
 use crate::jobs::staging::tidy_up;
 use crate::source::{OpenError, open_named};
 use asked::{Asked, Place};
@@ -55,7 +55,7 @@ fn replaced(named: Named<'_>, options: &convert::Options) -> Result<Once, NamedE
 #[expect(clippy::needless_pass_by_value, reason = "what is made of a Python object is handed over by value")]
 fn schema_of(py: Python<'_>, src: PathBuf, asked: Asked) -> PyResult<String> {
     let mut options = asked.options(py, &src)?;
-    let read = work::run(py, asked.threads, &mut options, |options| schema(&src, options))?;
+    let read = work::run(py, asked.threads, &mut options, |options| guarded(|| schema(&src, options)))?;
     read.map_err(|error| raised::of_named(py, &src, &error))
 }
 

@@ -179,7 +179,8 @@ def convert(
     The options are those of ``h5inbox convert``, and mean the same:
 
     ``dst``
-        The output; its name ends as its format has it, in .h5, .feather or .parquet. Default: in ``outdir``, or else beside the
+        The output; its name ends as its format has it, in .h5, .feather or .parquet. Default: in ``outdir``,
+        or else beside the
         source, called as the source.
     ``outdir``
         The folder for the output, made if it is missing.
@@ -190,28 +191,34 @@ def convert(
     ``key``
         The key of the frame in HDF5; default ``"/data"``.
     ``compression``
-        ``"none"`` (default); ``"zlib:1"`` to ``"zlib:9"`` in HDF5; ``"lz4"`` or ``"zstd:1"`` to ``"zstd:22"`` elsewhere.
+        ``"none"`` (default); ``"zlib:1"`` to ``"zlib:9"`` in HDF5; ``"lz4"`` or ``"zstd:1"`` to ``"zstd:22"``
+        elsewhere.
     ``on_unfit``
         What a column does that the format has no type for: ``"refuse"`` (default) its file, or become ``"text"``.
     ``input``
         ``"lines"``, ``"document"``, or ``"auto"`` (default): whichever the first line looks like.
     ``on_bad_record``
-        ``"reject-file"`` (default), or ``"skip"``: bad records are left out and written to NAME.bad.ndjson beside the output.
+        ``"reject-file"`` (default), or ``"skip"``: bad records are left out and written to NAME.bad.ndjson
+        beside the output.
     ``nested``
         What becomes of arrays and objects in records: ``"object"`` (default), ``"json"`` (text) or ``"flatten"``.
     ``types``
-        The dtypes of columns, or globs of columns, as ``{"price": "float64", "*_at": "datetime"}``; the first that fits decides.
+        The dtypes of columns, or globs of columns, as ``{"price": "float64", "*_at": "datetime"}``; the first
+        that fits decides.
     ``config``
-        A configuration file of the agent: its limits, its ``[output]`` and ``[records]`` hold where no option is given.
+        A configuration file of the agent: its limits, its ``[output]`` and ``[records]`` hold where no option
+        is given.
     ``overwrite``
         Convert in any case, and take the place of what has the output's name.
     ``sha256``
-        Compute the SHA-256 of the source and keep it in the output. It is by this that a second call knows the output; without, the
+        Compute the SHA-256 of the source and keep it in the output. It is by this that a second call knows
+        the output; without, the
         file is converted again.
     ``durable``
         Have the output on disk (fsync) before returning.
     ``threads``
-        Threads that this call may use, of which only files over 32 MiB make use. 1 (default) is right where many calls run at a time.
+        Threads that this call may use, of which only files over 32 MiB make use. 1 (default) is right where
+        many calls run at a time.
 
     The interpreter's lock is free meanwhile, so that a thread pool converts as many files at a time as it has threads.
     Raises an `Error`; nothing is left of a conversion that failed. Ctrl-C gives the conversion up.

@@ -13,7 +13,8 @@ class Error(Exception):
     path: Optional[str]
     #: The line of the source, counted from 1, where the trouble has one.
     line: Optional[int]
-    #: The byte of the source, counted from 0, where the trouble has one. Of a compressed source line and byte are those of the text.
+    #: The byte of the source, counted from 0, where the trouble has one. Of a compressed source line and byte are
+    #: those of the text.
     byte: Optional[int]
     #: A stable name of the kind of trouble: ``bad_json``, ``truncated``, ``limit_depth``, ``exists``, ``missing`` ...
     code: str
