@@ -30,15 +30,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use choices::{
-    After, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, OnUnfit, Order, Watch,
+    After, Choice, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, OnUnfit, Order, Watch,
+    choose,
 };
 pub use compression::Compression;
 pub use name_template::{NameTemplate, Piece};
-pub use paths::refuse_key;
+pub use paths::{key, refuse_key};
 pub use problem::{ConfigError, Problem};
 pub use sections::{Inbox, Ledger, LedgerKind, Limits, Log, Output, Profile, Records, Retry, Source, Status};
 pub use shard::Shard;
-pub use types::{Moment, TypeHint, TypeHints};
+pub use types::{Moment, TypeHint, TypeHints, hint_for};
 
 /// The whole configuration, every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]

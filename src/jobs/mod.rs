@@ -17,6 +17,7 @@ pub mod attempt;
 pub mod bad_records;
 mod batch;
 pub mod manifest;
+pub mod named;
 pub mod naming;
 mod publishing;
 pub mod staging;

@@ -85,6 +85,15 @@ impl Staging {
     }
 }
 
+/// Removes the staging folder of `outbox`, unless somebody still uses it.
+pub fn tidy_up(outbox: &Path) {
+    if outbox.join(STAGING).exists()
+        && let Ok(held) = Staging::share(outbox)
+    {
+        held.leave();
+    }
+}
+
 /// Removes what this process has unfinished in the staging folder of `outbox`. The folder stays: others may be in it.
 pub fn remove_unfinished(outbox: &Path) {
     let folder = outbox.join(STAGING);

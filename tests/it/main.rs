@@ -51,6 +51,7 @@ mod postgres_server;
 mod power_loss;
 mod producers;
 mod profile;
+mod python;
 mod random_kills;
 mod random_options;
 mod random_producers;
