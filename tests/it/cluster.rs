@@ -178,6 +178,15 @@ impl Member {
         self.child.as_mut().unwrap().try_wait().unwrap().is_some()
     }
 
+    /// Whether the agent stands still, and not only for a moment, as each call of a process that is traced does.
+    pub(crate) fn is_stopped(&self) -> bool {
+        (0..8).all(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.agent_pid().as_raw_nonzero())).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 't']))
+        })
+    }
+
     pub(crate) fn verb(&self, verb: &str, more: &[&str]) -> Output {
         h5inbox().arg(verb).arg("--config").arg(self.config()).args(more).output().unwrap()
     }
