@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build deb wheel tools fmt clippy doc unit units unit-file example-config readback fuzz soak kinds bench bench-stages clean distclean
+.PHONY: help demo test build deb wheel tools fmt clippy doc unit units unit-file example-config readback fuzz soak kinds bench bench-stages bench-hosts clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -139,6 +139,11 @@ export SCALE BIG README SHAPES PARTS ROUNDS
 bench-stages: ## Each stage of a conversion by itself, in a minute or two: STAGE=…
 	@.ci/setup build
 	@$(WITH_TOOLS) cargo bench --locked --features bench --bench stages -- $(if $(STAGE),"$(STAGE)")
+
+bench-hosts: ## How a ledger that several agents share scales, on a PostgreSQL of its own: WAITING=… JOBS=… SMALL=… LARGE=…
+	@.ci/setup test
+	@$(WITH_TOOLS) cargo bench --locked --features bench --bench hosts
+export WAITING JOBS SMALL LARGE
 
 kinds: ## What each tool makes of each kind of input, as a table (installs the tools)
 	@.ci/setup bench

@@ -8,7 +8,7 @@
 //! * [`agent`]: what keeps running. One thread decides; it joins the rooms below with channels.
 //! * [`intake`]: which files are ready. Events are hints, the listing is the truth, and a pure state machine settles.
 //! * [`jobs`]: one attempt on one file, or on several that become one output, from the queue over the workers to what becomes of the source.
-//! * [`ledger`]: what was done, durably: one trait, and SQLite behind it.
+//! * [`ledger`]: what was done, durably: one trait, behind it SQLite for one agent or PostgreSQL for several that share an inbox.
 //! * [`convert`]: one source in (or several small ones), one output out: read, parse, frame, write, publish. Knows no agent
 //!   and no ledger.
 //! * [`telemetry`]: what the operator sees: the log, the status, the metrics, the page, and where they are asked for.
