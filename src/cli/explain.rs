@@ -6,13 +6,13 @@ use std::path::{Component, Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{ConfigFile, ExitCode, output, refuse_ledger, user};
+use super::{ConfigFile, ExitCode, output, refuse_ledger_of, user};
 use crate::agent::name_filter;
 use crate::config::{After, Config};
 use crate::convert::output::provenance_of;
 use crate::intake::{Consent, Lack, Manifests, Refusal, Signs, Writer, ignore_lease_signal, writer_present};
 use crate::jobs::quarantine::{reported_job, resting_place};
-use crate::ledger::{HistoryFilter, JobId, Ledger, LedgerError, Record, SqliteLedger, State};
+use crate::ledger::{HistoryFilter, JobId, Ledger, LedgerError, Record, Shared, SqliteLedger, State, open_beside};
 use crate::source::{Identity, OpenError, Shown, open_beneath};
 
 /// Options of `h5inbox explain`.
@@ -57,14 +57,14 @@ struct Explanation {
 impl Explain {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
-        let ledger = match SqliteLedger::open_shared(&config.ledger.sqlite_path()) {
+        let ledger = match open_beside(&config.ledger) {
             Ok(ledger) => Some(ledger),
             // The agent has never run: nothing was done yet.
             Err(LedgerError::Missing(_)) => None,
-            Err(error) => return Err(refuse_ledger(&error, &config.ledger.sqlite_path())),
+            Err(error) => return Err(refuse_ledger_of(&config, &error)),
         };
         let _ = ignore_lease_signal();
-        let desk = Desk { config: &config, ledger: ledger.as_ref() };
+        let desk = Desk { config: &config, ledger: ledger.as_deref() };
         for path in &self.paths {
             let explained = Explanation { path: Shown(path).to_string(), ..desk.explain(path)? };
             output::data(&if self.json {
@@ -80,7 +80,7 @@ impl Explain {
 /// What is needed to know about a file.
 struct Desk<'a> {
     config: &'a Config,
-    ledger: Option<&'a SqliteLedger>,
+    ledger: Option<&'a dyn Ledger>,
 }
 
 impl Desk<'_> {
@@ -140,7 +140,7 @@ impl Desk<'_> {
             Ok(found) => found,
             Err(error) => return Ok(self.not_opened(&error)),
         };
-        if let Some(user) = user::kept_out(&self.config.ledger.sqlite_path(), &file) {
+        if let Some(user) = self.config.ledger.file().and_then(|ledger| user::kept_out(&ledger, &file)) {
             let because = format!("it cannot be opened by the agent's user, {user}: Permission denied");
             let todo =
                 format!("let {user} read it, as `chmod g+r {}` does for its group", Shown(&inbox.path.join(source)));
@@ -228,7 +228,7 @@ impl Desk<'_> {
                 Some("wait until it is closed".to_owned()),
             ));
         }
-        let running = SqliteLedger::holder(&self.config.ledger.sqlite_path()).is_some();
+        let running = self.an_agent_runs();
         let (because, todo) = if running {
             let because = format!(
                 "it is taken once it was left alone for `inbox.settle_ms` = {} ms (longer where the kernel does not tell who \
@@ -307,8 +307,17 @@ impl Desk<'_> {
         format!("it was converted: {rows} rows in {output}{taken}{kept}")
     }
 
+    /// On this host, or, where hosts share the ledger, on any of them.
+    fn an_agent_runs(&self) -> bool {
+        if let Some(file) = self.config.ledger.file() {
+            return SqliteLedger::holder(&file).is_some();
+        }
+        let agents = self.ledger.and_then(Ledger::shared).map(Shared::agents);
+        agents.is_some_and(|agents| agents.is_ok_and(|agents| agents.iter().any(|agent| agent.alive)))
+    }
+
     fn start_the_agent(&self) -> Option<String> {
-        let running = SqliteLedger::holder(&self.config.ledger.sqlite_path()).is_some();
+        let running = self.an_agent_runs();
         (!running).then(|| "no agent runs: systemctl start h5inbox".to_owned())
     }
 
@@ -320,7 +329,7 @@ impl Desk<'_> {
             found.get_or_insert(record);
             std::ops::ControlFlow::Break(())
         });
-        listed.map_err(|error| refuse_ledger(&error, &self.config.ledger.sqlite_path()))?;
+        listed.map_err(|error| refuse_ledger_of(self.config, &error))?;
         Ok(found)
     }
 }

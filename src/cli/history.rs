@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use super::{ConfigFile, ExitCode, output, refuse_ledger};
+use super::{ConfigFile, ExitCode, open_ledger, output, refuse_ledger_of};
 use crate::ledger::{HistoryFilter, Record, State};
 use crate::source::Shown;
 
@@ -49,8 +49,7 @@ pub(super) struct History {
 impl History {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
-        let path = config.ledger.sqlite_path();
-        let ledger = crate::ledger::open_beside(&config.ledger).map_err(|e| refuse_ledger(&e, &path))?;
+        let ledger = open_ledger(&config)?;
         let wanted = self.wanted(&config.inbox.path)?;
         let (mut left, mut written) = (self.limit.unwrap_or(usize::MAX), Ok(()));
         let listed = ledger.history(&self.filter(&wanted), &mut |record| {
@@ -60,7 +59,7 @@ impl History {
             }
             if written.is_ok() && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        listed.map_err(|e| refuse_ledger(&e, &path))?;
+        listed.map_err(|e| refuse_ledger_of(&config, &e))?;
         written?;
         if left == self.limit.unwrap_or(usize::MAX) && !self.json {
             output::note("no such job; `h5inbox explain PATH` says what becomes of a file");

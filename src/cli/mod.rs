@@ -31,7 +31,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use exit_code::ExitCode;
 
 use crate::config::{Config, ConfigError};
-use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, LedgerError, open_beside};
 
 /// Drop JSON into a folder; find HDF5 that pandas opens in another.
 #[derive(Debug, Parser)]
@@ -131,6 +131,20 @@ fn refuse_ledger(error: &LedgerError, ledger: &Path) -> ExitCode {
     let owner = user::owner_of(ledger).filter(|_| denied);
     let hint = owner.map(|owner| format!("; it is another user's: run this as `sudo -u {owner} h5inbox …`"));
     output::error(&format!("{error}{}", hint.unwrap_or_default()));
+    ExitCode::Ledger
+}
+
+/// The ledger that `config` names, beside the agents that may be at work with it.
+fn open_ledger(config: &Config) -> Result<Box<dyn Ledger>, ExitCode> {
+    open_beside(&config.ledger).map_err(|error| refuse_ledger_of(config, &error))
+}
+
+/// Why the ledger of `config` did not do what it was asked.
+fn refuse_ledger_of(config: &Config, error: &LedgerError) -> ExitCode {
+    if let Some(file) = config.ledger.file() {
+        return refuse_ledger(error, &file);
+    }
+    output::error(&error.to_string());
     ExitCode::Ledger
 }
 

@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
-use super::{ConfigFile, ExitCode, output, refuse_ledger, user};
+use super::{ConfigFile, ExitCode, open_ledger, output, refuse_ledger_of, user};
+use crate::config::Config;
 use crate::jobs::marker::put_marker;
 use crate::jobs::quarantine::{put_back, reported_job, resting_place};
 use crate::ledger::{HistoryFilter, JobId, Ledger, Record, SqliteLedger, State};
@@ -39,11 +40,11 @@ struct Wanted {
 impl Retry {
     pub(super) fn run(&self) -> Result<ExitCode, ExitCode> {
         let config = self.config.load()?;
-        let path = config.ledger.sqlite_path();
-        let ledger = SqliteLedger::open_shared(&path).map_err(|e| refuse_ledger(&e, &path))?;
-        writable(&path)?;
+        let (ledger, file) = (open_ledger(&config)?, config.ledger.file());
+        file.as_deref().map_or(Ok(()), writable)?;
         let (inbox, quarantine) = (&config.inbox.path, &config.source.quarantine);
-        let desk = Desk { inbox, quarantine, marker: &config.inbox.done_marker, ledger: &ledger, path: &path };
+        let desk =
+            Desk { inbox, quarantine, marker: &config.inbox.done_marker, ledger: ledger.as_ref(), config: &config };
         let (mut all_well, mut back, mut told) = (true, Vec::new(), BTreeSet::new());
         for wanted in self.wanted(&desk)? {
             match desk.put_back(&wanted) {
@@ -66,8 +67,9 @@ impl Retry {
             }
         }
         // A running agent may have seen the source come back already: then its old job is answered here, as gone.
-        ledger.requeue(&back).map_err(|e| refuse_ledger(&e, &path))?;
-        wake(&path);
+        ledger.requeue(&back).map_err(|e| refuse_ledger_of(&config, &e))?;
+        // Agents that share a database are told by it.
+        file.as_deref().into_iter().for_each(wake);
         told.iter().for_each(|source| output::note(&format!("{} is tried again", Shown(source))));
         if told.is_empty() && all_well {
             output::note("nothing to retry: no failed or quarantined job is left; see `h5inbox history`");
@@ -96,9 +98,8 @@ struct Desk<'a> {
     quarantine: &'a Path,
     /// The ending of markers, or nothing.
     marker: &'a str,
-    ledger: &'a SqliteLedger,
-    /// Where that is.
-    path: &'a Path,
+    ledger: &'a dyn Ledger,
+    config: &'a Config,
 }
 
 impl Desk<'_> {
@@ -149,7 +150,7 @@ impl Desk<'_> {
             records.push(record);
             ControlFlow::Continue(())
         };
-        self.ledger.history(filter, &mut keep).map_err(|e| refuse_ledger(&e, self.path))?;
+        self.ledger.history(filter, &mut keep).map_err(|e| refuse_ledger_of(self.config, &e))?;
         Ok(records)
     }
 

@@ -41,7 +41,7 @@ pub use finished::{Finished, Place};
 pub use job::{
     Admission, Archived, Arrival, Disposal, Disposition, Failure, Job, JobId, Previous, Publication, Published, State,
 };
-pub use postgres::PostgresLedger;
+pub use postgres::{Copied, PostgresLedger, copy};
 pub use record::{HistoryFilter, Record, Totals};
 pub use restored::{End, Output, Restored};
 pub use shared::{Adopted, Agent, Shared};

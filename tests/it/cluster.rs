@@ -182,7 +182,8 @@ impl Member {
     pub(crate) fn is_stopped(&self) -> bool {
         (0..8).all(|_| {
             std::thread::sleep(Duration::from_millis(25));
-            let stat = fs::read_to_string(format!("/proc/{}/stat", self.agent_pid().as_raw_nonzero())).unwrap_or_default();
+            let stat =
+                fs::read_to_string(format!("/proc/{}/stat", self.agent_pid().as_raw_nonzero())).unwrap_or_default();
             stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 't']))
         })
     }

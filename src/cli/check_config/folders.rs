@@ -37,8 +37,8 @@ pub(super) fn of(config: &Config) -> Vec<Folder> {
     if source.after == After::Archive {
         named.push(("source.archive", source.archive.clone(), true));
     }
-    let ledger = config.ledger.sqlite_path();
-    named.extend(ledger.parent().map(|folder| ("ledger.url", folder.to_path_buf(), true)));
+    let ledger = config.ledger.file();
+    named.extend(ledger.as_deref().and_then(Path::parent).map(|folder| ("ledger.url", folder.to_path_buf(), true)));
     named.extend(config.profile.page().and_then(Path::parent).map(|folder| ("profile.path", folder.into(), true)));
     let textfile = config.status.textfile();
     named.extend(textfile.and_then(Path::parent).map(|folder| ("status.textfile", folder.into(), true)));

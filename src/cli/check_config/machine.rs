@@ -14,7 +14,7 @@ use crate::agent::AgentError;
 use crate::config::{Config, Watch};
 use crate::intake::network_kind;
 use crate::jobs::mark;
-use crate::ledger::{Ledger, LedgerError, SqliteLedger};
+use crate::ledger::{Ledger, LedgerError, SqliteLedger, open_beside};
 use crate::source::Shown;
 
 /// Events that the kernel holds by default; with fewer a burst makes it forget some.
@@ -88,30 +88,48 @@ fn folders_in(root: &Path, most: u64) -> u64 {
 
 /// Whether an agent is at work, and whether one could be.
 pub(super) fn at_work(config: &Config, found: &mut Findings) {
-    let path = config.ledger.sqlite_path();
-    let holder = SqliteLedger::holder(&path);
+    let holder = config.ledger.file().and_then(|file| SqliteLedger::holder(&file));
     if let Some(pid) = holder {
         found.note(format!("an agent runs with this ledger: process {pid}"));
     }
-    outbox_and_ledger(config, &path, found);
-    listener(&config.status.listen, holder.is_some(), found);
+    let here = outbox_and_ledger(config, found);
+    listener(&config.status.listen, holder.is_some() || here, found);
 }
 
-/// An outbox belongs to the ledger that it was filled with.
-fn outbox_and_ledger(config: &Config, path: &Path, found: &mut Findings) {
+/// An outbox belongs to the ledger that it was filled with. Answers whether an agent of this host shares the ledger.
+fn outbox_and_ledger(config: &Config, found: &mut Findings) -> bool {
     let outbox = &config.output.path;
-    let id = match SqliteLedger::open_shared(path) {
-        Ok(ledger) => ledger.id().ok(),
-        Err(LedgerError::Missing(_)) => None,
+    let (id, here) = match open_beside(&config.ledger) {
+        Ok(ledger) => (ledger.id().ok(), agents(ledger.as_ref(), found)),
+        Err(LedgerError::Missing(_)) => (None, false),
         // The agent brings it up to date.
-        Err(LedgerError::SchemaOlder { .. }) => return,
+        Err(LedgerError::SchemaOlder { .. }) => return false,
         // The agent waits for it.
-        Err(error) if error.is_transient() => return found.warning(format!("ledger.url: {error}")),
-        Err(error) => return found.error(format!("ledger.url: {error}")),
+        Err(error) if error.is_transient() => {
+            found.warning(format!("ledger.url: {error}"));
+            return false;
+        }
+        Err(error) => {
+            found.error(format!("ledger.url: {error}"));
+            return false;
+        }
     };
     if mark::read(outbox).is_some_and(|mark| id.as_ref() != Some(&mark)) {
-        found.error(AgentError::OtherLedger { outbox: outbox.clone(), ledger: Shown(path).to_string() }.to_string());
+        let ledger = config.ledger.shown_url();
+        found.error(AgentError::OtherLedger { outbox: outbox.clone(), ledger }.to_string());
     }
+    here
+}
+
+/// Who works with a ledger that agents share; whether one of them is on this host.
+fn agents(ledger: &dyn Ledger, found: &mut Findings) -> bool {
+    let agents = ledger.shared().and_then(|shared| shared.agents().ok()).unwrap_or_default();
+    let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let alive: Vec<_> = agents.into_iter().filter(|agent| agent.alive).collect();
+    for agent in &alive {
+        found.note(format!("the agent {} works with this ledger: process {} on {}", agent.name, agent.pid, agent.host));
+    }
+    alive.iter().any(|agent| agent.host == here)
 }
 
 fn listener(address: &str, running: bool, found: &mut Findings) {
@@ -139,7 +157,8 @@ fn listener(address: &str, running: bool, found: &mut Findings) {
 /// A clock that is behind makes old files look like new ones.
 pub(super) fn clock(config: &Config, file: &Path, found: &mut Findings) {
     let now = Timestamp::now();
-    for path in [file, &config.ledger.sqlite_path()] {
+    let ledger = config.ledger.file();
+    for path in [Some(file), ledger.as_deref()].into_iter().flatten() {
         let changed = fs::metadata(path).and_then(|found| found.modified()).ok();
         let Some(changed) = changed.and_then(|time| Timestamp::try_from(time).ok()) else { continue };
         if changed.duration_since(now).as_secs() > LATE_SECS {

@@ -62,8 +62,7 @@ fn outputs(config: &Config, folders: &[Folder], found: &mut Findings) {
 }
 
 fn ledger(config: &Config, folders: &[Folder], found: &mut Findings) {
-    let Some(folder) = existing(folders, "ledger.url") else { return };
-    let path = config.ledger.sqlite_path();
+    let (Some(folder), Some(path)) = (existing(folders, "ledger.url"), config.ledger.file()) else { return };
     if let Some(kind) = SqliteLedger::refuses(folder) {
         let what = format!("is on {kind}, where locks are not reliable, and is refused; choose a local disk");
         found.error(format!("ledger.url: {} {what}", Shown(&path)));

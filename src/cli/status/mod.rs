@@ -10,7 +10,7 @@ use clap::Args;
 
 use glance::glance;
 
-use super::{ConfigFile, ExitCode, output, refuse_ledger};
+use super::{ConfigFile, ExitCode, output, refuse_ledger_of};
 use crate::agent::with_totals;
 use crate::config::Config;
 use crate::ledger::{self, Ledger, LedgerError, SqliteLedger, State};
@@ -79,7 +79,7 @@ fn from_ledger(config: &Config) -> Result<Status, ExitCode> {
         }
         // An agent that never ran has done nothing yet.
         Err(LedgerError::Missing(_)) => Ok(status),
-        Err(error) => Err(refuse_ledger(&error, &config.ledger.sqlite_path())),
+        Err(error) => Err(refuse_ledger_of(config, &error)),
     }
 }
 

@@ -120,7 +120,7 @@ fn is_of_the_network(error: &tokio_postgres::Error) -> bool {
 
 fn is_of_tls(error: &tokio_postgres::Error) -> bool {
     let inner = io_error(error).and_then(io::Error::get_ref);
-    inner.is_some_and(|inner| inner.is::<rustls::Error>())
+    inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }
 
 fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {

@@ -21,6 +21,9 @@ use super::fault::Fault;
 /// Longer than any statement of ours takes. The server gives up before (`statement_timeout`), which is the better answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For getting in.
+const GREETING: Duration = Duration::from_secs(5);
+
 /// For the statements that a ledger is made or moved with.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
 
@@ -41,7 +44,7 @@ impl Line {
     pub(super) fn connect(address: &Address, settings: &str, patience: Duration) -> Result<Self, Fault> {
         let (config, tls) = address.now()?;
         let engine = Engine(Some(Builder::new_current_thread().enable_io().enable_time().build()?));
-        let (client, connection) = engine.within(patience, config.connect(tls))??;
+        let (client, connection) = engine.within(patience.min(GREETING), config.connect(tls))??;
         let (tell, heard) = channel();
         if let Some(runtime) = &engine.0 {
             runtime.spawn(Pump { connection, tell });

@@ -10,10 +10,12 @@
 //! * `held`, `claim`: whose a job is
 //! * `step`, `steps`, `arrival`: what happens to jobs
 //! * `queries`, `retention`, `restore`: what is asked, forgotten, found again
+//! * `copy`: a ledger of one host moves here
 
 mod address;
 mod arrival;
 mod claim;
+mod copy;
 mod fault;
 mod held;
 mod keeper;
@@ -46,6 +48,7 @@ use super::{
 use crate::config::{self, Order};
 use crate::source::Identity;
 use address::Address;
+pub use copy::{Copied, copy};
 use keeper::Keeper;
 use lease::Applicant;
 use line::{Line, PATIENCE};

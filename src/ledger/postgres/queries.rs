@@ -159,15 +159,15 @@ fn history_page(
     for (condition, value) in conditions {
         let Some(value) = value else { continue };
         values.push(value);
-        sql += &format!(" AND {condition}(${})", values.len());
+        sql = format!("{sql} AND {condition}(${})", values.len());
     }
     let (changed_at, last) = behind.unzip();
     if let (Some(changed_at), Some(last)) = (&changed_at, &last) {
         values.extend([changed_at as &(dyn ToSql + Sync), last]);
-        sql += &format!(" AND (changed_at, id) < (${}, ${})", values.len() - 1, values.len());
+        sql = format!("{sql} AND (changed_at, id) < (${}, ${})", values.len() - 1, values.len());
     }
     values.push(&most);
-    sql += &format!(" ORDER BY changed_at DESC, id DESC LIMIT ${}", values.len());
+    sql = format!("{sql} ORDER BY changed_at DESC, id DESC LIMIT ${}", values.len());
     let rows = line.query(&sql, &values)?;
     let next = rows.last().map(|row| Ok::<_, Fault>((get(row, "changed_at")?, get(row, "id")?))).transpose()?;
     Ok((rows.iter().map(rows::record).collect::<Result<_, _>>()?, next))

@@ -53,7 +53,7 @@ pub(super) fn migrate(line: &mut Line, place: &Place<'_>, migrations: &[Migratio
     let outcome = line.transaction(|line| run(line, place, migrations));
     line.batch("SET statement_timeout = '8s'; SET lock_timeout = '5s'")?;
     line.be_patient(PATIENCE);
-    outcome.map_err(|fault| if fault.is_denied() { Fault::Ours(place.denied(fault)) } else { fault })
+    outcome.map_err(|fault| if fault.is_denied() { Fault::Ours(place.denied(&fault)) } else { fault })
 }
 
 /// Whether a person's program can work beside the agents.
@@ -75,7 +75,7 @@ pub(super) struct Place<'p> {
 }
 
 impl Place<'_> {
-    fn denied(&self, fault: Fault) -> LedgerError {
+    fn denied(&self, fault: &Fault) -> LedgerError {
         let Self { shown, schema, user } = *self;
         let said = format!(
             "{fault}; let an administrator of the database run: CREATE SCHEMA {schema} AUTHORIZATION \"{user}\";"

@@ -36,11 +36,9 @@ pub(super) fn begin(store: &Store, ids: &[JobId]) -> Each<u32> {
 pub(super) fn publishing(store: &Store, outputs: &[(JobId, Publication)], together: bool) -> Each {
     let of = |value: fn(&Publication) -> i64| outputs.iter().map(|(_, output)| value(output)).collect::<Vec<i64>>();
     let ids: Vec<JobId> = outputs.iter().map(|(id, _)| *id).collect();
-    let (hash, temporary, output): (Vec<&[u8]>, Vec<&[u8]>, Vec<&[u8]>) = (
-        outputs.iter().map(|(_, of)| &of.hash[..]).collect(),
-        outputs.iter().map(|(_, of)| bytes(&of.temporary)).collect(),
-        outputs.iter().map(|(_, of)| bytes(&of.output)).collect(),
-    );
+    let hash: Vec<&[u8]> = outputs.iter().map(|(_, of)| &of.hash[..]).collect();
+    let temporary: Vec<&[u8]> = outputs.iter().map(|(_, of)| bytes(&of.temporary)).collect();
+    let output: Vec<&[u8]> = outputs.iter().map(|(_, of)| bytes(&of.output)).collect();
     let output_bytes = of(|output| output.output_bytes.cast_signed());
     let first_row: Vec<_> = outputs.iter().map(|(_, of)| of.first_row.map(u64::cast_signed)).collect();
     let (rows, columns) = (of(|output| output.rows.cast_signed()), of(|output| output.columns.cast_signed()));
@@ -332,6 +330,7 @@ fn is_ready(found: &Found) -> Option<()> {
     (found.state == State::Ready).then_some(())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "other steps read something, which may fail")]
 fn nothing(_: &Row) -> Result<(), Fault> {
     Ok(())
 }

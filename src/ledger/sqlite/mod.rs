@@ -2,6 +2,7 @@
 
 mod arrival;
 mod fault;
+mod leaving;
 mod place;
 mod queries;
 mod rebuild;
@@ -26,6 +27,7 @@ use super::{
     LedgerError, Publication, Published, Record, Restored, State, Totals,
 };
 use crate::source::Identity;
+pub(super) use leaving::Leaving;
 use place::Lock;
 pub use rebuild::Rebuild;
 use writer::{Durability, Writer};

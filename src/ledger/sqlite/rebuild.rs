@@ -76,7 +76,7 @@ impl Rebuild {
             return Err(put(io::Error::other("it could not be closed in order; is the disk full?")));
         }
         fs::File::open(&unfinished).and_then(|file| file.sync_all()).map_err(put)?;
-        let old = set_aside(&self.path).map_err(|e| fault::file("set aside", &self.path, e))?;
+        let old = set_aside(&self.path, ".set-aside").map_err(|e| fault::file("set aside", &self.path, e))?;
         fs::rename(&unfinished, &self.path).map_err(put)?;
         place::prepare(&self.path)?;
         Ok(old)
@@ -172,15 +172,15 @@ fn values(row: &Row<'_>, columns: usize) -> rusqlite::Result<Vec<rusqlite::types
 }
 
 /// Gives all files of the ledger at `path` names that nobody has, and tells the first; none if there is no ledger.
-fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
+pub(super) fn set_aside(path: &Path, called: &str) -> io::Result<Option<PathBuf>> {
     if fs::metadata(path).map_or(true, |file| file.len() == 0) {
         return remove(path).map(|()| None);
     }
     let mut number = 1;
-    let mut aside = beside(path, ".set-aside-1");
+    let mut aside = beside(path, &format!("{called}-1"));
     while aside.exists() {
         number += 1;
-        aside = beside(path, &format!(".set-aside-{number}"));
+        aside = beside(path, &format!("{called}-{number}"));
     }
     for ending in FILES {
         match fs::rename(beside(path, ending), beside(&aside, ending)) {

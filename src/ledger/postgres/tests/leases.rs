@@ -1,22 +1,13 @@
 //! Who is alive, and what becomes of those who are not.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{agent, config, server};
+use super::{agent, config, server, until};
 use crate::config::{Ledger as Config, Order};
 use crate::ledger::postgres::PostgresLedger;
 use crate::ledger::tests::{admit, failure, ids, publication};
 use crate::ledger::{Disposition, Ledger, LedgerError, Shared, State};
 use jiff::Timestamp;
-
-/// Waits until `is` is so.
-fn until(what: &str, is: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !is() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// As if the agent had not been heard of for longer than its lease: its keeper is told so at its next sign of life.
 fn expire(config: &Config, name: &str) {

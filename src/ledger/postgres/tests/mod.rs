@@ -1,13 +1,17 @@
 //! What only a ledger has that several agents share, on a real server.
 
 mod claims;
+mod connections;
+mod copying;
 mod leases;
 #[path = "../../../../tests/it/postgres_server.rs"]
 mod postgres_server;
+mod schemas;
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use super::PostgresLedger;
 use crate::config;
@@ -75,4 +79,13 @@ tests::suite!(bench);
 #[test]
 fn the_ledger_and_the_model_never_disagree() {
     tests::model::the_ledger_and_the_model_never_disagree(8, bench);
+}
+
+/// Waits until `is` is so.
+fn until(what: &str, is: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
