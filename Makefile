@@ -18,7 +18,7 @@ export CARGO_TARGET_DIR := $(BUILD)
 # The environment that .ci/setup found or made: where cargo, CMake and the Python readers are.
 WITH_TOOLS := { [ -f "$(TOOLS)/env" ] || .ci/setup test; } && . "$(TOOLS)/env" &&
 
-.PHONY: help demo test build deb tools fmt clippy doc unit units unit-file example-config readback fuzz soak kinds bench bench-stages clean distclean
+.PHONY: help demo test build deb wheel tools fmt clippy doc unit units unit-file example-config readback fuzz soak kinds bench bench-stages bench-hosts clean distclean
 
 help: ## What can be done here
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
@@ -43,6 +43,10 @@ deb: ## The Debian package: binary, units, user, folders, manual pages, completi
 	@rm -f "$(BUILD)"/debian/*.deb
 	@$(WITH_TOOLS) .ci/deb "$(BUILD)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/h5inbox" "$(BUILD)/debian"
 
+wheel: ## The Python module as a wheel for every CPython from 3.9 on (docs/python.md)
+	@.ci/setup wheel
+	@$(WITH_TOOLS) .ci/wheel "$(PROFILE)" "$(BUILD)/wheels"
+
 tools: ## Install what the tests need and this machine lacks
 	@.ci/setup test
 
@@ -55,6 +59,7 @@ fmt: ## Formatting
 clippy: ## Lints
 	$(WITH_TOOLS) cargo clippy --locked --all-targets -- -D warnings
 	$(WITH_TOOLS) cargo clippy --locked --lib --features fuzzing -- -D warnings
+	$(WITH_TOOLS) cargo clippy --locked --lib --features python -- -D warnings
 	$(WITH_TOOLS) cargo clippy --locked --lib --benches --features bench -- -D warnings
 
 doc: ## Documentation, private items included
@@ -135,13 +140,18 @@ bench-stages: ## Each stage of a conversion by itself, in a minute or two: STAGE
 	@.ci/setup build
 	@$(WITH_TOOLS) cargo bench --locked --features bench --bench stages -- $(if $(STAGE),"$(STAGE)")
 
+bench-hosts: ## How a ledger that several agents share scales, on a PostgreSQL of its own: WAITING=… JOBS=… SMALL=… LARGE=…
+	@.ci/setup test
+	@$(WITH_TOOLS) cargo bench --locked --features bench --bench hosts
+export WAITING JOBS SMALL LARGE
+
 kinds: ## What each tool makes of each kind of input, as a table (installs the tools)
 	@.ci/setup bench
 	@$(WITH_TOOLS) cargo build --locked --quiet
 	@$(WITH_TOOLS) "$(TOOLS)/bench/bin/python" benches/kinds.py "$(BUILD)/debug/h5inbox"
 
 clean: ## Remove build products, keep the installed tools
-	rm -rf "$(BUILD)"/{debug,release,doc,package,debian,tmp,bench,fuzz,test.log}
+	rm -rf "$(BUILD)"/{debug,release,doc,package,debian,wheels,maturin,tmp,bench,fuzz,test.log}
 
 distclean: clean ## Remove build products and tools
 	rm -rf "$(TOOLS)"

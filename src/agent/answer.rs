@@ -12,10 +12,10 @@ use super::probe::{self, Probe};
 use super::routes;
 use crate::config::Config;
 use crate::jobs::pool::Desks;
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Agent, Ledger, Shared, State};
 use crate::source::Shown;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::status::{Files, Live, Status};
+use crate::telemetry::status::{Backlog, Files, Live, Peer, Status};
 use crate::telemetry::{http, listener};
 
 /// How long it is believed that the ledger can be written, once that was seen.
@@ -125,7 +125,13 @@ impl Answer {
         if !self.served.swap(true, Ordering::Relaxed) {
             let this = Arc::clone(self);
             let answer: listener::Answer = Arc::new(move || serde_json::to_string(&this.status()).unwrap_or_default());
-            listener::serve_socket(&listener::socket_of(&config.ledger.sqlite_path()), answer)?;
+            let socket = config.socket();
+            let served = listener::serve_socket(&socket, answer);
+            served.map_err(|error| AgentError::Folder {
+                key: "status.socket",
+                what: format!("cannot be made: {error}; let this user write to its folder, or choose another place"),
+                path: socket,
+            })?;
             probe::start(self)?;
         }
         Ok(())
@@ -176,6 +182,7 @@ impl Answer {
         }
         let busy_workers = at_work.as_ref().map_or(0, |at_work| at_work.desks.busy() as u64);
         let (backlog, watch, paused) = (self.live.backlog(busy_workers), self.live.watch(), self.live.paused());
+        let backlog = if last.agents.is_empty() { backlog } else { of_all(backlog, last.backlog) };
         Status { busy_workers, backlog, paused, watch, ..last.clone() }
     }
 
@@ -234,5 +241,33 @@ pub(crate) fn with_totals(mut status: Status, ledger: &dyn Ledger) -> Status {
     status.bad_records = totals.bad_records;
     status.last_success_at = totals.last_success_at.map(|time| format!("{time:.3}"));
     status.oldest_waiting_s = totals.oldest_waiting.map(|time| Timestamp::now().duration_since(time).as_secs_f64());
+    if let Some(Ok(agents)) = ledger.shared().map(Shared::agents) {
+        let (ready, running, retrying) = (totals.count(State::Ready), totals.running(), totals.retrying());
+        status.backlog = Backlog { ready, running, retrying, ..Backlog::default() };
+        status.agents = agents.into_iter().map(peer).collect();
+    }
     status
+}
+
+/// The backlog of all agents that share a ledger: what waits is known there, what settles only `here`.
+fn of_all(here: Backlog, all: Backlog) -> Backlog {
+    let Backlog { ready, running, retrying, .. } = all;
+    Backlog { ready, running, retrying, ..here }
+}
+
+fn peer(agent: Agent) -> Peer {
+    let about = agent.about.unwrap_or_default();
+    Peer {
+        name: agent.name,
+        host: agent.host,
+        pid: agent.pid,
+        version: agent.version,
+        alive: agent.alive,
+        leads: agent.leads,
+        since: format!("{:.3}", agent.since),
+        seen_at: format!("{:.3}", agent.seen_at),
+        jobs: agent.jobs,
+        workers: about["workers"].as_u64(),
+        paused: about["paused"].as_str().map(str::to_owned),
+    }
 }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, after, select};
+use crossbeam_channel::{after, select};
 use jiff::Timestamp;
 
-use super::intake_loop::IntakeLoop;
+use super::leading::Leading;
 use super::parts::Parts;
 use super::pause::Pause;
 use super::pausing::WATCHING;
 use super::profiler::Profiler;
 use super::reloading::Next;
+use super::sharing::{self, Sharing};
 use super::signals::{Request, Signals};
 use super::supervisor::Supervisor;
 use super::{AgentError, Lasting, RunSummary};
@@ -28,25 +29,21 @@ use crate::telemetry::status::Live;
 const DISPOSE_AGAIN: Duration = Duration::from_secs(60);
 /// Hints taken at a time before anything else gets its turn.
 const BURST: usize = 4096;
-/// What is in hand may take so long more, as systemd is told again and again.
-const FINISHING: Duration = Duration::from_secs(60);
-/// With `--once`: how long a fault of our own may last before what it keeps is left for the next run.
-const ONCE_PAUSED: Duration = Duration::from_secs(6);
-/// With `--once`: how long a source may go on being written before it is left for the next run.
-const ONCE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Decides what is done next.
 pub(super) struct Dispatcher {
     pub(super) config: Arc<Config>,
     pub(super) workshop: Arc<Workshop>,
-    ledger: Arc<dyn Ledger>,
-    intake: IntakeLoop,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) intake: Leading,
+    /// If the ledger is shared with other agents.
+    pub(super) sharing: Option<Sharing>,
     pub(super) queue: Queue,
     pub(super) live: Arc<Live>,
     profiler: Profiler,
     pub(super) pause: Pause,
-    supervisor: Supervisor,
-    summary: RunSummary,
+    pub(super) supervisor: Supervisor,
+    pub(super) summary: RunSummary,
     pub(super) stopping: bool,
     /// What comes after, if this agent does not stop then.
     pub(super) next: Option<Next>,
@@ -60,18 +57,20 @@ impl Dispatcher {
         config: Arc<Config>,
         workshop: Arc<Workshop>,
         ledger: Arc<dyn Ledger>,
-        intake: IntakeLoop,
+        intake: Leading,
         queue: Queue,
         live: Arc<Live>,
         profiler: Profiler,
     ) -> Self {
         let (supervisor, now) = (Supervisor::new(), Instant::now());
         let summary = RunSummary::default();
+        let sharing = Sharing::new(ledger.as_ref(), &config);
         Self {
             config,
             workshop,
             ledger,
             intake,
+            sharing,
             queue,
             live,
             profiler,
@@ -140,13 +139,17 @@ impl Dispatcher {
 
     /// Waits for one message or for time, and then does all that is due.
     fn step(&mut self, signals: &Signals, parts: &Parts) -> Result<(), AgentError> {
-        let (hints, listings) = (self.intake.hints(), self.intake.listings());
+        let (hints, listings, wakes) = (self.intake.hints(), self.intake.listings(), self.wakes());
         select! {
             recv(hints) -> hint => {
                 self.intake.hint(hint.ok());
                 hints.try_iter().take(BURST).for_each(|hint| self.intake.hint(Some(hint)));
             }
-            recv(listings) -> part => self.intake.listed(part.map_err(|_| AgentError::Lister)?)?,
+            recv(listings) -> part => {
+                let listed = self.intake.listed(part.map_err(|_| AgentError::Lister)?);
+                self.unless_away(listed)?;
+            }
+            recv(wakes) -> _ => self.woken(),
             recv(parts.reports) -> report => {
                 report.ok().map_or(Ok(()), |report| self.report(report))?;
                 parts.reports.try_iter().try_for_each(|report| self.report(report))?;
@@ -164,17 +167,20 @@ impl Dispatcher {
     }
 
     fn tick(&mut self) -> Result<(), AgentError> {
-        let ready = self.intake.tick();
-        self.arrive(&ready)?;
-        self.dispose_again()?;
-        self.feed()?;
+        self.share()?;
+        if !self.is_away() {
+            let ready = self.intake.tick();
+            self.arrive(&ready)?;
+            self.dispose_again()?;
+            self.feed()?;
+        }
         self.count();
         Ok(())
     }
 
     /// Tells the watchdog that things are decided still. A worker that does not come back holds up itself alone, until it is
     /// certain that it never will: then all begins anew, and the source that it had in hand is to blame.
-    fn alive(&mut self, parts: &Parts) {
+    pub(super) fn alive(&mut self, parts: &Parts) {
         self.supervisor.alive();
         self.live.alive();
         if let Some((job, source)) = parts.pool.overdue(self.workshop.overdue()) {
@@ -185,6 +191,9 @@ impl Dispatcher {
     }
 
     fn sleep(&self) -> Duration {
+        if self.is_away() {
+            return sharing::LOOK;
+        }
         let mut sleep = self.intake.next_due().min(self.supervisor.longest_sleep()).min(DISPOSE_AGAIN);
         if let Some(time) = self.queue.next_time() {
             sleep = sleep.min(time.saturating_sub(self.begun.elapsed()));
@@ -199,6 +208,9 @@ impl Dispatcher {
         if ready.is_empty() {
             return Ok(());
         }
+        if self.sharing.is_some() {
+            return self.arrive_for_all(ready);
+        }
         for admission in self.ledger.arrive(ready)? {
             match admission {
                 Admission::New(job) => self.add_all([job]),
@@ -207,6 +219,17 @@ impl Dispatcher {
                 Admission::Known(_) => {}
             }
         }
+        Ok(())
+    }
+
+    /// Whoever claims them has them.
+    fn arrive_for_all(&mut self, ready: &[Arrival]) -> Result<(), LedgerError> {
+        let arrived = self.ledger.arrive(ready).map(|_| ());
+        self.unless_away(arrived)?;
+        if self.is_away() {
+            ready.iter().for_each(|arrival| self.intake.release_version(&arrival.path, &arrival.identity));
+        }
+        self.has_brought();
         Ok(())
     }
 
@@ -226,13 +249,14 @@ impl Dispatcher {
         until.min(self.workshop.backoff.longest.max(self.workshop.unfinished.grace()))
     }
 
-    fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
+    pub(super) fn report(&mut self, Report { job, outcome }: Report) -> Result<(), LedgerError> {
         self.profiler.worked();
         if let Ok(Outcome::Blocked(again, fault)) = outcome {
             self.blocked(*again, fault);
             return Ok(());
         }
         self.queue.finished(&job);
+        self.unclaim(&job);
         self.pause.ended(job.id, matches!(outcome, Ok(Outcome::Done)));
         self.note_undisposed();
         match outcome {
@@ -241,10 +265,20 @@ impl Dispatcher {
             Ok(Outcome::Duplicate | Outcome::Blocked(..)) => {}
             Ok(Outcome::Failed(again)) => {
                 self.summary.failed += 1;
-                self.add_all([*again]);
+                self.add_again(*again);
             }
-            Ok(Outcome::Deferred(again) | Outcome::Apart(again)) => self.add_all([*again]),
-            Ok(Outcome::Changed | Outcome::Gone) => self.intake.release(&job.path, &job.identity),
+            Ok(Outcome::Deferred(again) | Outcome::Apart(again)) => self.add_again(*again),
+            Ok(Outcome::Changed | Outcome::Gone) => self.intake.release(&job),
+            Err(LedgerError::Conflict { .. }) if self.sharing.is_some() => {
+                log::warn!(event = "file.lost", job = job.id.0, path:% = Shown(&job.path);
+                    "Another agent has taken this over, or somebody has asked for it anew; it is not finished here.");
+                self.lost(&job)?;
+            }
+            // The ledger that they wait for is away, and so they are left as they are.
+            Err(error) if self.sharing.is_some() && self.stopping && error.is_transient() => {
+                log::warn!(event = "file.left", job = job.id.0, path:% = Shown(&job.path), error:% = error;
+                    "It could not be recorded how far this has come; it is finished when the ledger is back.");
+            }
             // Somebody else moved the job on; the ledger is right.
             Err(error @ LedgerError::Conflict { .. }) => {
                 log::error!(event = "ledger.conflict", job = job.id.0, path:% = Shown(&job.path), error:% = error; "Job dropped.");
@@ -254,7 +288,14 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn request(&mut self, request: Request, parts: &Parts) -> Result<(), LedgerError> {
+    /// Tried again here, or by whoever claims it then.
+    fn add_again(&mut self, job: Job) {
+        if self.sharing.is_none() {
+            self.add_all([job]);
+        }
+    }
+
+    pub(super) fn request(&mut self, request: Request, parts: &Parts) -> Result<(), LedgerError> {
         match request {
             Request::Stop => {
                 self.stopping = true;
@@ -266,7 +307,9 @@ impl Dispatcher {
             Request::Report => parts.answer.tell(),
             Request::Scan => {
                 self.intake.want_scan();
-                let requeued = self.ledger.requeued()?;
+                self.woken();
+                let requeued = self.ledger.requeued();
+                let requeued = self.unless_away(requeued)?;
                 self.add_all(requeued);
             }
         }
@@ -280,10 +323,12 @@ impl Dispatcher {
         }
         self.disposed_at = Instant::now();
         if !self.pause.holds_sources() {
-            self.workshop.dispose_all_pending()?;
+            let disposed = self.workshop.dispose_all_pending();
+            self.unless_away(disposed)?;
             self.note_undisposed();
         }
-        let requeued = self.ledger.requeued()?;
+        let requeued = self.ledger.requeued();
+        let requeued = self.unless_away(requeued)?;
         self.add_all(requeued);
         Ok(())
     }
@@ -294,75 +339,5 @@ impl Dispatcher {
         store(&self.live.ready, self.queue.waiting());
         store(&self.live.handed_over, self.queue.in_hand());
         store(&self.live.retrying, self.queue.retrying());
-    }
-
-    /// With `--once`: all sources that were there have come, or no more are waited for. In a pause those come back that could not
-    /// be converted, and are to go together again.
-    fn waits_for_nobody(&self) -> bool {
-        let patient = self.begun.elapsed() <= ONCE_PATIENCE;
-        self.pause.why().is_none() && self.intake.unlisted().is_none() && (self.intake.settling() == 0 || !patient)
-    }
-
-    /// With `--once`: everything that was there is done, or is still being written after all patience.
-    fn all_done(&self) -> Result<bool, AgentError> {
-        if let Some(lasts) = self.pause.lasts(self.begun.elapsed()) {
-            return Ok(lasts > ONCE_PAUSED);
-        }
-        let patient = self.begun.elapsed() <= ONCE_PATIENCE;
-        if let Some(error) = self.intake.unlisted() {
-            return if patient { Ok(false) } else { Err(error) };
-        }
-        Ok((self.intake.settling() == 0 || !patient) && self.queue.is_idle())
-    }
-
-    /// With `--once`, which cannot wait for ever until a fault is over.
-    fn leave_to_the_next_run(&mut self) {
-        if let Some(why) = self.pause.why().filter(|_| !self.stopping) {
-            let left = self.queue.waiting() as u64;
-            self.summary.failed += left.max(1);
-            log::error!(event = "agent.gave_up", error:% = why, sources = left;
-                "It lasts too long; what waits is left to the next run.");
-        }
-    }
-
-    /// Stops in order: no new jobs, those in hand are finished and recorded.
-    fn finish(&mut self, signals: &Signals, parts: &Parts) -> Result<(), AgentError> {
-        if self.next.is_none() {
-            self.tell_stopping();
-        }
-        self.queue.close();
-        while self.queue.in_hand() > 0 {
-            Supervisor::finishing(FINISHING, self.next.is_none());
-            select! {
-                recv(parts.reports) -> report => report.ok().map_or(Ok(()), |report| self.report(report))?,
-                recv(signals.requests()) -> request => {
-                    request.ok().map_or(Ok(()), |request| self.request(request, parts))?;
-                }
-                recv(after(self.supervisor.longest_sleep().min(Duration::from_secs(20)))) -> _ => {}
-            }
-            self.alive(parts);
-        }
-        Ok(())
-    }
-
-    fn tell_stopping(&self) {
-        Supervisor::finishing(FINISHING, true);
-        log::info!(event = "agent.stopping", in_hand = self.queue.in_hand(); "Finishing what is in hand.");
-    }
-
-    /// Stops without the ledger: no new jobs, and nothing of ours is at work any more when it returns. How far each job in
-    /// hand has come is found out from the ledger later.
-    fn wind_down(&mut self, parts: &Parts) {
-        self.queue.close();
-        let patience = self.supervisor.longest_sleep().min(Duration::from_secs(20));
-        loop {
-            match parts.reports.recv_timeout(patience) {
-                Ok(report) => drop(self.report(report)),
-                Err(RecvTimeoutError::Timeout) => {}
-                // The last worker has ended.
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            self.alive(parts);
-        }
     }
 }

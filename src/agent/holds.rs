@@ -13,7 +13,7 @@ use crate::convert::output::publish::make_folders;
 use crate::jobs::fault::is_ours;
 use crate::jobs::mark;
 use crate::jobs::staging::Staging;
-use crate::ledger::{Ledger, SqliteLedger};
+use crate::ledger::{self, Ledger};
 
 /// The ledger and the outbox of one configuration, until the last of its clones is dropped.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ impl Holds {
     /// Makes the folders of `config`, and takes what an agent holds.
     pub(super) fn take(config: &Config) -> Result<Self, AgentError> {
         prepare_folders(config)?;
-        let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&config.ledger.sqlite_path())?);
+        let ledger = ledger::open_for_agent(&config.ledger)?;
         Self::with(ledger, config)
     }
 
@@ -47,8 +47,8 @@ impl Holds {
 
     fn with(ledger: Arc<dyn Ledger>, config: &Config) -> Result<Self, AgentError> {
         let outbox = config.output.path.clone();
-        let staging = Arc::new(hold_outbox(&outbox)?);
-        hold_to_ledger(&outbox, ledger.as_ref(), &config.ledger.sqlite_path())?;
+        let staging = Arc::new(hold_outbox(&outbox, ledger.shared().is_some())?);
+        hold_to_ledger(&outbox, ledger.as_ref(), &config.ledger.shown_url())?;
         Ok(Self { ledger, outbox, _staging: staging })
     }
 }
@@ -71,8 +71,8 @@ fn prepare_folders(config: &Config) -> Result<(), AgentError> {
 
 /// The ledger's lock keeps two agents off one ledger; this one keeps agents with ledgers of their own apart, whose
 /// unfinished outputs would have the same names.
-fn hold_outbox(path: &Path) -> Result<Staging, AgentError> {
-    Staging::for_agent(path)?.ok_or_else(|| AgentError::Folder {
+fn hold_outbox(path: &Path, shares: bool) -> Result<Staging, AgentError> {
+    Staging::for_agent(path, shares)?.ok_or_else(|| AgentError::Folder {
         key: "output.path",
         path: path.into(),
         what: "is in use by another agent; give each agent an outbox of its own".to_owned(),
@@ -80,11 +80,11 @@ fn hold_outbox(path: &Path) -> Result<Staging, AgentError> {
 }
 
 /// Refuses an outbox that was filled with another ledger: that one is lost, or this is not the right one.
-fn hold_to_ledger(outbox: &Path, ledger: &dyn Ledger, path: &Path) -> Result<(), AgentError> {
+fn hold_to_ledger(outbox: &Path, ledger: &dyn Ledger, shown: &str) -> Result<(), AgentError> {
     let id = ledger.id()?;
     match mark::read(outbox) {
         Some(mark) if mark == id => return Ok(()),
-        Some(_) => return Err(AgentError::OtherLedger { outbox: outbox.into(), ledger: path.into() }),
+        Some(_) => return Err(AgentError::OtherLedger { outbox: outbox.into(), ledger: shown.into() }),
         None => {}
     }
     if let Err(error) = mark::write(outbox, &id) {

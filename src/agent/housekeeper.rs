@@ -17,7 +17,7 @@ use super::AgentError;
 use crate::config::Config;
 use crate::jobs::archive::{Archive, Expired};
 use crate::jobs::places::Places;
-use crate::ledger::{Archived, Finished, HistoryFilter, JobId, Ledger, LedgerError, Place};
+use crate::ledger::{Archived, Finished, HistoryFilter, JobId, Ledger, LedgerError, Place, Shared};
 use crate::source::{Identity, Shown};
 use crate::telemetry::status::Live;
 
@@ -158,10 +158,11 @@ impl Chores {
         Some(())
     }
 
-    /// Asks the ledger, unless it was taken away or cannot answer.
+    /// Asks the ledger, unless it was taken away or cannot answer, or this is another agent's part.
     fn ask<T>(&self, what: impl FnOnce(&dyn Ledger) -> Result<T, LedgerError>) -> Option<T> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = what(ledger.as_deref()?);
+        let ledger = ledger.as_deref().filter(|ledger| ledger.shared().is_none_or(Shared::leads))?;
+        let answer = what(ledger);
         answer.inspect_err(|error| log::debug!(event = "ledger.sweep", error:% = error; "Not swept.")).ok()
     }
 

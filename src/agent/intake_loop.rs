@@ -376,5 +376,5 @@ pub(crate) fn name_filter(config: &Config) -> Result<Arc<NameFilter>, AgentError
     let inbox = &config.inbox;
     let filter = NameFilter::new(&inbox.include, &inbox.exclude)
         .and_then(|filter| filter.with_signs(&inbox.done_marker, &inbox.manifest));
-    filter.map(Arc::new).map_err(|e| AgentError::Globs(e.to_string()))
+    filter.map(|filter| Arc::new(filter.of_shard(inbox.shard))).map_err(|e| AgentError::Globs(e.to_string()))
 }

@@ -12,6 +12,8 @@ mod dispatcher;
 mod holds;
 mod housekeeper;
 mod intake_loop;
+mod leading;
+mod once;
 mod parts;
 mod pause;
 mod pausing;
@@ -19,7 +21,9 @@ mod probe;
 mod profiler;
 mod reloading;
 mod routes;
+mod sharing;
 mod signals;
+mod stopping;
 mod supervisor;
 mod told;
 
@@ -70,13 +74,13 @@ pub enum AgentError {
          to where it is, put it back, or let `h5inbox ledger rebuild` make it anew from what the folders tell; for a \
          ledger of its own choose another `output.path`",
         Shown(outbox),
-        Shown(ledger)
+        ledger
     )]
     OtherLedger {
         /// The outbox.
         outbox: PathBuf,
         /// The ledger of this agent.
-        ledger: PathBuf,
+        ledger: String,
     },
     /// The ledger cannot be used; without its memory no work may go on.
     #[error(transparent)]
@@ -237,10 +241,10 @@ impl Run {
     /// What is at fault, where, and what to do.
     fn reason(&self, error: &AgentError) -> String {
         match error {
-            AgentError::Ledger(error) => {
-                let ledger = self.lasts.config.ledger.sqlite_path();
-                format!("{}: {error}; check free space, quota and mount there", Shown(&ledger))
-            }
+            AgentError::Ledger(error) => match self.lasts.config.ledger.file() {
+                Some(file) => format!("{}: {error}; check free space, quota and mount there", Shown(&file)),
+                None => error.to_string(),
+            },
             AgentError::Outbox(error) => format!("{error}; {}", error.hint()),
             error => error.to_string(),
         }

@@ -10,7 +10,8 @@ use super::answer::Answer;
 use super::dispatcher::Dispatcher;
 use super::holds::Holds;
 use super::housekeeper::Housekeeper;
-use super::intake_loop::{IntakeLoop, name_filter};
+use super::intake_loop::name_filter;
+use super::leading::{Leading, Making};
 use super::profiler::Profiler;
 use crate::config::Config;
 use crate::convert::Options;
@@ -74,8 +75,14 @@ pub(super) fn build(
     let live = Arc::clone(&answer.live);
     // What a run that ends by itself leaves is told of at once; else a marker has a second at least to follow its source.
     let patience = Duration::from_secs(if once { 0 } else { config.inbox.truncated_grace_secs.max(1) });
-    let intake =
-        IntakeLoop::new(config, &ledger, (Arc::clone(&live), Arc::clone(&answer.metrics)), manifests, patience)?;
+    let intake = Leading::new(Making {
+        config: Arc::clone(config),
+        ledger: Arc::clone(&ledger),
+        live: Arc::clone(&live),
+        metrics: Arc::clone(&answer.metrics),
+        manifests,
+        patience,
+    })?;
     let workers = config.worker_count();
     // What a large file may use beside its worker. Refused only if somebody has set it before.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(workers).build_global();

@@ -36,6 +36,7 @@ impl Dispatcher {
         self.pause.blocked(job.id, fault, now);
         self.queue.blocked(job, now);
         self.queue.recall();
+        self.give_back();
     }
 
     /// If sources that are decided could not leave the inbox.
@@ -48,7 +49,8 @@ impl Dispatcher {
 
     fn try_sources(&mut self, now: Duration) -> Result<(), LedgerError> {
         if self.pause.holds_sources() {
-            self.workshop.dispose_all_pending()?;
+            let disposed = self.workshop.dispose_all_pending();
+            self.unless_away(disposed)?;
             self.pause.tried_sources(self.workshop.undisposed.take(), now);
         }
         Ok(())

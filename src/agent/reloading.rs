@@ -12,8 +12,10 @@ use super::supervisor::Supervisor;
 use crate::config::Config;
 use crate::telemetry::logging;
 
-/// What takes a restart: the ledger is what makes this agent the only one, and its socket stands beside it.
-const RESTART: [&str; 1] = ["ledger.url"];
+/// What takes a restart: whatever says which ledger this is and what the agent is called there, and the socket that it is asked on.
+fn takes_a_restart(key: &str) -> bool {
+    (key.starts_with("ledger.") && key != "ledger.keep_days") || key == "status.socket"
+}
 
 /// A new configuration.
 pub(super) struct New {
@@ -79,7 +81,7 @@ impl New {
 pub(super) fn accept(now: &Config, read: Reread) -> Result<New, Vec<String>> {
     let config = read?;
     let keys = now.differences(&config);
-    let fixed: Vec<String> = keys.iter().filter(|key| RESTART.contains(&key.as_str())).map(takes_restart).collect();
+    let fixed: Vec<String> = keys.iter().filter(|key| takes_a_restart(key)).map(takes_restart).collect();
     if !fixed.is_empty() {
         return Err(fixed);
     }

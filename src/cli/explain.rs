@@ -185,6 +185,11 @@ impl Desk<'_> {
                 format!("a pattern of `inbox.exclude` = {:?} matches its name", inbox.exclude),
                 "rename it, or take the pattern out of `inbox.exclude`",
             ),
+            Refusal::OtherShard => (
+                "other_shard",
+                format!("it is not in `inbox.shard` = \"{}\"", inbox.shard),
+                "ask on the host whose agent takes its part",
+            ),
         };
         Ok(Some(said(rule, because, (!todo.is_empty()).then(|| todo.to_owned()))))
     }

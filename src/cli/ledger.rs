@@ -92,7 +92,7 @@ fn rebuild_shared(config: &Config) -> Result<ExitCode, ExitCode> {
 }
 
 fn hold_outbox(config: &Config) -> Result<Staging, ExitCode> {
-    Staging::for_agent(&config.output.path)
+    Staging::for_agent(&config.output.path, false)
         .map_err(|e| refuse(&e))?
         .ok_or_else(|| refuse(&"an agent works with this outbox; stop it first: `systemctl stop h5inbox`"))
 }

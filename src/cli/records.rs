@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ExitCode, load};
-use crate::config::{Config, Input, Nested, OnBadRecord, TypeHint};
+use crate::config::{Config, Input, Nested, OnBadRecord, TypeHint, choose, hint_for};
 use crate::convert::Options;
 
 /// Options of the verbs that read sources.
@@ -17,15 +17,15 @@ pub(super) struct RecordOptions {
     config: Option<PathBuf>,
     /// What the files hold: lines, one record each; document, an array of records or objects; or auto, whichever the
     /// first line looks like [default: auto]
-    #[arg(long, value_name = "SHAPE", value_parser = input)]
+    #[arg(long, value_name = "SHAPE", value_parser = choose::<Input>)]
     input: Option<Input>,
     /// What a bad record does: reject-file refuses its file, skip leaves it out and writes it to NAME.bad.ndjson
     /// [default: reject-file]
-    #[arg(long, value_name = "WHAT", value_parser = on_bad_record)]
+    #[arg(long, value_name = "WHAT", value_parser = choose::<OnBadRecord>)]
     on_bad_record: Option<OnBadRecord>,
     /// What becomes of arrays and objects inside records: object, json (text) or flatten (columns named a.b)
     /// [default: object]
-    #[arg(long, value_name = "WHAT", value_parser = nested)]
+    #[arg(long, value_name = "WHAT", value_parser = choose::<Nested>)]
     nested: Option<Nested>,
     /// The dtype that a column (or a glob of columns) is to have: int64, uint64, float64, bool, string, datetime,
     /// datetime:s|ms|us|ns, datetime:FORMAT or nullable-int; may be given several times
@@ -51,21 +51,7 @@ impl RecordOptions {
     }
 }
 
-fn input(word: &str) -> Result<Input, String> {
-    Input::parse(word).ok_or_else(|| "write auto, lines or document".to_owned())
-}
-
-fn on_bad_record(word: &str) -> Result<OnBadRecord, String> {
-    OnBadRecord::parse(word).ok_or_else(|| "write reject-file or skip".to_owned())
-}
-
-fn nested(word: &str) -> Result<Nested, String> {
-    Nested::parse(word).ok_or_else(|| "write object, json or flatten".to_owned())
-}
-
 fn type_hint(text: &str) -> Result<(String, TypeHint), String> {
     let (column, word) = text.rsplit_once('=').ok_or("write COLUMN=DTYPE, as price=float64")?;
-    let hint = TypeHint::parse(word).ok_or_else(|| format!("{word:?} is no dtype"))?;
-    globset::Glob::new(column).map_err(|error| format!("{column:?} is not a glob ({})", error.kind()))?;
-    Ok((column.to_owned(), hint))
+    hint_for(column, word)
 }

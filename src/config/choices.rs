@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A setting whose value is one of a few words.
-pub(super) trait Choice: Copy + 'static {
+pub trait Choice: Copy + 'static {
     /// The words of this version and what each stands for.
     const WORDS: &'static [(&'static str, Self)];
 }
@@ -11,6 +11,15 @@ pub(super) trait Choice: Copy + 'static {
 /// The choice that `word` names.
 pub(super) fn chosen<C: Choice>(word: &str) -> Option<C> {
     C::WORDS.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice)
+}
+
+/// The choice that `word` names, or what may be written instead.
+pub fn choose<C: Choice>(word: &str) -> Result<C, String> {
+    chosen(word).ok_or_else(|| {
+        let words: Vec<&str> = C::WORDS.iter().map(|(word, _)| *word).collect();
+        let (last, others) = words.split_last().unwrap_or((&"", &[]));
+        format!("write {} or {last}", others.join(", "))
+    })
 }
 
 /// The word for `choice`.

@@ -47,6 +47,11 @@ impl Compression {
         }
     }
 
+    /// The same, or what may be written instead.
+    pub fn choose(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| format!("write {}", Self::WRITTEN.replace('"', "")))
+    }
+
     /// Whether outputs of `format` may be compressed so: every stock reader of them can undo it.
     #[must_use]
     pub fn is_in(self, format: Format) -> bool {

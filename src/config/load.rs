@@ -8,6 +8,7 @@ use super::paths::{absolute_path, ledger_url, object_path, page_path, path_or_no
 use super::problem::{Complaint, ConfigError};
 use super::reader::Reader;
 use super::sections::{Inbox, Ledger, Limits, Log, Output, Profile, Records, Retry, Source, Status};
+use super::shard::shard;
 use super::types::type_hints;
 use super::values::{
     agent_name, choice, column_name, compression, flag, globs, listen_address, marker_ending, number, schema_name,
@@ -69,6 +70,7 @@ fn inbox(reader: &mut Reader, to: &mut Inbox) {
     reader.read("inbox.done_marker", &mut to.done_marker, marker_ending);
     reader.read("inbox.manifest", &mut to.manifest, globs);
     reader.read("inbox.order", &mut to.order, choice);
+    reader.read("inbox.shard", &mut to.shard, shard);
     signs(reader, to);
 }
 
@@ -173,6 +175,7 @@ fn ledger(reader: &mut Reader, to: &mut Ledger) {
 fn status(reader: &mut Reader, to: &mut Status) {
     reader.read("status.listen", &mut to.listen, listen_address);
     reader.read("status.textfile", &mut to.textfile, textfile_path);
+    reader.read("status.socket", &mut to.socket, path_or_none);
 }
 
 fn profile(reader: &mut Reader, to: &mut Profile) {

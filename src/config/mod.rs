@@ -4,7 +4,7 @@
 //! default filled in, or a list of *all* that is wrong with it, each with its line and what to write instead. Nothing
 //! here touches the disk beyond reading that text: whether folders exist and can be written is for the agent to try.
 //!
-//! * `sections`, `choices`, `compression`, `name_template` and `types`: the values, section by section, and their defaults
+//! * `sections`, `choices`, `compression`, `name_template`, `shard` and `types`: the values, section by section, and their defaults
 //! * `load`: which key fills which value, and its range
 //! * `reader`, `values`, `paths`, `postgres_url`, `folders`: finding keys, checking one value, checking folders against each other
 //! * `differences`: which keys two configurations differ in
@@ -21,6 +21,7 @@ mod postgres_url;
 mod problem;
 mod reader;
 mod sections;
+mod shard;
 mod types;
 mod values;
 
@@ -29,14 +30,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use choices::{
-    After, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, OnUnfit, Order, Watch,
+    After, Choice, Format, Input, Layout, LevelName, LogFormat, Nested, OnBadRecord, OnExisting, OnUnfit, Order, Watch,
+    choose,
 };
 pub use compression::Compression;
 pub use name_template::{NameTemplate, Piece};
-pub use paths::refuse_key;
+pub use paths::{key, refuse_key};
 pub use problem::{ConfigError, Problem};
 pub use sections::{Inbox, Ledger, LedgerKind, Limits, Log, Output, Profile, Records, Retry, Source, Status};
-pub use types::{Moment, TypeHint, TypeHints};
+pub use shard::Shard;
+pub use types::{Moment, TypeHint, TypeHints, hint_for};
 
 /// The whole configuration, every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,7 +68,24 @@ pub struct Config {
     pub log: Log,
 }
 
+/// Where the socket of an agent is whose ledger is no file.
+const SOCKETS: &str = "/var/lib/h5inbox";
+
 impl Config {
+    /// The socket on which `h5inbox status` asks the agent.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        if !self.status.socket.as_os_str().is_empty() {
+            return self.status.socket.clone();
+        }
+        let mut name = match self.ledger.kind() {
+            LedgerKind::Sqlite(path) => path.into_os_string(),
+            LedgerKind::Postgres => Path::new(SOCKETS).join(&self.ledger.schema).into_os_string(),
+        };
+        name.push(".sock");
+        name.into()
+    }
+
     /// Everything at its default for this inbox and this outbox.
     #[must_use]
     pub fn new(inbox: PathBuf, outbox: PathBuf) -> Self {

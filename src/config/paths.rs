@@ -88,6 +88,12 @@ pub(super) fn object_path(value: &DeValue) -> Result<String, Complaint> {
     }
 }
 
+/// The key that `text` names: `data` is `/data`, as pandas has it.
+pub fn key(text: &str) -> Result<String, String> {
+    let key = format!("/{}", text.strip_prefix('/').unwrap_or(text));
+    refuse_key(&key).map_or(Ok(key), |(what, hint)| Err(format!("it {what}; {hint}")))
+}
+
 /// What is wrong with `written` as the path of an object inside an HDF5 file, and what to write instead; nothing if
 /// pandas can ask for it.
 #[must_use]

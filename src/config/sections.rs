@@ -10,6 +10,7 @@ use super::choices::{
 use super::compression::Compression;
 use super::name_template::NameTemplate;
 use super::postgres_url::masked;
+use super::shard::Shard;
 use super::types::TypeHints;
 
 /// `[inbox]`: which files are taken, and when.
@@ -38,6 +39,8 @@ pub struct Inbox {
     pub manifest: Vec<String>,
     /// Which of the waiting files is taken next.
     pub order: Order,
+    /// Which part of the files is taken, where several agents divide the inbox among them.
+    pub shard: Shard,
 }
 
 impl Inbox {
@@ -56,6 +59,7 @@ impl Inbox {
             done_marker: String::new(),
             manifest: Vec::new(),
             order: Order::OldestFirst,
+            shard: Shard::default(),
         }
     }
 }
@@ -297,6 +301,8 @@ pub struct Status {
     pub listen: String,
     /// A file that the metrics are written to, absolute, or empty for none.
     pub textfile: PathBuf,
+    /// Where `h5inbox status` asks the agent, absolute, or empty for the usual place.
+    pub socket: PathBuf,
 }
 
 impl Status {
@@ -309,7 +315,7 @@ impl Status {
 
 impl Default for Status {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:9815".to_owned(), textfile: PathBuf::new() }
+        Self { listen: "127.0.0.1:9815".to_owned(), textfile: PathBuf::new(), socket: PathBuf::new() }
     }
 }
 

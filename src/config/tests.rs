@@ -58,7 +58,7 @@ fn two_paths_are_enough_and_everything_else_has_the_default_of_the_contract() {
 #[test]
 fn the_effective_configuration_reads_back_as_itself() {
     let text = "workers = 3\n[inbox]\npath = '/a/in/'\nrecursive = true\ninclude = ['*.log']\nexclude = ['x*']\n\
-        watch = 'poll'\nscan_interval_secs = 5\nsettle_ms = 0\ntruncated_grace_secs = 0\ndone_marker = '.ok'\nmanifest = ['*.sums']\norder = 'smallest-first'\n[source]\nafter = 'archive'\n\
+        watch = 'poll'\nscan_interval_secs = 5\nsettle_ms = 0\ntruncated_grace_secs = 0\ndone_marker = '.ok'\nmanifest = ['*.sums']\norder = 'smallest-first'\nshard = '2/5'\n[source]\nafter = 'archive'\n\
         archive = '/a//old'\nquarantine = '/a/bad'\n[output]\npath = '/a/out'\nkey = '/g/d'\non_existing = 'refuse'\n\
         durable = false\ngather = ['*.json', 'a/*']\ngather_files = 5\ngather_bytes = 6\ngather_secs = 7\n\
         gather_source_column = 'from'\n[records]\ninput = 'document'\n[limits]\nfile_bytes = 1_000\nrecord_bytes = 0xff\ndepth = 9\n\

@@ -68,6 +68,13 @@ impl TypeHint {
     }
 }
 
+/// The hint that `word` gives for `column`, a name or a glob of names, or what is wrong with that.
+pub fn hint_for(column: &str, word: &str) -> Result<(String, TypeHint), String> {
+    let hint = TypeHint::parse(word).ok_or_else(|| format!("{word:?} is no dtype"))?;
+    globset::Glob::new(column).map_err(|error| format!("{column:?} is not a glob ({})", error.kind()))?;
+    Ok((column.to_owned(), hint))
+}
+
 fn moment(form: &str) -> Option<Moment> {
     if let Some((_, unit)) = UNITS.iter().find(|(word, _)| *word == form) {
         return Some(Moment::Epoch(*unit));

@@ -234,6 +234,11 @@ impl Defect {
         Self::limit("limit_convert_secs", &format!("conversion took longer than {limit} s"), "limits.convert_secs")
     }
 
+    /// Somebody who waited for the conversion does so no more.
+    pub(crate) fn interrupted() -> Self {
+        Self::new("interrupted", "the conversion was interrupted", "convert the file again")
+    }
+
     /// An output that its format cannot hold.
     pub(crate) fn too_large_for_format(what: String) -> Self {
         Self::new("limit_format", what, "split the file into smaller ones")

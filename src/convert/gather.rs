@@ -94,7 +94,7 @@ impl<'o> Gathering<'o> {
     #[must_use]
     pub fn new(folder: &Path, column: &'o str, options: &'o Options) -> Self {
         let pieces = Pieces::new(folder, options.memory_bytes, options.columns, column);
-        let deadline = Deadline::in_secs(options.convert_secs);
+        let deadline = Deadline::of(options);
         let (folder, hints) = (folder.into(), Hints::new(&options.records.types));
         Self { options, column, folder, hints, deadline, pieces, sources: Vec::new(), text_bytes: 0 }
     }

@@ -25,6 +25,7 @@ mod read;
 #[cfg(any(test, feature = "bench"))]
 pub mod stages;
 pub mod verify;
+mod wanted;
 
 use std::fs::File;
 use std::io;
@@ -42,6 +43,7 @@ use output::publish::sync_file;
 use parts::Reading;
 pub use parts::SourceColumn;
 use read::read;
+pub use wanted::{Unfit, Wanted};
 
 use crate::source::Identity;
 
@@ -122,7 +124,7 @@ pub fn to_open_file(
     options: &Options,
 ) -> Result<(Summary, File), ConvertError> {
     let beside = target.output.parent().unwrap_or(Path::new("."));
-    let deadline = Deadline::in_secs(options.convert_secs);
+    let deadline = Deadline::of(options);
     let reading = Reading { source, identity, deadline, bad_path: target.bad_records, column, options };
     let read = read(reading, beside).map_err(|error| error.spilling_in(beside))?;
     let frame = &read.frame;
@@ -155,7 +157,7 @@ pub fn to_open_file(
 
 /// Reads `source`, which is open at its start and was `identity` then, and tells what [`to_file`] would make of it.
 pub fn schema(source: &File, identity: Identity, options: &Options) -> Result<Schema, ConvertError> {
-    let deadline = Deadline::in_secs(options.convert_secs);
+    let deadline = Deadline::of(options);
     let reading = Reading { source, identity, deadline, bad_path: None, column: None, options };
     let read = read(reading, &std::env::temp_dir())?;
     let types = output::writer(&options.encoding).types(&read.frame, deadline);

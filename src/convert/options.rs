@@ -1,6 +1,7 @@
 //! How a source is converted, and what that gave: plain data.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use super::frame::{ColumnSchema, Warning};
 use super::input::Taken;
@@ -60,6 +61,8 @@ pub struct Options {
     pub hash: bool,
     /// Whether the output is on disk (`fsync`) before [`to_file`](super::to_file) returns.
     pub durable: bool,
+    /// Ends the conversion, with a defect of the code `interrupted`, when it becomes true.
+    pub interrupted: Option<&'static AtomicBool>,
 }
 
 impl Options {
@@ -80,6 +83,7 @@ impl Options {
             convert_secs,
             hash: false,
             durable: config.output.durable,
+            interrupted: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
+use crate::config::Shard;
 use crate::source::unpacked_name;
 
 /// Endings by which programs mark files they have not finished, and ours or others' marks of files in work. Names that
@@ -27,6 +28,7 @@ pub struct NameFilter {
     /// What stands behind a source's name in that of its marker; empty: no markers.
     marker: Vec<u8>,
     manifests: Patterns,
+    shard: Shard,
 }
 
 /// Why a file is no source, by its name alone.
@@ -44,6 +46,8 @@ pub enum Refusal {
     NotIncluded,
     /// A pattern excludes it.
     Excluded,
+    /// Another agent takes it: it is in another part of the inbox.
+    OtherShard,
 }
 
 /// Globs without `/` speak of the file name, globs with `/` of the path relative to the inbox.
@@ -58,13 +62,19 @@ impl NameFilter {
     /// one folder and `**` does not.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Self, globset::Error> {
         let (include, exclude) = (Patterns::new(include)?, Patterns::new(exclude)?);
-        Ok(Self { include, exclude, marker: Vec::new(), manifests: Patterns::default() })
+        Ok(Self { include, exclude, marker: Vec::new(), manifests: Patterns::default(), shard: Shard::default() })
     }
 
     /// The same, where names that end with `marker` are those of markers, and what matches one of `manifests` is a
     /// manifest.
     pub fn with_signs(self, marker: &str, manifests: &[String]) -> Result<Self, globset::Error> {
         Ok(Self { marker: marker.into(), manifests: Patterns::new(manifests)?, ..self })
+    }
+
+    /// The same for one part of the sources.
+    #[must_use]
+    pub fn of_shard(self, shard: Shard) -> Self {
+        Self { shard, ..self }
     }
 
     /// Whether the file at `relative` (to the inbox) may be a source. Hidden files, files in hidden folders and names
@@ -85,6 +95,7 @@ impl NameFilter {
             () if self.manifests.matches(relative, name) => Some(Refusal::Manifest),
             () if !self.include.match_any(relative, name) => Some(Refusal::NotIncluded),
             () if self.exclude.match_any(relative, name) => Some(Refusal::Excluded),
+            () if !self.shard.takes(relative) => Some(Refusal::OtherShard),
             () => None,
         }
     }

@@ -37,7 +37,7 @@ use crate::convert::output::provenance::Origin;
 use crate::convert::output::publish::{STAGING, lasting_staging};
 use crate::convert::profile::{self, Left, Stage};
 use crate::convert::{self, ConvertError, Options, SourceColumn, Summary, Target};
-use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, State};
+use crate::ledger::{Disposition, Failure, Job, JobId, Ledger, LedgerError, Shared, State};
 use crate::source::{OpenError, Shown, open_beneath, sha256_of};
 use crate::telemetry::metrics::{Ended, Metrics};
 
@@ -172,6 +172,11 @@ impl Workshop {
         outcome.map(Attempted::Ended)
     }
 
+    /// What this agent is called among those that share the ledger; empty where one has it for itself.
+    pub(super) fn agent(&self) -> &str {
+        self.ledger.shared().map_or("", Shared::name)
+    }
+
     /// Has the ledger take a step.
     pub(super) fn record<T>(&self, step: impl FnOnce(&dyn Ledger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         let _span = profile::span(Stage::Ledger);
@@ -219,7 +224,7 @@ impl Workshop {
 
     /// The temporary name of a job's output: made of its number, never of the source's name.
     pub(super) fn temporary(&self, job: &Job) -> PathBuf {
-        self.outbox.join(STAGING).join(format!("{}.tmp", job.id))
+        self.outbox.join(STAGING).join(format!("{}.tmp", job.claim_name()))
     }
 
     /// Removes what an attempt has made that is not decided.

@@ -29,7 +29,7 @@ impl Workshop {
 
     /// The temporary name: made of the job's number, never of the source's name.
     pub(super) fn temporary_bad_records(&self, job: &Job) -> PathBuf {
-        self.quarantine.join(STAGING).join(format!("{}.bad.tmp", job.id))
+        self.quarantine.join(STAGING).join(format!("{}.bad.tmp", job.claim_name()))
     }
 
     /// Gives the file of bad records its name, which is returned, if there is one that has none yet.
@@ -61,6 +61,12 @@ pub fn bad_records_of(folder: &Path, source: &Path) -> PathBuf {
     folder.join(source.with_file_name(name))
 }
 
+/// The file for the bad records of the source of `output`, beside it.
+#[must_use]
+pub fn bad_records_beside(output: &Path) -> PathBuf {
+    output.with_extension(&ENDING[1..])
+}
+
 /// Returns true if and only if `path` is named as a file of bad records.
 #[must_use]
 pub fn holds_bad_records(path: &Path) -> bool {
@@ -75,6 +81,7 @@ mod tests {
     fn bad_records_are_named_after_their_source() {
         let name = bad_records_of(Path::new("/q"), Path::new("a/b.c.json.gz"));
         assert_eq!(name, Path::new("/q/a/b.c.bad.ndjson"));
+        assert_eq!(bad_records_beside(Path::new("/q/a/b.c.h5")), name);
         assert_eq!(versioned(&name, 2), Path::new("/q/a/b.c.bad~2.ndjson"));
         assert!(holds_bad_records(&name) && !holds_bad_records(Path::new("/q/a.ndjson")));
     }

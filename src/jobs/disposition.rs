@@ -32,6 +32,8 @@ pub(super) struct Leaving<'a> {
     /// The version that was decided.
     pub(super) identity: &'a Identity,
     pub(super) job: JobId,
+    /// The claim on it, where agents share the ledger.
+    pub(super) epoch: u64,
     pub(super) has_writer: fn(&File) -> bool,
 }
 
@@ -108,7 +110,7 @@ impl Workshop {
     /// The source of `job`, on its way out.
     pub(super) fn leaving<'a>(&'a self, job: &'a Job) -> Leaving<'a> {
         let (inbox, has_writer) = (self.inbox.as_path(), self.has_writer);
-        Leaving { inbox, path: &job.path, identity: &job.identity, job: job.id, has_writer }
+        Leaving { inbox, path: &job.path, identity: &job.identity, job: job.id, epoch: job.epoch, has_writer }
     }
 }
 
@@ -227,6 +229,7 @@ impl Leaving<'_> {
             return Ok(Disposed::NotThere);
         }
         let (copying, copied) = (self.copying(folder), self.copied(folder));
+        self.remove_older_copies(folder);
         let made = copy_verified(original, &copying).map_err(OutputError::io("copy a source to", &copying));
         if let Err(error) = made.and_then(|()| rename_to_new(&copying, &copied)) {
             // A part of it would only fill a disk that may be full already.
@@ -300,9 +303,21 @@ impl Leaving<'_> {
         folder.join(self.path).with_file_name(format!(".h5inbox-{}.copy", self.job))
     }
 
-    /// The hidden name in `folder` of a copy that is being made.
+    /// The hidden name in `folder` of a copy that is being made: no two claims make the same.
     fn copying(&self, folder: &Path) -> PathBuf {
-        folder.join(self.path).with_file_name(format!(".h5inbox-{}.tmp", self.job))
+        self.copying_by(folder, self.epoch)
+    }
+
+    fn copying_by(&self, folder: &Path, epoch: u64) -> PathBuf {
+        let claim = if epoch == 0 { self.job.to_string() } else { format!("{}.{epoch}", self.job) };
+        folder.join(self.path).with_file_name(format!(".h5inbox-{claim}.tmp"))
+    }
+
+    /// What agents that had this before have left unfinished.
+    fn remove_older_copies(&self, folder: &Path) {
+        for epoch in self.epoch.saturating_sub(OLDER_COPIES)..self.epoch {
+            let _ = fs::remove_file(self.copying_by(folder, epoch));
+        }
     }
 
     /// Why what was `opened` must not be touched, if so.
@@ -320,6 +335,9 @@ impl Leaving<'_> {
         }
     }
 }
+
+/// Claims that may have begun to copy a source before this one.
+const OLDER_COPIES: u64 = 8;
 
 /// Under its producer's name a source is the version that was converted if nothing at all has changed since, the change
 /// time included: a file can be written to again and be given its old length and time. The device is left out, because
@@ -359,7 +377,7 @@ mod tests {
     }
 
     fn leaving<'a>(inbox: &'a Path, identity: &'a Identity) -> Leaving<'a> {
-        Leaving { inbox, path: Path::new("a.json"), identity, job: JobId(7), has_writer: |_| false }
+        Leaving { inbox, path: Path::new("a.json"), identity, job: JobId(7), epoch: 0, has_writer: |_| false }
     }
 
     fn names(folder: &Path) -> Vec<String> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::convert::output::publish::STAGING;
 use crate::ledger::JobId;
 
-/// In the staging folder of the outbox. No job's number.
+/// In the staging folder of the outbox, with the name of the agent behind it where several share that. No job's number.
 const NAME: &str = "in-hand";
 
 /// Bytes of a number.
@@ -36,9 +36,9 @@ pub(super) struct InHand {
 }
 
 impl InHand {
-    /// Nothing is in hand yet; a worker will have up to `room` jobs in hand together.
-    pub(super) fn start(outbox: &Path, workers: usize, room: usize) -> Self {
-        let path = outbox.join(STAGING).join(NAME);
+    /// `agent` has nothing in hand yet; a worker will have up to `room` jobs in hand together.
+    pub(super) fn start(outbox: &Path, agent: &str, workers: usize, room: usize) -> Self {
+        let path = file_of(outbox, agent);
         let (file, room, since) = (File::create(&path).ok(), room.max(1), Mutex::new(vec![None; workers]));
         let in_hand = Self { path, file, room, since };
         (0..workers).for_each(|worker| in_hand.note(worker, &[NOTHING]));
@@ -106,9 +106,14 @@ impl InHand {
     }
 }
 
-/// Forgets what an earlier run had in hand.
-pub(super) fn forget(outbox: &Path) {
-    let _ = fs::remove_file(outbox.join(STAGING).join(NAME));
+/// Forgets what an earlier run of `agent` had in hand.
+pub(super) fn forget(outbox: &Path, agent: &str) {
+    let _ = fs::remove_file(file_of(outbox, agent));
+}
+
+fn file_of(outbox: &Path, agent: &str) -> PathBuf {
+    let name = if agent.is_empty() { NAME.to_owned() } else { format!("{NAME}-{agent}") };
+    outbox.join(STAGING).join(name)
 }
 
 /// What is to blame, as far as anybody knows.
@@ -120,9 +125,9 @@ pub(super) enum Blame {
     Together,
 }
 
-/// What the workers of an earlier run had in hand when it ended; `None` if that is not known.
-pub(super) fn left(outbox: &Path) -> Option<HashMap<JobId, Blame>> {
-    let content = fs::read(outbox.join(STAGING).join(NAME)).ok()?;
+/// What the workers of an earlier run of `agent` had in hand when it ended; `None` if that is not known.
+pub(super) fn left(outbox: &Path, agent: &str) -> Option<HashMap<JobId, Blame>> {
+    let content = fs::read(file_of(outbox, agent)).ok()?;
     let (numbers, rest) = content.as_chunks::<WIDTH>();
     let numbers = numbers.iter().map(|number| i64::from_le_bytes(*number)).filter(|number| *number != NOTHING.0);
     let blame = |number: i64| (JobId(number.saturating_abs()), if number < 0 { Blame::Together } else { Blame::Alone });
@@ -136,10 +141,10 @@ mod tests {
     #[test]
     fn the_next_run_learns_what_was_in_hand_and_nothing_wrong() {
         let outbox = tempfile::tempdir().unwrap();
-        assert_eq!(left(outbox.path()), None);
+        assert_eq!(left(outbox.path(), ""), None);
         let folder = outbox.path().join(STAGING);
         fs::create_dir(&folder).unwrap();
-        let in_hand = InHand::start(outbox.path(), 3, 4);
+        let in_hand = InHand::start(outbox.path(), "", 3, 4);
         let source = Path::new("a.json");
         in_hand.take(0, JobId(7), source);
         in_hand.take(2, JobId(8), source);
@@ -148,15 +153,15 @@ mod tests {
         assert_eq!(in_hand.overdue(Duration::from_secs(3600)), None);
         assert_eq!(in_hand.overdue(Duration::ZERO), Some((JobId(i64::MAX), source.to_path_buf())));
         let alone = [8, i64::MAX].map(|job| (JobId(job), Blame::Alone));
-        assert_eq!(left(outbox.path()), Some(alone.into()));
+        assert_eq!(left(outbox.path(), ""), Some(alone.into()));
         in_hand.take_together(0, &[JobId(3), JobId(4), JobId(5)], source);
         let together = [3, 4, 5].map(|job| (JobId(job), Blame::Together));
-        assert_eq!(left(outbox.path()), Some(alone.into_iter().chain(together).collect()));
+        assert_eq!(left(outbox.path(), ""), Some(alone.into_iter().chain(together).collect()));
         in_hand.lay_down_together(0, 3);
-        assert_eq!(left(outbox.path()), Some(alone.into()));
+        assert_eq!(left(outbox.path(), ""), Some(alone.into()));
         // It cannot be written: nobody knows.
         let read_only = InHand { file: File::open(folder.join(NAME)).ok(), ..in_hand };
         read_only.take(0, JobId(9), source);
-        assert_eq!(left(outbox.path()), None);
+        assert_eq!(left(outbox.path(), ""), None);
     }
 }

@@ -17,6 +17,7 @@ pub mod attempt;
 pub mod bad_records;
 mod batch;
 pub mod manifest;
+pub mod named;
 pub mod naming;
 mod publishing;
 pub mod staging;
@@ -32,7 +33,8 @@ pub mod quarantine;
 pub mod retry;
 pub mod unfinished;
 
-// What an earlier run left, what it was known by, and what of it is so old that it may be forgotten.
+// What an earlier run left, or another agent, what it was known by, and what of it is so old that it may be forgotten.
+mod adoption;
 pub mod mark;
 pub mod places;
 pub mod rebuild;

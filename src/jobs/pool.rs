@@ -95,7 +95,7 @@ impl Pool {
         profile: &Profile,
     ) -> std::io::Result<Self> {
         let busy = Arc::new(AtomicUsize::new(0));
-        let in_hand = Arc::new(InHand::start(&workshop.outbox, workers, together));
+        let in_hand = Arc::new(InHand::start(&workshop.outbox, workshop.agent(), workers, together));
         let (workshop, reports) = (Arc::clone(workshop), reports.clone());
         let hungry = bounded(1);
         let desk = Desk {

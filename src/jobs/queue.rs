@@ -166,6 +166,19 @@ impl Queue {
         self.add(job, Duration::ZERO, now);
     }
 
+    /// Takes out what could start now, but for what was blocked: somebody else may do it.
+    pub fn give_back(&mut self) -> Vec<Job> {
+        self.close_windows();
+        let blocked = |task: &Task| task.iter().any(|job| self.blocked.contains_key(&job.id));
+        let (stays, goes) = std::mem::take(&mut self.ready).into_iter().partition(|(_, task)| blocked(task));
+        self.ready = stays;
+        let goes: BTreeMap<Rank, Task> = goes;
+        let jobs: Vec<Job> = goes.into_values().flatten().collect();
+        self.known.retain(|id, _| !jobs.iter().any(|job| job.id == *id));
+        self.ready_jobs -= jobs.len();
+        jobs
+    }
+
     /// Takes back what no worker has begun.
     pub fn recall(&mut self) {
         for task in self.receiver.clone().try_iter() {

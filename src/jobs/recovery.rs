@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use super::attempt::Workshop;
+use super::attempt::{Outcome, Workshop};
 use super::in_hand::{self, Blame};
 use super::mark;
 use super::retry::plain;
@@ -42,9 +42,12 @@ pub struct Recovered {
 }
 
 impl Workshop {
-    /// Finishes what an earlier run left. Does nothing the second time.
+    /// Finishes what an earlier run left, or other agents that are no more. Does nothing the second time.
     pub fn recover(&self) -> Result<Recovered, LedgerError> {
-        let in_hand = in_hand::left(&self.outbox);
+        if let Some(shared) = self.ledger.shared() {
+            return self.adopt(shared, true);
+        }
+        let in_hand = in_hand::left(&self.outbox, "");
         self.finish_unfinished(|job| match &in_hand {
             Some(in_hand) => in_hand.get(&job.id).copied(),
             None => Some(Blame::Alone),
@@ -57,7 +60,7 @@ impl Workshop {
             self.remove_made(job);
             self.ledger.postponed(job.id)
         })?;
-        self.finish_unfinished(|_| None)
+        if self.ledger.shared().is_some() { self.recover() } else { self.finish_unfinished(|_| None) }
     }
 
     fn finish_unfinished(&self, blame: impl Fn(&Job) -> Option<Blame>) -> Result<Recovered, LedgerError> {
@@ -69,27 +72,38 @@ impl Workshop {
         let kept_bad =
             publishing.filter_map(|job| Some(self.temporary_bad_records(job).file_name()?.to_owned())).collect();
         for job in &unfinished {
-            match job.state {
-                State::Running => {
-                    found.cut_off += 1;
-                    let suspect = self.recover_cut_off(job, blame(job))?;
-                    found.suspects.extend(suspect.then_some(job.id));
-                }
-                State::Publishing => {
-                    found.published += 1;
-                    self.resume_publishing(job)?;
-                }
-                // What would go no better is tried again later.
-                _ if self.undisposed.is_noted() => {}
-                _ => {
-                    found.disposed += 1;
-                    self.dispose_pending(job)?;
-                }
-            }
+            self.finish_one(job, blame(job), &mut found)?;
         }
-        in_hand::forget(&self.outbox);
+        in_hand::forget(&self.outbox, "");
         found.removed = remove_strays(&self.outbox, &kept) + remove_strays(&self.quarantine, &kept_bad);
         Ok(found)
+    }
+
+    /// Finishes one job that was left. Answers how its publication ended, if that was to be done.
+    pub(super) fn finish_one(
+        &self,
+        job: &Job,
+        blame: Option<Blame>,
+        found: &mut Recovered,
+    ) -> Result<Option<Outcome>, LedgerError> {
+        match job.state {
+            State::Running => {
+                found.cut_off += 1;
+                let suspect = self.recover_cut_off(job, blame)?;
+                found.suspects.extend(suspect.then_some(job.id));
+            }
+            State::Publishing => {
+                found.published += 1;
+                return self.resume_publishing(job).map(Some);
+            }
+            // What would go no better is tried again later.
+            _ if self.undisposed.is_noted() => {}
+            _ => {
+                found.disposed += 1;
+                self.dispose_pending(job)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Tries once more to dispose of the sources for which that failed, up to a fault of ours: see [`Workshop::undisposed`].
@@ -164,7 +178,7 @@ mod tests {
     use crate::config::{After, Config, Format, OnExisting};
     use crate::convert::Options;
     use crate::convert::output::publish::staging;
-    use crate::jobs::attempt::{Attempted, Outcome};
+    use crate::jobs::attempt::Attempted;
     use crate::jobs::batch::Going;
     use crate::jobs::in_hand::InHand;
     use crate::jobs::naming::Naming;
@@ -257,7 +271,7 @@ mod tests {
         let (workshop, job) = with_a_job(root.path());
         staging(&workshop.outbox).unwrap();
         for _ in 0..5 {
-            let in_hand = InHand::start(&workshop.outbox, 2, 1);
+            let in_hand = InHand::start(&workshop.outbox, "", 2, 1);
             let number = workshop.begin(std::slice::from_ref(&job)).remove(0).unwrap();
             in_hand.take(1, job.id, &job.path);
             let Attempted::Made(made, _) = workshop.attempt(&job, number).unwrap() else { panic!("no output") };
@@ -269,7 +283,7 @@ mod tests {
         }
         for (time, then) in [("the first time", State::Ready), ("the second", State::Quarantined)] {
             workshop.ledger.begin(job.id).unwrap();
-            InHand::start(&workshop.outbox, 2, 1).take(0, job.id, &job.path);
+            InHand::start(&workshop.outbox, "", 2, 1).take(0, job.id, &job.path);
             workshop.recover().unwrap();
             assert_eq!(state(&workshop), then, "{time}");
         }

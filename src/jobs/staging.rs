@@ -1,14 +1,18 @@
 //! The folder for unfinished outputs while somebody uses it.
 //!
-//! One agent and any number of `h5inbox convert` may work in one folder. Locks on the folders themselves, which end
-//! with the process and leave nothing behind, keep them apart: an agent holds its outbox alone, everybody who writes
-//! holds the staging folder together with the others, and who gets that one alone for a moment may tidy up.
+//! One agent, or those that share a ledger, and any number of `h5inbox convert` may work in one folder. Locks on the folders
+//! themselves, which end with the process and leave nothing behind, keep them apart: an agent with a ledger of its own holds
+//! its outbox alone, those that share one hold it together, everybody who writes holds the staging folder together with the
+//! others, and who gets that one alone for a moment may tidy up.
 
+use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
+use std::hash::BuildHasher;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, staging, sync_folder};
@@ -24,7 +28,7 @@ const TRIES: usize = 1000;
 pub struct Staging {
     folder: PathBuf,
     open: File,
-    /// The outbox itself, if it is held alone.
+    /// The outbox itself, if it is an agent that holds it.
     _outbox: Option<File>,
 }
 
@@ -51,13 +55,15 @@ impl Staging {
         Err(OutputError::io("hold", staging(outbox)?)(io::Error::other("it is removed again and again")))
     }
 
-    /// As [`Staging::share`], and holds `outbox` as its only agent; none if another agent does.
-    pub fn for_agent(outbox: &Path) -> Result<Option<Self>, OutputError> {
+    /// As [`Staging::share`], and holds `outbox` as its only agent, or together with those that share a ledger; none if an
+    /// agent does that is none of these.
+    pub fn for_agent(outbox: &Path, shares: bool) -> Result<Option<Self>, OutputError> {
         let held = Self::share(outbox)?;
         // Its name is to last as the names in it are.
         sync_folder(outbox)?;
         let open = File::open(outbox).map_err(OutputError::io("open", outbox))?;
-        match open.try_lock() {
+        let locked = if shares { open.try_lock_shared() } else { open.try_lock() };
+        match locked {
             Err(TryLockError::WouldBlock) => Ok(None),
             _ => Ok(Some(Self { _outbox: Some(open), ..held })),
         }
@@ -66,7 +72,7 @@ impl Staging {
     /// The temporary name for the `number`th output of this process.
     #[must_use]
     pub fn temporary(&self, number: usize) -> PathBuf {
-        self.folder.join(format!("{CONVERT}{}-{number}.tmp", std::process::id()))
+        self.folder.join(format!("{CONVERT}{}-{number}.tmp", process()))
     }
 
     /// Lets go, and removes the folder if nobody else is in it.
@@ -79,10 +85,19 @@ impl Staging {
     }
 }
 
+/// Removes the staging folder of `outbox`, unless somebody still uses it.
+pub fn tidy_up(outbox: &Path) {
+    if outbox.join(STAGING).exists()
+        && let Ok(held) = Staging::share(outbox)
+    {
+        held.leave();
+    }
+}
+
 /// Removes what this process has unfinished in the staging folder of `outbox`. The folder stays: others may be in it.
 pub fn remove_unfinished(outbox: &Path) {
     let folder = outbox.join(STAGING);
-    let ours = format!("{CONVERT}{}-", std::process::id());
+    let ours = format!("{CONVERT}{}-", process());
     let Ok(entries) = fs::read_dir(&folder) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().as_encoded_bytes().starts_with(ours.as_bytes())) {
         let _ = fs::remove_file(entry.path());
@@ -92,6 +107,14 @@ pub fn remove_unfinished(outbox: &Path) {
 /// Whether `name` in a staging folder is an agent's own.
 pub(super) fn is_agents(name: &OsStr) -> bool {
     !name.as_encoded_bytes().starts_with(CONVERT.as_bytes())
+}
+
+/// This process among those of all hosts that may work in the same folder.
+fn process() -> String {
+    static DRAWN: OnceLock<u64> = OnceLock::new();
+    // Drawn anew by each process: numbers of processes are given on each host.
+    let drawn = DRAWN.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+    format!("{}-{drawn:016x}", std::process::id())
 }
 
 fn locked_alone(folder: &File) -> bool {
@@ -146,12 +169,16 @@ mod tests {
     #[test]
     fn an_outbox_has_one_agent_and_any_number_of_conversions() {
         let outbox = tempfile::tempdir().unwrap();
-        let agent = Staging::for_agent(outbox.path()).unwrap().unwrap();
-        assert!(Staging::for_agent(outbox.path()).unwrap().is_none());
+        let agent = Staging::for_agent(outbox.path(), false).unwrap().unwrap();
+        assert!(Staging::for_agent(outbox.path(), false).unwrap().is_none());
         Staging::share(outbox.path()).unwrap().leave();
         assert!(outbox.path().join(STAGING).exists());
+        assert!(Staging::for_agent(outbox.path(), true).unwrap().is_none());
         drop(agent);
-        assert!(Staging::for_agent(outbox.path()).unwrap().is_some());
+        let some = [(); 3].map(|()| Staging::for_agent(outbox.path(), true).unwrap().unwrap());
+        assert!(Staging::for_agent(outbox.path(), false).unwrap().is_none());
+        drop(some);
+        assert!(Staging::for_agent(outbox.path(), false).unwrap().is_some());
     }
 
     #[test]

@@ -96,6 +96,12 @@ pub enum LedgerError {
     /// without having written), so that nothing more is recorded until the agent has started again.
     #[error("the ledger could not be flushed to disk: {0}; check the disk, then restart the agent")]
     Broken(Arc<dyn Error + Send + Sync>),
+    /// This agent was not heard of for longer than its lease.
+    #[error(
+        "this agent was not heard of for longer than its lease (`ledger.lease_secs`), and others have taken what it had; it \
+         registers again"
+    )]
+    Expelled,
     /// The storage did not answer as asked; nothing was changed.
     #[error("the ledger cannot {doing}: {source}")]
     Unavailable {
@@ -112,6 +118,6 @@ impl LedgerError {
     /// Whether the same call may succeed later, so that waiting is the answer.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { passing: true, .. })
+        matches!(self, Self::Unavailable { passing: true, .. } | Self::Expelled)
     }
 }

@@ -153,9 +153,18 @@ pub struct Job {
     /// Whether it is to have an output of its own: something went wrong when it was read with others, or it may have brought the
     /// agent down.
     pub alone: bool,
-    /// Which claim this is, where agents [share](super::Shared) the ledger: it grows with each claim and each adoption. 0
-    /// where one agent has the ledger for itself.
+    /// Which claim on the job makes its files, or has made them if its output is decided, where agents
+    /// [share](super::Shared) the ledger: it grows with each claim and each adoption. 0 where one agent has the ledger for
+    /// itself.
     pub epoch: u64,
+}
+
+impl Job {
+    /// What its temporary files are called, apart from their endings: never two claims the same.
+    #[must_use]
+    pub fn claim_name(&self) -> String {
+        if self.epoch == 0 { self.id.to_string() } else { format!("{}.{}", self.id, self.epoch) }
+    }
 }
 
 /// The version of a path that was converted before: an attempt on the same bytes can stop after hashing.

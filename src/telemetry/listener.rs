@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,14 +14,6 @@ pub type Answer = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// How long one connection may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The socket beside the ledger at `ledger`.
-#[must_use]
-pub fn socket_of(ledger: &Path) -> PathBuf {
-    let mut name = ledger.as_os_str().to_owned();
-    name.push(".sock");
-    name.into()
-}
 
 /// Serves `answer` on the Unix socket `path` until the process ends. A socket left by an earlier agent is replaced: the
 /// ledger's lock has shown that it is gone.

@@ -127,6 +127,7 @@ struct Moment {
     workers: IntGaugeVec,
     paused: IntGaugeVec,
     free: IntGauge,
+    agents: IntGaugeVec,
 }
 
 impl Metrics {
@@ -265,6 +266,11 @@ impl Moment {
                 "h5inbox_output_free_bytes",
                 "Bytes free for outputs; -1 while the outbox cannot be looked at.",
             )?)?,
+            agents: new.gauges(
+                "h5inbox_agents",
+                "Agents that share the ledger, this one among them; 0 where it has one for itself.",
+                "state",
+            )?,
         })
     }
 
@@ -288,6 +294,10 @@ impl Moment {
             self.paused.with_label_values(&[cause.label()]).set(i64::from(paused == Some(cause)));
         }
         self.free.set(free.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)));
+        for (state, alive) in [("alive", true), ("silent", false)] {
+            let agents = status.agents.iter().filter(|agent| agent.alive == alive).count() as u64;
+            self.agents.with_label_values(&[state]).set(agents.cast_signed());
+        }
     }
 }
 
@@ -357,6 +367,7 @@ mod tests {
             "h5inbox_paused{reason=\"ledger\"} 0",
             "h5inbox_last_success_timestamp_seconds 1767323045.5",
             "h5inbox_output_free_bytes 10",
+            "h5inbox_agents{state=\"silent\"} 0",
             "h5inbox_stage_seconds_count{stage=\"encode\"} 0",
         ] {
             assert!(first.lines().any(|told| told == line), "{line}\n{first}");

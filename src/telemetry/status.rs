@@ -46,6 +46,36 @@ pub struct Status {
     pub paused: Option<String>,
     /// How new sources are noticed.
     pub watch: Watch,
+    /// The agents that share the ledger, this one among them; empty where it has one for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<Peer>,
+}
+
+/// One of several agents that share a ledger.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Peer {
+    /// What it is called among them.
+    pub name: String,
+    /// The host that it runs on.
+    pub host: String,
+    /// Its process there.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// Whether it was heard of in time.
+    pub alive: bool,
+    /// Whether it is the one that lists the inbox.
+    pub leads: bool,
+    /// When it began (RFC 3339, UTC).
+    pub since: String,
+    /// When it was heard of last (RFC 3339, UTC).
+    pub seen_at: String,
+    /// Jobs that it has claimed.
+    pub jobs: u64,
+    /// Its worker threads.
+    pub workers: Option<u64>,
+    /// Why it has paused; null if it has not.
+    pub paused: Option<String>,
 }
 
 /// Sources not converted yet, by what they wait for.

@@ -54,6 +54,7 @@ impl PostgresServer {
     }
 
     /// Its url, by the socket.
+    #[allow(dead_code, reason = "not every test that has a server needs each of these")]
     pub(crate) fn url(&self) -> String {
         format!("postgres://h5inbox@/postgres?host={}&port={}", self.folder.display(), self.port)
     }

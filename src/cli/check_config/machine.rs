@@ -115,7 +115,7 @@ fn outbox_and_ledger(config: &Config, found: &mut Findings) -> bool {
         }
     };
     if mark::read(outbox).is_some_and(|mark| id.as_ref() != Some(&mark)) {
-        let ledger = config.ledger.file().unwrap_or_else(|| config.ledger.shown_url().into());
+        let ledger = config.ledger.shown_url();
         found.error(AgentError::OtherLedger { outbox: outbox.clone(), ledger }.to_string());
     }
     here

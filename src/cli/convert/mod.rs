@@ -18,7 +18,9 @@ use super::progress::bar;
 use super::records::RecordOptions;
 use super::{ExitCode, output};
 use crate::convert::profile::Profile;
-use crate::convert::{self, ConvertError, Options, Summary, Warning};
+use crate::convert::{Options, Summary, Warning};
+use crate::jobs::named::NamedError;
+use crate::jobs::staging::tidy_up;
 use crate::source::Shown;
 use tasks::Task;
 
@@ -80,13 +82,13 @@ impl Convert {
         let sum = Mutex::new(sum);
         let profile = self.profile.as_ref().map(|_| Profile::whole(workers));
         work::in_parallel(workers, &tasks, profile.as_ref(), |number, task| {
-            let done = work::guarded(task, number, &options);
+            let done = task.named(number).replacing(&options);
             progress.inc(task.bytes);
             note_result(&sum, &progress, task, done);
         });
         let report = profile.map(|profile| profile.report());
         progress.finish_and_clear();
-        folders.iter().for_each(|folder| work::tidy_up(folder));
+        folders.iter().for_each(|folder| tidy_up(folder));
         let told = self.profile.as_deref().zip(report).map_or(Ok(()), |(page, report)| report::tell(page, &report));
         let sum = sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         output::note(&summary_line(&sum, begun.elapsed().as_secs_f64()));
@@ -112,16 +114,7 @@ impl Sum {
     }
 }
 
-/// Why a file was not converted.
-enum Failure {
-    /// It is not there, or no file.
-    Source(String),
-    Convert(ConvertError),
-    /// Nothing that the user could put right.
-    Panic(String),
-}
-
-fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Result<Summary, Failure>) {
+fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Result<Summary, NamedError>) {
     let mut sum = sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     progress.suspend(|| match done {
         Ok(summary) => {
@@ -131,11 +124,7 @@ fn note_result(sum: &Mutex<Sum>, progress: &ProgressBar, task: &Task, done: Resu
             sum.bad_records += summary.bad_records;
             tell_warnings(&task.source, &summary.warnings);
         }
-        Err(Failure::Source(what)) => sum.refuse(&task.source, &what, "check the path"),
-        Err(Failure::Convert(error)) => sum.refuse(&task.source, &error.to_string(), hint(&error)),
-        Err(Failure::Panic(what)) => {
-            sum.refuse(&task.source, &format!("internal error: {what}"), "please report it with the source");
-        }
+        Err(error) => sum.refuse(&task.source, &error.to_string(), error.hint()),
     });
 }
 
@@ -146,16 +135,6 @@ fn tell_warnings(source: &Path, warnings: &[Warning]) {
     }
     if let Some(more @ 1..) = warnings.len().checked_sub(Warning::TOLD) {
         output::note(&format!("warning: {source}: and {more} more; see `h5inbox schema`"));
-    }
-}
-
-fn hint(error: &ConvertError) -> &str {
-    match error {
-        ConvertError::Defect(defect) => &defect.hint,
-        ConvertError::Read(_) => "check the path and its permissions",
-        ConvertError::Changed => "wait until its writer has finished, then convert it again",
-        ConvertError::Output(error) => error.hint(),
-        ConvertError::Spill(error) => convert::output::hint(error),
     }
 }
 

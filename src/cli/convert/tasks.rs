@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Sum, output};
 use crate::config::Format;
 use crate::jobs::bad_records::holds_bad_records;
-use crate::jobs::naming::Naming;
+use crate::jobs::named::{Named, output_of};
 use crate::source::{Shown, unpacked_name};
 
 /// One file to convert.
@@ -18,12 +18,19 @@ pub(super) struct Task {
     pub(super) bytes: u64,
 }
 
+impl Task {
+    /// The task as number `number` of this process.
+    pub(super) fn named(&self, number: usize) -> Named<'_> {
+        Named { source: &self.source, output: &self.output, bytes: self.bytes, number }
+    }
+}
+
 /// The files that `paths` name; what cannot be one is reported and counted in `sum`.
 pub(super) fn all(paths: &[PathBuf], outdir: Option<&Path>, format: Format, sum: &mut Sum) -> Vec<Task> {
     let mut tasks: Vec<Task> = Vec::new();
     let mut taken: HashMap<PathBuf, PathBuf> = HashMap::new();
     for source in sources(paths, sum) {
-        let output = output_for(&source, outdir, format);
+        let output = output_of(&source, outdir, format);
         if let Some(other) = taken.get(&in_one_spelling(&output)) {
             // Named twice, perhaps in two spellings, it is converted once.
             if fs::canonicalize(other).ok() != fs::canonicalize(&source).ok() {
@@ -76,13 +83,6 @@ fn json_files(entries: fs::ReadDir) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(wanted).collect();
     files.sort();
     files
-}
-
-fn output_for(source: &Path, outdir: Option<&Path>, format: Format) -> PathBuf {
-    let beside = || source.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = Path::new(source.file_name().unwrap_or_default());
-    // Called as the source, it has neither date nor hash.
-    Naming::as_sources(format).output_of(outdir.unwrap_or_else(beside), name, 0, [0; 32])
 }
 
 /// The same for every way to write a path.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::health::{Health, Mood, health};
 use crate::cli::human;
-use crate::telemetry::status::{Backlog, Status};
+use crate::telemetry::status::{Backlog, Peer, Status};
 
 /// Text with colours, which whoever prints it leaves out where they are not wanted.
 pub(super) fn glance(status: &Status) -> String {
@@ -16,6 +16,8 @@ pub(super) fn glance(status: &Status) -> String {
         lines.push(line("workers", &format!("{} of {} busy", status.busy_workers, status.workers)));
         lines.push(line("watch", &watch(status)));
     }
+    let label = |number| if number == 0 { "agents" } else { "" };
+    lines.extend(status.agents.iter().enumerate().map(|(number, agent)| line(label(number), &peer(agent))));
     lines.push(line("backlog", &backlog(&status.backlog)));
     if let Some(seconds) = status.oldest_waiting_s {
         lines.push(line("oldest", &format!("waits for {}", human::span(seconds))));
@@ -54,6 +56,18 @@ fn agent(status: &Status) -> String {
     let since = status.since.as_deref().map(since);
     let since = since.map_or_else(String::new, |(time, age)| format!(", since {time}, for {age}"));
     format!("h5inbox {version}, running, process {pid}{since}")
+}
+
+/// One of those that share the ledger.
+fn peer(agent: &Peer) -> String {
+    let Peer { name, host, pid, version, .. } = agent;
+    if !agent.alive {
+        let (time, age) = since(&agent.seen_at);
+        return attention(&format!("{name}: not heard of since {time}, for {age} (process {pid} on {host})"));
+    }
+    let part = if agent.leads { ", lists the inbox" } else { "" };
+    let paused = agent.paused.as_ref().map_or_else(String::new, |why| attention(&format!(", paused: {why}")));
+    format!("{name}: {} jobs{part}, h5inbox {version}, process {pid} on {host}{paused}", human::count(agent.jobs))
 }
 
 fn watch(status: &Status) -> String {

@@ -33,6 +33,10 @@ const UNREADABLE: &str =
 /// The verdict on an agent in this state: the worst that is true of it.
 pub(super) fn health(status: &Status) -> Health {
     let said = |mood, word, why| Health { mood, word, why };
+    if !status.running && status.agents.iter().any(|agent| agent.alive) {
+        let why = "other agents that share its ledger are at work; start it with `systemctl start h5inbox`";
+        return said(Mood::Look, "not running here", why.to_owned());
+    }
     if !status.running {
         let why = "start it with `systemctl start h5inbox`; `journalctl -u h5inbox` says why it ended";
         return said(Mood::Stuck, "not running", why.to_owned());
@@ -58,6 +62,10 @@ fn concerns(status: &Status) -> Vec<String> {
     if let Some(seconds) = status.oldest_waiting_s.filter(|seconds| *seconds > LONG && status.backlog.retrying == 0) {
         let waits = human::span(seconds);
         looks.push(format!("a source has waited for {waits}; see whether `workers` and the machine suffice"));
+    }
+    for agent in status.agents.iter().filter(|agent| !agent.alive || agent.paused.is_some()) {
+        let how = if agent.alive { "is paused" } else { "is not heard of any more" };
+        looks.push(format!("the agent {} {how}; look at {}", agent.name, agent.host));
     }
     match status.files.quarantined {
         0 => {}

@@ -10,12 +10,12 @@ use clap::Args;
 
 use glance::glance;
 
-use super::{ConfigFile, ExitCode, output, refuse_ledger};
+use super::{ConfigFile, ExitCode, output, refuse_ledger_of};
 use crate::agent::with_totals;
 use crate::config::Config;
-use crate::ledger::{Ledger, LedgerError, SqliteLedger, State};
+use crate::ledger::{self, Ledger, LedgerError, SqliteLedger, State};
 use crate::source::Shown;
-use crate::telemetry::listener::{ask, socket_of};
+use crate::telemetry::listener::ask;
 use crate::telemetry::status::{Backlog, Status};
 
 /// Options of `h5inbox status`.
@@ -52,8 +52,7 @@ impl StatusVerb {
 
 /// The status from the agent itself, or from the ledger if no agent runs.
 fn current(config: &Config) -> Result<Status, ExitCode> {
-    let path = config.ledger.sqlite_path();
-    let answer = ask(&socket_of(&path)).ok();
+    let answer = ask(&config.socket()).ok();
     match answer.and_then(|json| serde_json::from_str(&json).ok()) {
         Some(status) => Ok(status),
         None => from_ledger(config),
@@ -63,7 +62,7 @@ fn current(config: &Config) -> Result<Status, ExitCode> {
 /// What the ledger knows. An agent that holds it and does not answer is just starting or stopping, or is another
 /// user's.
 fn from_ledger(config: &Config) -> Result<Status, ExitCode> {
-    let pid = SqliteLedger::holder(&config.ledger.sqlite_path());
+    let pid = config.ledger.file().and_then(|path| SqliteLedger::holder(&path));
     let status = Status {
         running: pid.is_some(),
         pid,
@@ -73,15 +72,18 @@ fn from_ledger(config: &Config) -> Result<Status, ExitCode> {
         workers: config.worker_count() as u64,
         ..Status::default()
     };
-    match SqliteLedger::open_shared(&config.ledger.sqlite_path()) {
-        Ok(ledger) => Ok(with_totals(Status { backlog: backlog(&ledger), ..status }, &ledger)),
+    match ledger::open_beside(&config.ledger) {
+        Ok(ledger) => {
+            let ledger = ledger.as_ref();
+            Ok(with_totals(Status { backlog: backlog(ledger), ..status }, ledger))
+        }
         // An agent that never ran has done nothing yet.
         Err(LedgerError::Missing(_)) => Ok(status),
-        Err(error) => Err(refuse_ledger(&error, &config.ledger.sqlite_path())),
+        Err(error) => Err(refuse_ledger_of(config, &error)),
     }
 }
 
-fn backlog(ledger: &SqliteLedger) -> Backlog {
+fn backlog(ledger: &dyn Ledger) -> Backlog {
     let totals = ledger.totals().unwrap_or_default();
     let (ready, running, retrying) = (totals.count(State::Ready), totals.running(), totals.retrying());
     Backlog { ready, running, retrying, ..Backlog::default() }

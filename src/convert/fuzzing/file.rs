@@ -80,6 +80,7 @@ fn options(choice: u8, hints: u8, limits: u8) -> Options {
         convert_secs: 3600,
         hash: choice & 0x40 != 0,
         durable: false,
+        interrupted: None,
     }
 }
 

@@ -115,6 +115,18 @@ impl Provenance {
         unhex(self.sha256.as_ref()?)
     }
 
+    /// Whether an output that tells this was made with `options`, of one source alone, of `size` bytes.
+    #[must_use]
+    pub fn is_of(&self, size: u64, options: &Options) -> bool {
+        self.sources.is_empty() && self.size == size && self.options == Told::of(options)
+    }
+
+    /// Whether its source had the name and the time of `origin`.
+    #[must_use]
+    pub fn is_called(&self, origin: Origin<'_>) -> bool {
+        self.path() == origin.source && self.modified == Self::moment(origin.modified_ns)
+    }
+
     /// As it stands in an output.
     pub(super) fn text(&self) -> String {
         let mut text = serde_json::to_string(self).unwrap_or_default();

@@ -56,12 +56,13 @@ pub fn lasting_staging(outbox: &Path) -> Result<PathBuf, OutputError> {
 /// Makes the folder at `path`, and those on the way to it, where they are missing, and makes the names of these durable:
 /// what is put into a folder is gone with it.
 pub fn make_folders(path: &Path) -> Result<(), OutputError> {
-    match fs::create_dir(path) {
+    let mut made = fs::create_dir(path);
+    if made.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) && !parent_of(path).is_dir() {
+        make_folders(parent_of(path))?;
+        made = fs::create_dir(path);
+    }
+    match made {
         Ok(()) => sync_folder(parent_of(path)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            make_folders(parent_of(path))?;
-            make_folders(path)
-        }
         Err(_) if path.is_dir() => Ok(()),
         Err(e) => Err(OutputError::io("create", path)(e)),
     }
@@ -191,6 +192,8 @@ mod tests {
         make_folders(&deep).unwrap();
         assert!(deep.is_dir());
         fs::write(deep.join("file"), "").unwrap();
+        // Where nobody may make a folder, the system says that it is not there.
+        assert!(make_folders(Path::new("/proc/h5inbox/outbox")).is_err());
         assert!(make_folders(&deep.join("file")).is_err() && make_folders(&deep.join("file/below")).is_err());
     }
 

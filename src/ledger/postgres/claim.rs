@@ -75,12 +75,11 @@ pub(super) fn claim(store: &Store, most: usize, bytes: u64, order: Order) -> Res
         }
         collisions(|| {
             let rows = line.query(&sql, &[&instance, &most, &bytes])?;
-            rows.iter().map(rows::job).collect::<Result<Vec<_>, _>>()
+            rows.iter().map(|row| Ok((get(row, "epoch")?, rows::job(row)?))).collect::<Result<Vec<(i64, Job)>, Fault>>()
         })
     };
     let claimed = doubt(store, store.ask_durably(&work))?;
-    claimed.iter().for_each(|job| store.held.add(job.id, job.epoch));
-    Ok(claimed)
+    Ok(hold(store, claimed, |job: &Job| job.id))
 }
 
 /// Another may have claimed a version of the same path at the same moment: then all is asked again, and after some tries there
@@ -131,14 +130,19 @@ pub(super) fn adopt(store: &Store, most: usize) -> Result<Vec<Adopted>, LedgerEr
         })
     };
     let adopted = doubt(store, store.ask_durably(&work))?;
-    adopted.iter().for_each(|one| store.held.add(one.job.id, one.job.epoch));
-    Ok(adopted)
+    Ok(hold(store, adopted, |adopted: &Adopted| adopted.job.id))
+}
+
+/// This agent has all of these by the claims that stand with them.
+fn hold<T>(store: &Store, claimed: Vec<(i64, T)>, id: impl Fn(&T) -> JobId) -> Vec<T> {
+    claimed.iter().for_each(|(epoch, one)| store.held.add(id(one), epoch.cast_unsigned()));
+    claimed.into_iter().map(|(_, one)| one).collect()
 }
 
 const ADOPTING: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('h5inbox adopt ' || $1, 0)) AS alone";
 
-fn adopted(row: &Row) -> Result<Adopted, Fault> {
-    Ok(Adopted { job: rows::job(row)?, left_by: get(row, "left_by")? })
+fn adopted(row: &Row) -> Result<(i64, Adopted), Fault> {
+    Ok((get(row, "epoch")?, Adopted { job: rows::job(row)?, left_by: get(row, "left_by")? }))
 }
 
 /// The row of a statement that always has one.
@@ -194,7 +198,10 @@ pub(super) fn released(store: &Store) -> Result<Vec<(PathBuf, Identity)>, Ledger
 
 /// Claims of which nobody will take a step any more.
 pub(super) fn are_over(store: &Store, claims: &[(JobId, u64)]) -> Result<Vec<bool>, LedgerError> {
-    let sql = "SELECT NOT EXISTS (SELECT 1 FROM job AS j WHERE j.id = v.id AND j.epoch = v.epoch AND j.owner IS NOT NULL) AS over
+    // An output that is decided and has no name yet is nobody's, perhaps, and is not over.
+    let sql =
+        "SELECT NOT EXISTS (SELECT 1 FROM job AS j WHERE j.id = v.id AND ((j.epoch = v.epoch AND j.owner IS NOT NULL)
+        OR (j.made_by = v.epoch AND j.state = 'publishing'))) AS over
         FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS v(id, epoch, number) ORDER BY v.number";
     let (ids, epochs): (Vec<i64>, Vec<i64>) = claims.iter().map(|(id, epoch)| (id.0, epoch.cast_signed())).unzip();
     store.ask(&|line, _| line.query(sql, &[&ids, &epochs])?.iter().map(|row| get(row, "over")).collect())

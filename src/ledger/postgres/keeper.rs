@@ -78,6 +78,8 @@ impl Drop for Keeper {
 struct Round {
     desk: Arc<Desk>,
     line: Option<Line>,
+    /// When this agent was heard of last, as far as it knows.
+    renewed: Instant,
     renew_at: Instant,
     reap_at: Instant,
     lead_at: Instant,
@@ -88,8 +90,9 @@ struct Round {
 impl Round {
     fn of(desk: Arc<Desk>, line: Line) -> Self {
         let now = Instant::now();
-        let (renew_at, reap_at, lead_at, wake_at, connect_at) = (now, now, now, now, now);
-        let mut round = Self { desk, line: Some(line), renew_at, reap_at, lead_at, wake_at, connect_at };
+        let (renew_at, lead_at, wake_at, connect_at) = (now, now, now, now);
+        let reap_at = now + desk.lease / 2;
+        let mut round = Self { desk, line: Some(line), renewed: now, renew_at, reap_at, lead_at, wake_at, connect_at };
         round.outcome(Self::settle);
         round
     }
@@ -188,6 +191,11 @@ impl Round {
     fn renew(&mut self, line: &mut Line) -> Result<(), Fault> {
         let about = self.desk.about.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let leads = self.desk.leads.load(Ordering::Relaxed);
+        if self.renewed.elapsed() > self.desk.lease * 2 / 3 {
+            // Perhaps the database was away for all, or stood still: then the others come to say that they live, too.
+            self.reap_at = self.reap_at.max(Instant::now() + self.desk.lease / 2);
+        }
+        self.renewed = Instant::now();
         if !lease::renew(line, &self.desk.me, self.desk.lease, leads, about.as_deref())? {
             self.desk.store.declare_dead();
             self.set_lead(false);
@@ -202,6 +210,7 @@ impl Round {
             && store.is_alive().is_ok()
             && lease::take_lead(line, &store.address.schema)?
         {
+            lease::others_follow(line, &self.desk.me)?;
             self.set_lead(true);
             self.renew_at = Instant::now();
         }

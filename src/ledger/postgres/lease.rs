@@ -60,6 +60,11 @@ pub(super) fn take_lead(line: &mut Line, schema: &str) -> Result<bool, Fault> {
     get(&one(line.row(sql, &[&schema])?)?, "taken")
 }
 
+/// Whoever led before does not any more, whether it knows that or not.
+pub(super) fn others_follow(line: &mut Line, me: &Me) -> Result<(), Fault> {
+    line.execute("UPDATE agent SET leads = false WHERE leads AND instance <> $1", &[&me.instance]).map(drop)
+}
+
 struct Other {
     instance: i64,
     name: String,

@@ -15,12 +15,13 @@ use crate::source::Identity;
 /// Columns of a job, by name: a later schema may have more.
 pub(super) const JOB_COLUMNS: &str =
     "id, path, path_key, device, inode, size, mtime_ns, ctime_ns, state, attempts, crashes, alone,
-    run_at, source_hash, output, temporary, disposition, first_row, epoch, left_by";
+    run_at, source_hash, output, temporary, disposition, first_row, epoch, made_by, left_by";
 
 /// What [`job`] reads of a row `j` that has [`JOB_COLUMNS`].
 pub(super) const JOB: &str =
     "SELECT j.id, j.path, j.device, j.inode, j.size, j.mtime_ns, j.ctime_ns, j.state, j.attempts,
-    j.crashes, j.alone, j.run_at, j.source_hash, j.output, j.temporary, j.disposition, j.first_row, j.epoch, j.left_by,
+    j.crashes, j.alone, j.run_at, j.source_hash, j.output, j.temporary, j.disposition, j.first_row, j.epoch, j.made_by,
+    j.left_by,
     p.id AS previous_id, p.size AS previous_size, p.source_hash AS previous_hash, p.output AS previous_output";
 
 /// The latest version of the path of `j` that is done.
@@ -72,8 +73,13 @@ pub(super) fn job(row: &Row) -> Result<Job, Fault> {
         previous: previous(row)?,
         first_row: unsigned(row, "first_row")?,
         alone: get::<bool>(row, "alone")? || count(row, "crashes")? > 0,
-        epoch: get::<i64>(row, "epoch")?.cast_unsigned(),
+        epoch: makes(row)?.cast_unsigned(),
     })
+}
+
+/// The claim that makes the files of the job, or has made them.
+fn makes(row: &Row) -> Result<i64, Fault> {
+    get(row, if state(row)? == State::Publishing { "made_by" } else { "epoch" })
 }
 
 fn previous(row: &Row) -> Result<Option<Previous>, Fault> {

@@ -79,7 +79,7 @@ pub(super) fn publishing(store: &Store, outputs: &[(JobId, Publication)], togeth
     take(store, &ids, &step)
 }
 
-const PUBLISHING: &str = "UPDATE job AS j SET state = 'publishing', changed_at = now(), source_hash = v.hash,
+const PUBLISHING: &str = "UPDATE job AS j SET state = 'publishing', made_by = j.epoch, changed_at = now(), source_hash = v.hash,
     temporary = v.temporary, output = v.output, output_bytes = v.output_bytes, first_row = v.first_row, rows = v.rows,
     columns = v.columns, bad_records = v.bad_records, input = v.input, compression = v.compression, bom = v.bom,
     wait_s = v.wait_s, convert_s = v.convert_s, warnings = v.warnings

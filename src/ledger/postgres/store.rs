@@ -4,7 +4,7 @@
 //! other calls fail fast, and whoever calls asks again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::address::Address;
@@ -154,13 +154,6 @@ impl Store {
 
     /// An error if it is not.
     pub(super) fn is_alive(&self) -> Result<(), LedgerError> {
-        if self.dead.load(Ordering::Relaxed) { Err(dead()) } else { Ok(()) }
+        if self.dead.load(Ordering::Relaxed) { Err(LedgerError::Expelled) } else { Ok(()) }
     }
-}
-
-fn dead() -> LedgerError {
-    let said = "this agent was not heard of for longer than its lease (`ledger.lease_secs`), and others have taken what it had: \
-                it has to register again";
-    let source = Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(said));
-    LedgerError::Unavailable { doing: "be used any more".to_owned(), passing: true, source }
 }

@@ -132,6 +132,18 @@ function workers(desks) {
   $("workers").replaceChildren(...rows);
 }
 
+// Only where several agents share the ledger.
+function agents(list) {
+  $("agents").hidden = !list.length;
+  const row = a => {
+    const about = [a.leads && "lists the inbox", a.paused && "paused", `${count(a.jobs)} in hand or claimed`, a.workers && `${a.workers} workers`, a.version];
+    const what = a.alive ? about.filter(Boolean).join(" · ") : ["not heard of since ", make("span", { "data-at": a.seen_at })];
+    return make("li", { class: a.alive && !a.paused ? "" : "silent", title: `${a.host}, process ${a.pid}${a.paused ? `: ${a.paused}` : ""}` },
+      make("span", { class: "path" }, a.name), make("span", { class: "more" }, ...[what].flat()));
+  };
+  $("agents-list").replaceChildren(...list.map(row));
+}
+
 // What stands between backticks is of the file.
 const quoted = text => text.split("`").map((piece, n) => n % 2 ? make("code", {}, piece) : piece);
 
@@ -192,6 +204,7 @@ function show(a) {
   glance(a);
   part("chart", [a.hour, unit], () => chart(a.hour));
   part("workers", a.workers, workers);
+  part("agents", a.status.agents || [], agents);
   part("needs", { list: a.quarantined, all: a.status.files.quarantined }, needs);
   part("again", a.retrying, again);
   part("done", a.done, done);

@@ -35,6 +35,8 @@ CREATE TABLE job(
   owner bigint,
   epoch bigint NOT NULL DEFAULT 0,
   left_by text,
+  -- The claim that has made the output which is decided.
+  made_by bigint NOT NULL DEFAULT 0,
   attempts integer NOT NULL DEFAULT 0,
   crashes integer NOT NULL DEFAULT 0,
   alone boolean NOT NULL DEFAULT false,
@@ -78,11 +80,11 @@ CREATE UNIQUE INDEX job_in_hand ON job(path_key)
   WHERE owner IS NOT NULL AND state IN ('ready', 'failed', 'running', 'publishing');
 CREATE INDEX job_owner ON job(owner) WHERE owner IS NOT NULL;
 -- What waits, in each order in which it may be claimed.
-CREATE INDEX job_ready_age ON job(mtime_ns, id) WHERE state = 'ready';
-CREATE INDEX job_ready_size ON job(size, id) WHERE state = 'ready';
-CREATE INDEX job_ready_name ON job(substring(path FROM 1 FOR 512), id) WHERE state = 'ready';
+CREATE INDEX job_ready_age ON job(mtime_ns, id) WHERE state = 'ready' AND owner IS NULL;
+CREATE INDEX job_ready_size ON job(size, id) WHERE state = 'ready' AND owner IS NULL;
+CREATE INDEX job_ready_name ON job(substring(path FROM 1 FOR 512), id) WHERE state = 'ready' AND owner IS NULL;
 CREATE INDEX job_ready_seen ON job(seen_at) WHERE state = 'ready';
-CREATE INDEX job_failed_due ON job(run_at, id) WHERE state = 'failed';
+CREATE INDEX job_failed_due ON job(run_at, id) WHERE state = 'failed' AND owner IS NULL;
 CREATE INDEX job_failed_seen ON job(seen_at) WHERE state = 'failed';
 -- What was begun and is not over.
 CREATE INDEX job_open ON job(id) WHERE state IN ('running', 'publishing') OR disposition = 'pending';
