@@ -36,8 +36,7 @@ pub(super) fn settings(schema: &str, called: &str) -> String {
         SET enable_seqscan = off; SET plan_cache_mode = force_custom_plan;
         SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
         SET statement_timeout = '8s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';
-        SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
-        SET client_connection_check_interval = '5s';"
+        SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;"
     )
 }
 
