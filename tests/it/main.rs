@@ -42,6 +42,7 @@ mod many_keys;
 mod missed;
 mod monitoring;
 mod mounts;
+mod moved_ledger;
 mod operations_page;
 mod package;
 mod pages;

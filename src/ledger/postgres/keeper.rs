@@ -78,6 +78,8 @@ impl Drop for Keeper {
 struct Round {
     desk: Arc<Desk>,
     line: Option<Line>,
+    /// Whether this connection has the agent's name, so that no other agent takes it.
+    has_name: bool,
     /// When this agent was heard of last, as far as it knows.
     renewed: Instant,
     renew_at: Instant,
@@ -92,7 +94,17 @@ impl Round {
         let now = Instant::now();
         let (renew_at, lead_at, wake_at, connect_at) = (now, now, now, now);
         let reap_at = now + desk.lease / 2;
-        let mut round = Self { desk, line: Some(line), renewed: now, renew_at, reap_at, lead_at, wake_at, connect_at };
+        let mut round = Self {
+            desk,
+            line: Some(line),
+            has_name: true,
+            renewed: now,
+            renew_at,
+            reap_at,
+            lead_at,
+            wake_at,
+            connect_at,
+        };
         round.outcome(Self::settle);
         round
     }
@@ -126,7 +138,7 @@ impl Round {
     /// What the connection is for, once it is there.
     fn settle(&mut self, line: &mut Line) -> Result<(), Fault> {
         let schema = &self.desk.store.address.schema;
-        line.batch(&format!("SET application_name = '{}'", lease::called(schema, self.desk.me.instance)))?;
+        line.batch(&format!("SET application_name = '{}'", lease::keeper_called(schema, self.desk.me.instance)))?;
         line.batch(&format!("LISTEN {}", channel(schema)))?;
         line.be_patient((self.desk.lease / 3).clamp(Duration::from_secs(1), Duration::from_secs(5)));
         self.lead(line)
@@ -143,16 +155,14 @@ impl Round {
         let patience = (self.desk.lease / 3).clamp(Duration::from_secs(1), Duration::from_secs(5));
         let again = || -> Result<Line, Fault> {
             let mut line = Line::connect(&store.address, &settings, patience)?;
-            if !lease::take_name(&mut line, schema, &self.desk.me.name)? {
-                // The session that was lost here may linger there. Another agent's is found out at the next renewal.
-                lease::close_sessions(&mut line, schema, instance)?;
-            }
+            // The session that was lost here may linger there, with the name.
+            lease::close_keepers(&mut line, schema, instance)?;
             Ok(line)
         };
         match again() {
             Ok(line) => {
                 store.note(None);
-                self.line = Some(line);
+                (self.line, self.has_name) = (Some(line), false);
                 (self.renew_at, self.lead_at) = (Instant::now(), Instant::now());
                 self.outcome(Self::settle);
                 self.wake();
@@ -179,6 +189,9 @@ impl Round {
             self.reap_at = now + self.desk.lease / 2;
         }
         if now >= self.lead_at {
+            // If another agent has it by now, this one has ended, and learns of that when it renews.
+            self.has_name =
+                self.has_name || lease::take_name(line, &self.desk.store.address.schema, &self.desk.me.name)?;
             self.lead(line)?;
             self.lead_at = now + ASK;
         }

@@ -164,11 +164,27 @@ pub(super) fn called(schema: &str, instance: i64) -> String {
     format!("h5inbox {schema} {instance}")
 }
 
-/// Ends the sessions of an agent, but not this one: a stopped process would hold what it has locked.
-pub(super) fn close_sessions(line: &mut Line, schema: &str, instance: i64) -> Result<(), Fault> {
+/// What that is called which keeps the lease: the server takes up to 63 letters.
+pub(super) fn keeper_called(schema: &str, instance: i64) -> String {
+    format!("{}+", called(schema, instance))
+}
+
+/// Ends the sessions of an agent: those of a stopped process would hold what they have locked.
+fn close_sessions(line: &mut Line, schema: &str, instance: i64) -> Result<(), Fault> {
+    close(line, &[called(schema, instance), keeper_called(schema, instance)])
+}
+
+/// Ends the session that kept the lease before, and may linger on the server with the agent's name.
+pub(super) fn close_keepers(line: &mut Line, schema: &str, instance: i64) -> Result<(), Fault> {
+    close(line, &[keeper_called(schema, instance)])
+}
+
+/// Ends sessions by what they are called, but not this one.
+fn close(line: &mut Line, called: &[String]) -> Result<(), Fault> {
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND usename = current_user AND application_name = $1 AND pid <> pg_backend_pid()";
-    line.query(sql, &[&called(schema, instance)]).map(drop)
+        WHERE datname = current_database() AND usename = current_user AND application_name = ANY($1)
+          AND pid <> pg_backend_pid()";
+    line.query(sql, &[&called]).map(drop)
 }
 
 /// All agents that are alive, and those that were until a day ago, the latest of each name.

@@ -14,7 +14,7 @@ use super::{agent, until};
 use crate::config::{Ledger as Config, Order};
 use crate::ledger::postgres::PostgresLedger;
 use crate::ledger::tests::{admit, failure, publication};
-use crate::ledger::{Disposition, JobId, Ledger, Shared, State};
+use crate::ledger::{Disposition, JobId, Ledger, LedgerError, Shared, State};
 
 /// A way to a server that a test can spoil.
 #[derive(Default)]
@@ -102,6 +102,9 @@ fn while_the_database_is_away_steps_wait_and_questions_do_not_and_nothing_is_los
     wakes.recv_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!((epoch, a.totals().unwrap().count(State::Done)), (vec![1], 1));
     assert_eq!(a.agents().unwrap().len(), 1, "it did not have to register again");
+    until("it has its name again", || server.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "2");
+    let second = PostgresLedger::open(&Config { agent: "a".to_owned(), ..config }).err().unwrap();
+    assert!(matches!(second, LedgerError::NameTaken { .. }), "{second}");
     server.stop();
     thread::scope(|scope| {
         let step = scope.spawn(|| a.try_out().and_then(|()| a.release(id)).unwrap_err());
