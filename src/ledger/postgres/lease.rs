@@ -103,8 +103,37 @@ pub(super) fn reap_expired(line: &mut Line, schema: &str) -> Result<usize, Fault
     for row in &expired {
         reap_if(line, schema, get(row, "instance")?, "AND lease_until < now()")?;
     }
-    line.execute("DELETE FROM agent WHERE ended_at < now() - interval '1 day'", &[])?;
+    let forgotten = line.execute("DELETE FROM agent WHERE ended_at < now() - interval '1 day'", &[])?;
+    if forgotten > 0 {
+        merge_slots(line)?;
+    }
     Ok(expired.len())
+}
+
+/// What agents counted that are no more is added up: their slots would stay for ever.
+fn merge_slots(line: &mut Line) -> Result<(), Fault> {
+    let sums = "files, rows, bad_records, bytes_in, bytes_out";
+    for (table, more, sum, greatest) in [
+        ("tally", "", "", ""),
+        (
+            "forgotten",
+            ", last_changed_at",
+            ", max(last_changed_at)",
+            ", last_changed_at = greatest(t.last_changed_at, excluded.last_changed_at)",
+        ),
+    ] {
+        let sql = format!(
+            "WITH old AS (DELETE FROM {table} WHERE slot <> '' AND NOT EXISTS (SELECT 1 FROM agent AS a
+              WHERE a.name = split_part(slot, '/', 1)) RETURNING state, {sums}{more})
+            INSERT INTO {table} AS t (state, slot, {sums}{more})
+            SELECT state, '', sum(files), sum(rows), sum(bad_records), sum(bytes_in), sum(bytes_out){sum} FROM old GROUP BY state
+            ON CONFLICT (state, slot) DO UPDATE SET files = t.files + excluded.files, rows = t.rows + excluded.rows,
+              bad_records = t.bad_records + excluded.bad_records, bytes_in = t.bytes_in + excluded.bytes_in,
+              bytes_out = t.bytes_out + excluded.bytes_out{greatest}"
+        );
+        line.execute(&sql, &[])?;
+    }
+    Ok(())
 }
 
 /// Ends an agent: nothing that it had is its own, and its sessions are closed.

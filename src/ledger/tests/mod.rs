@@ -1,6 +1,7 @@
 //! What every ledger has to do, whatever it is made of: one suite, run against each.
 
 pub(in crate::ledger) mod model;
+pub(in crate::ledger) mod retention;
 pub(in crate::ledger) mod transitions;
 
 use std::collections::BTreeSet;
@@ -28,10 +29,10 @@ pub(in crate::ledger) trait Bench {
 
 /// Runs these tests of the suite, on what `$bench` makes.
 macro_rules! every_ledger {
-    ($bench:path: $($name:ident),* $(,)?) => {
+    ($bench:path, $part:ident: $($name:ident),* $(,)?) => {
         $(#[test]
         fn $name() {
-            crate::ledger::tests::transitions::$name(&$bench());
+            crate::ledger::tests::$part::$name(&$bench());
         })*
     };
 }
@@ -40,7 +41,7 @@ pub(in crate::ledger) use every_ledger;
 /// Instantiates the whole suite.
 macro_rules! suite {
     ($bench:path) => {
-        crate::ledger::tests::every_ledger!($bench:
+        crate::ledger::tests::every_ledger!($bench, transitions:
             a_file_goes_through_to_its_output_and_leaves_the_inbox,
             a_version_is_admitted_once_and_the_next_knows_the_one_before,
             a_device_that_got_another_number_is_still_the_same_version,
@@ -56,6 +57,11 @@ macro_rules! suite {
             jobs_that_share_an_output_take_each_step_that_decides_it_together,
             what_is_for_all_jobs_of_an_output_or_none_changes_nothing_if_it_does_not_suit_one,
             a_job_is_alone_after_it_was_taken_apart_or_was_to_blame,
+        );
+        crate::ledger::tests::every_ledger!($bench, retention:
+            a_source_that_stands_in_the_inbox_is_never_forgotten_and_the_totals_are_those_of_all_time,
+            what_is_taken_up_again_meanwhile_is_not_forgotten_and_no_number_is_given_twice,
+            of_sources_that_share_an_output_those_left_keep_their_rows,
         );
     };
 }

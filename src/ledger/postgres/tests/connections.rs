@@ -48,7 +48,7 @@ impl Way {
     }
 
     fn carry(&self, mut from: TcpStream, mut to: TcpStream, is_cut: impl Fn() -> bool) {
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 8192];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             if is_cut() {
                 break;
@@ -140,10 +140,10 @@ fn a_step_whose_answer_was_lost_is_taken_once() {
     let more: Vec<_> = (0..8).map(|n| admit(&a, format!("b{n}.json"), n).id).collect();
     (0..4).for_each(|_| drop(a.claim(1, u64::MAX, Order::Name).unwrap()));
     way.lose_the_next_answer();
-    let mut last = a.claim(100, u64::MAX, Order::Name).unwrap();
-    last.extend(a.claim(100, u64::MAX, Order::Name).unwrap());
-    assert_eq!((last.len(), more.len()), (4, 8));
-    assert!(last.iter().all(|job| a.begin(job.id).is_ok()));
+    let mut rest = a.claim(100, u64::MAX, Order::Name).unwrap();
+    rest.extend(a.claim(100, u64::MAX, Order::Name).unwrap());
+    assert_eq!((rest.len(), more.len()), (4, 8));
+    assert!(rest.iter().all(|job| a.begin(job.id).is_ok()));
 }
 
 #[test]

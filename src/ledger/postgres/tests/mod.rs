@@ -78,7 +78,12 @@ tests::suite!(bench);
 
 #[test]
 fn the_ledger_and_the_model_never_disagree() {
-    tests::model::the_ledger_and_the_model_never_disagree(8, bench);
+    tests::model::the_ledger_and_the_model_never_disagree(6, bench);
+}
+
+#[test]
+fn no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten() {
+    tests::retention::no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten(4, bench);
 }
 
 /// Waits until `is` is so.

@@ -1,7 +1,7 @@
 //! The ledger as its callers see it, on real files.
 
 mod durability;
-mod retention;
+mod room;
 
 use std::path::PathBuf;
 
@@ -58,4 +58,9 @@ tests::suite!(bench);
 #[test]
 fn the_ledger_and_the_model_never_disagree() {
     tests::model::the_ledger_and_the_model_never_disagree(48, bench);
+}
+
+#[test]
+fn no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten() {
+    tests::retention::no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten(60, bench);
 }

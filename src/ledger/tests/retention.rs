@@ -1,33 +1,29 @@
-//! Forgetting: what is still needed stays, what was counted stays counted, and the file becomes smaller.
+//! Forgetting: what is still needed stays, and what was counted stays counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use rusqlite::Connection;
+use proptest::test_runner::TestRunner;
 
-use super::super::schema::MIGRATIONS;
-use super::super::writer::Durability;
-use super::bench;
-use crate::ledger::tests::{admit, arrival, failure, history, ids, publication};
+use super::{Bench, admit, arrival, failure, history, ids, mine, publication, waits};
 use crate::ledger::{
-    Admission, Arrival, Disposition, Finished, HistoryFilter, Job, JobId, Ledger, Place, Publication, Rebuild,
-    SqliteLedger, State,
+    Admission, Arrival, Disposition, Finished, HistoryFilter, Job, JobId, Ledger, Place, Publication, State,
 };
 use crate::source::Identity;
 
-fn later() -> Timestamp {
+pub(in crate::ledger) fn later() -> Timestamp {
     Timestamp::now() + SignedDuration::from_secs(60)
 }
 
 /// All that is finished and may go, `place` telling what is where, is forgotten; answers how many that were.
-fn sweep(ledger: &dyn Ledger, place: impl Fn(&Path) -> Place) -> u64 {
+pub(in crate::ledger) fn sweep(ledger: &dyn Ledger, place: impl Fn(&Path) -> Place) -> u64 {
     sweep_by(3, ledger, place)
 }
 
 /// The same, so many at a time: each look begins behind the one before.
-fn sweep_by(most: usize, ledger: &dyn Ledger, place: impl Fn(&Path) -> Place) -> u64 {
+pub(in crate::ledger) fn sweep_by(most: usize, ledger: &dyn Ledger, place: impl Fn(&Path) -> Place) -> u64 {
     let (mut sum, mut behind) = (0, None::<Finished>);
     loop {
         let some = ledger.finished_before(later(), behind.as_ref(), most).unwrap();
@@ -38,18 +34,18 @@ fn sweep_by(most: usize, ledger: &dyn Ledger, place: impl Fn(&Path) -> Place) ->
     }
 }
 
-fn convert(ledger: &dyn Ledger, path: &str, version: u64, disposition: Disposition) -> JobId {
+pub(in crate::ledger) fn convert(ledger: &dyn Ledger, path: &str, version: u64, disposition: Disposition) -> JobId {
     let id = admit(ledger, path, version).id;
-    ledger.begin(id).unwrap();
-    ledger.publishing(id, &publication(id)).unwrap();
-    ledger.done(id, 0.125, disposition).unwrap();
+    mine(ledger).begin(id).unwrap();
+    mine(ledger).publishing(id, &publication(id)).unwrap();
+    mine(ledger).done(id, 0.125, disposition).unwrap();
     id
 }
 
-#[test]
-fn a_source_that_stands_in_the_inbox_is_never_forgotten_and_the_totals_are_those_of_all_time() {
-    let bench = bench();
-    let ledger = &bench.ledger;
+pub(in crate::ledger) fn a_source_that_stands_in_the_inbox_is_never_forgotten_and_the_totals_are_those_of_all_time(
+    bench: &impl Bench,
+) {
+    let ledger = bench.ledger();
     for (path, version) in [("kept.json", 1), ("kept.json", 2), ("left.json", 1), ("moving.json", 1)] {
         let moving = path == "moving.json";
         convert(ledger, path, version, if moving { Disposition::Pending } else { Disposition::None });
@@ -72,14 +68,14 @@ fn a_source_that_stands_in_the_inbox_is_never_forgotten_and_the_totals_are_those
     assert!(seen_at("left.json", &arrival("left.json", 1).identity).is_none());
 }
 
-#[test]
-fn what_is_taken_up_again_meanwhile_is_not_forgotten_and_no_number_is_given_twice() {
-    let bench = bench();
-    let ledger = &bench.ledger;
+pub(in crate::ledger) fn what_is_taken_up_again_meanwhile_is_not_forgotten_and_no_number_is_given_twice(
+    bench: &impl Bench,
+) {
+    let ledger = bench.ledger();
     let gone = admit(ledger, "gone.json", 1).id;
-    ledger.gone(gone).unwrap();
+    mine(ledger).gone(gone).unwrap();
     let stale = admit(ledger, "stale.json", 1).id;
-    ledger.quarantined(stale, &failure(), Disposition::None).unwrap();
+    mine(ledger).quarantined(stale, &failure(), Disposition::None).unwrap();
     let done = convert(ledger, "done.json", 1, Disposition::None);
     let found = ledger.finished_before(later(), None, 9).unwrap();
     assert_eq!(found.iter().map(|job| job.id).collect::<Vec<_>>(), [gone, stale, done]);
@@ -87,122 +83,24 @@ fn what_is_taken_up_again_meanwhile_is_not_forgotten_and_no_number_is_given_twic
     assert_eq!(ids(&ledger.requeue(&[stale]).unwrap()), [stale]);
     assert_eq!(ledger.forget(&[gone, stale, done], Timestamp::now() - SignedDuration::from_secs(60)).unwrap(), 0);
     assert_eq!(ledger.forget(&[gone, stale, done, JobId(99)], later()).unwrap(), 1);
-    assert_eq!(ids(&ledger.waiting().unwrap()), [stale, gone], "by the time of their arrival");
+    assert_eq!(ids(&waits(ledger)).into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([stale, gone]));
     let newest = convert(ledger, "newest.json", 1, Disposition::Done);
     assert_eq!(ledger.forget(&[newest], later()).unwrap(), 1);
     assert!(admit(ledger, "next.json", 1).id > newest);
 }
 
-#[test]
-fn of_sources_that_share_an_output_those_left_keep_their_rows() {
-    let bench = bench();
-    let ledger = &bench.ledger;
+pub(in crate::ledger) fn of_sources_that_share_an_output_those_left_keep_their_rows(bench: &impl Bench) {
+    let ledger = bench.ledger();
     let all = ["a.json", "b.json", "c.json"].map(|path| admit(ledger, path, 1).id);
-    assert!(ledger.begin_all(&all).unwrap().iter().all(Result::is_ok));
+    assert!(mine(ledger).begin_all(&all).unwrap().iter().all(Result::is_ok));
     let share = |id, first_row| (id, Publication { first_row: Some(first_row), ..publication(all[0]) });
-    ledger.publishing_together(&[share(all[0], 0), share(all[1], 10), share(all[2], 20)]).unwrap();
-    all.iter().for_each(|id| ledger.done(*id, 0.5, Disposition::None).unwrap());
+    mine(ledger).publishing_together(&[share(all[0], 0), share(all[1], 10), share(all[2], 20)]).unwrap();
+    all.iter().for_each(|id| mine(ledger).done(*id, 0.5, Disposition::None).unwrap());
     let stands = arrival("b.json", 1).identity;
     let place = |path: &Path| if path == Path::new("b.json") { Place::Taken(stands) } else { Place::Empty };
     assert_eq!(sweep(ledger, place), 2);
     let left = history(ledger, &HistoryFilter::default());
     assert_eq!((left.len(), left[0].first_row, &left[0].output), (1, Some(10), &Some(publication(all[0]).output)));
-}
-
-/// Pages of the file that are free, and all of them.
-fn pages(ledger: &SqliteLedger) -> (u32, u32) {
-    let number = |name| ledger.read(|c| Ok(c.pragma_query_value(None, name, |row| row.get(0))?)).unwrap();
-    (number("freelist_count"), number("page_count"))
-}
-
-fn fill(ledger: &SqliteLedger) {
-    let all: Vec<_> = (0..8000).map(|n| arrival(format!("a/path/of/some/length/{n}.json"), n)).collect();
-    ledger.arrive(&all).unwrap();
-    // What is left is at the end of the file, and has to move.
-    let gone = |c: &Connection| Ok(c.execute("UPDATE job SET state = 'gone' WHERE id <= 6000", [])?);
-    assert_eq!(ledger.writer.submit(Durability::Process, gone).unwrap(), 6000);
-}
-
-#[test]
-fn room_is_given_back_a_little_at_a_time_while_others_commit() {
-    let bench = bench();
-    let ledger = &bench.ledger;
-    fill(ledger);
-    assert_eq!(sweep_by(256, ledger, |_| Place::Hidden), 6000);
-    let (free, before) = pages(ledger);
-    assert!(free > 500, "{free} of {before}");
-    let length = |path: PathBuf| std::fs::metadata(path).unwrap().len();
-    let log = || length(bench.path().with_extension("sqlite-wal"));
-    // Written back, and cut off.
-    let emptied = Connection::open(bench.path()).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    assert!(emptied.is_ok() && log() == 0);
-    let (full, mut given) = (length(bench.path()), 0);
-    loop {
-        let some = ledger.shrink(100).unwrap();
-        assert!(some <= 100);
-        admit(ledger, format!("{given}.json"), 1);
-        given += some;
-        if some == 0 {
-            break;
-        }
-    }
-    let (left, after) = pages(ledger);
-    assert!(
-        (200..=256).contains(&left) && given > 250 && after < before * 2 / 3,
-        "{left}, {given}, {before} to {after}"
-    );
-    assert!(log() < full / 5, "the log is written back after each: {} bytes", log());
-    let path = bench.path();
-    drop(bench.ledger);
-    let small = length(path.clone());
-    assert!(small < full * 2 / 3, "{full} to {small}");
-    SqliteLedger::open(&path).unwrap();
-}
-
-#[test]
-fn a_ledger_of_an_older_version_learns_to_give_room_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.sqlite");
-    let old = Connection::open(&path).unwrap();
-    old.pragma_update(None, "journal_mode", "WAL").unwrap();
-    MIGRATIONS[..6].iter().for_each(|sql| old.execute_batch(sql).unwrap());
-    old.execute_batch("PRAGMA application_id = 0x6835696e; PRAGMA user_version = 6").unwrap();
-    drop(old);
-    let ledger = SqliteLedger::open(&path).unwrap();
-    fill(&ledger);
-    assert_eq!(sweep_by(256, &ledger, |_| Place::Hidden), 6000);
-    assert!(ledger.shrink(u32::MAX).unwrap() > 250);
-    // Where there was no room for that, it works as before and stays as large as it was.
-    let stiff = folder.path().join("stiff.sqlite");
-    drop(ledger);
-    Connection::open(&path).unwrap().execute_batch(&format!("VACUUM INTO '{}'", stiff.display())).unwrap();
-    let open = Connection::open(&stiff).unwrap();
-    open.execute_batch("PRAGMA auto_vacuum = NONE; VACUUM").unwrap();
-    assert_eq!(super::super::retention::shrink(&open, 100).unwrap(), 0);
-}
-
-#[test]
-fn a_ledger_is_made_anew_across_the_numbers_of_millions_that_were_forgotten() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.sqlite");
-    let ledger = SqliteLedger::open(&path).unwrap();
-    let number = |sql: &'static str| {
-        ledger.writer.submit(Durability::Process, move |c| Ok(c.execute(sql, [])?)).unwrap();
-    };
-    let first = convert(&ledger, "a.json", 1, Disposition::None);
-    number("UPDATE sqlite_sequence SET seq = 50000000");
-    let second = convert(&ledger, "b.json", 1, Disposition::None);
-    let newest = convert(&ledger, "c.json", 1, Disposition::Done);
-    assert_eq!(ledger.forget(&[newest], later()).unwrap(), 1);
-    drop(ledger);
-    let rebuild = Rebuild::begin(&path).unwrap();
-    assert_eq!(rebuild.taken_over(), 2);
-    rebuild.finish().unwrap();
-    let ledger = SqliteLedger::open(&path).unwrap();
-    let mut jobs: Vec<JobId> = history(&ledger, &HistoryFilter::default()).iter().map(|job| job.id).collect();
-    jobs.sort_unstable();
-    assert_eq!(jobs, [first, second]);
-    assert!(admit(&ledger, "d.json", 1).id > newest);
 }
 
 /// What happens around an agent.
@@ -234,8 +132,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// The inbox, and which of the contents that stand in it were converted.
-struct World {
-    ledger: SqliteLedger,
+struct World<'l> {
+    ledger: &'l dyn Ledger,
     files: BTreeMap<u8, (u8, Identity)>,
     converted: BTreeMap<u8, u8>,
     mounted: bool,
@@ -247,7 +145,7 @@ fn name(path: u8) -> PathBuf {
     format!("{path}.json").into()
 }
 
-impl World {
+impl World<'_> {
     fn take(&mut self, event: &Event) {
         self.clock += 1;
         match *event {
@@ -269,7 +167,7 @@ impl World {
             }
             Event::Work if self.mounted => self.work(),
             Event::Mount => self.mounted = !self.mounted,
-            Event::Sweep => drop(sweep(&self.ledger, |path| self.place(path))),
+            Event::Sweep => drop(sweep(self.ledger, |path| self.place(path))),
             _ => {}
         }
     }
@@ -298,44 +196,45 @@ impl World {
 
     fn attempt(&mut self, path: u8, content: u8, job: &Job) {
         let disposition = if self.moves { Disposition::Pending } else { Disposition::None };
-        self.ledger.begin(job.id).unwrap();
+        mine(self.ledger).begin(job.id).unwrap();
         if job.previous.as_ref().is_some_and(|previous| previous.hash == [content; 32]) {
             let of = job.previous.as_ref().map(|previous| previous.id);
-            self.ledger.duplicate(job.id, [content; 32], of, disposition).unwrap();
+            mine(self.ledger).duplicate(job.id, [content; 32], of, disposition).unwrap();
         } else {
             let again = self.converted.insert(path, content);
             assert_ne!(again, Some(content), "{path} was converted again, and had never left the inbox");
-            self.ledger.publishing(job.id, &Publication { hash: [content; 32], ..publication(job.id) }).unwrap();
-            self.ledger.done(job.id, 0.5, disposition).unwrap();
+            mine(self.ledger).publishing(job.id, &Publication { hash: [content; 32], ..publication(job.id) }).unwrap();
+            mine(self.ledger).done(job.id, 0.5, disposition).unwrap();
         }
         if self.moves {
             self.files.remove(&path);
             self.converted.remove(&path);
-            self.ledger.disposed(job.id).unwrap();
+            mine(self.ledger).disposed(job.id).unwrap();
         }
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten(
-        events in events(), moves: bool
-    ) {
+pub(in crate::ledger) fn no_content_that_stays_in_the_inbox_is_converted_again_however_much_is_forgotten<B: Bench>(
+    cases: u32,
+    bench: impl Fn() -> B,
+) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let played = TestRunner::new(config).run(&(events(), any::<bool>()), |(events, moves)| {
         let bench = bench();
         let (files, converted) = (BTreeMap::new(), BTreeMap::new());
-        let mut world = World { ledger: bench.ledger, files, converted, mounted: true, clock: 0, moves };
+        let mut world = World { ledger: bench.ledger(), files, converted, mounted: true, clock: 0, moves };
         events.iter().for_each(|event| world.take(event));
         // And once all is there again, and everything was forgotten that may be.
         world.mounted = true;
         world.work();
-        sweep(&world.ledger, |path| world.place(path));
+        sweep(world.ledger, |path| world.place(path));
         world.work();
         // An inbox with nothing in it that is known may be an empty mount point.
         if moves || !world.files.is_empty() {
-            let jobs = history(&world.ledger, &HistoryFilter::default()).len();
+            let jobs = history(world.ledger, &HistoryFilter::default()).len();
             prop_assert!(jobs <= 3 * world.files.len(), "{} jobs stay for {} files", jobs, world.files.len());
         }
-    }
+        Ok(())
+    });
+    played.unwrap();
 }
