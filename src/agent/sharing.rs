@@ -130,7 +130,7 @@ impl Dispatcher {
         let Some(shared) = ledger.shared() else { return Ok(()) };
         match shared.away() {
             Some(why) => {
-                self.note_away(&why);
+                self.note_away(&format!("the ledger does not answer: {why}"));
                 return Ok(());
             }
             None => self.note_back(),

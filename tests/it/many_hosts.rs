@@ -45,8 +45,15 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     };
     drop_in(0, 1500);
     members[2].wait_for_done(200);
-    (0..6).for_each(|file| cluster.drop_in(&format!("large{file}.json"), &rows(FILES + file, 300_000)));
-    wait_until("it has something in hand", || has_in_hand(&cluster, &members[0]));
+    let mut large = 0;
+    wait_until("it has something in hand", || {
+        cluster.drop_in(&format!("large{large}.json"), &rows(FILES + large, 300_000));
+        large += 1;
+        (0..50).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            has_in_hand(&cluster, &members[0])
+        })
+    });
     members[0].kill();
     drop_in(1500, 2500);
     members[2].wait_for_done(700);
@@ -61,8 +68,8 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     members[2].line.mend();
     cluster.server.restart();
     (4500..FILES).for_each(|file| cluster.drop_in(&format!("f{file}.json"), &rows(file, 3)));
-    members[0].wait_for_done(FILES + 6);
-    wait_until("all have left the inbox", || cluster.names("archive").len() == FILES + 6);
+    members[0].wait_for_done(FILES + large);
+    wait_until("all have left the inbox", || cluster.names("archive").len() == FILES + large);
     wait_until("nothing is pending", || members[0].history().iter().all(|job| job["disposition"] != "pending"));
     for member in &mut members {
         wait_until("it is at work again", || {

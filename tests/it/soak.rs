@@ -55,9 +55,10 @@ impl Soak {
         let archive = elsewhere
             .as_ref()
             .map_or(String::new(), |folder| format!("source.archive = \"{}/archive\"\n", folder.path().display()));
+        // Where the clock is years ahead, what was just done is old, and would leave the books.
         let site = Site::new(&format!(
             "source.after = \"{after}\"\n{archive}inbox.recursive = true\ninbox.scan_interval_secs = 5\n\
-             retry.max_attempts = 1000\nretry.backoff_max_secs = 2"
+             retry.max_attempts = 1000\nretry.backoff_max_secs = 2\nledger.keep_days = 0"
         ));
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(site.path("outbox")).status();

@@ -55,24 +55,31 @@ def forked_child(queue, source):
         queue.put(pickle.loads(pickle.dumps(error)))
 
 
+def outcome_of_fork(source):
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=forked_child, args=(queue, source))
+    child.start()
+    child.join(120)
+    if child.exitcode is None:
+        child.kill()
+        raise AssertionError("a forked process hangs")
+    assert child.exitcode == 0, f"a forked process ended with {child.exitcode}"
+    return queue.get()
+
+
 def forked(*sources):
     """A process that is forked while threads convert says so, or works; it never hangs."""
-    context, stop, outcomes = multiprocessing.get_context("fork"), threading.Event(), []
+    stop = threading.Event()
 
     def busy(number):
         while not stop.is_set():
             h5inbox.convert(sources[number], f"busy-{number}.h5", overwrite=True)
 
-    workers = [threading.Thread(target=busy, args=(number,)) for number in range(2)]
+    workers = [threading.Thread(target=busy, args=(number,), daemon=True) for number in range(2)]
     for worker in workers:
         worker.start()
-    for _ in range(10):
-        queue = context.SimpleQueue()
-        child = context.Process(target=forked_child, args=(queue, sources[2]))
-        child.start()
-        child.join(120)
-        assert child.exitcode == 0, f"a forked process ended with {child.exitcode}"
-        outcomes.append(queue.get())
+    outcomes = [outcome_of_fork(sources[2]) for _ in range(10)]
     stop.set()
     for worker in workers:
         worker.join()
@@ -80,11 +87,7 @@ def forked(*sources):
     assert refused and all(error.code == "forked" for error in refused), outcomes
     assert all(isinstance(outcome, (int, h5inbox.InternalError)) for outcome in outcomes), outcomes
     # Later forks are no longer of that time.
-    queue = context.SimpleQueue()
-    child = context.Process(target=forked_child, args=(queue, sources[2]))
-    child.start()
-    child.join(120)
-    assert queue.get() > 0
+    assert outcome_of_fork(sources[2]) > 0
 
 
 def killed(*sources):

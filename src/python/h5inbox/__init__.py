@@ -179,9 +179,8 @@ def convert(
     The options are those of ``h5inbox convert``, and mean the same:
 
     ``dst``
-        The output; its name ends as its format has it, in .h5, .feather or .parquet. Default: in ``outdir``,
-        or else beside the
-        source, called as the source.
+        The output; its name ends as its format has it, in .h5, .feather or .parquet. Default: in ``outdir``, or
+        else beside the source, called as the source.
     ``outdir``
         The folder for the output, made if it is missing.
     ``format``
@@ -212,8 +211,7 @@ def convert(
         Convert in any case, and take the place of what has the output's name.
     ``sha256``
         Compute the SHA-256 of the source and keep it in the output. It is by this that a second call knows
-        the output; without, the
-        file is converted again.
+        the output; without, the file is converted again.
     ``durable``
         Have the output on disk (fsync) before returning.
     ``threads``
