@@ -1,6 +1,7 @@
 //! The ledger of one host moves to a database, goes on there, is lost there and made anew; and its password is not shown.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use super::harness::{Site, h5inbox, said};
@@ -72,9 +73,13 @@ fn no_command_shows_the_password_of_the_database() {
     let server = PostgresServer::new();
     let site = Site::new("");
     let url = server.url().replace("h5inbox@", "h5inbox:se%20cret@");
-    move_to(&site, &url, "");
+    let password = site.path("password");
+    fs::write(&password, "se cret\n").unwrap();
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o644)).unwrap();
+    move_to(&site, &url, &format!("ledger.password_file = \"{}\"\n", password.display()));
     let checked = h5inbox().arg("check-config").arg(site.config()).output().unwrap();
     assert!(said(&checked).contains("there is no ledger") || checked.status.success(), "{}", said(&checked));
+    assert!(said(&checked).contains("chmod o= "), "{}", said(&checked));
     let once = site.once();
     assert!(once.status.success(), "{}", said(&once));
     server.stop();

@@ -1,5 +1,6 @@
 //! `h5inbox check-config`: is this configuration right, and does this machine agree?
 
+mod database;
 mod findings;
 mod folders;
 mod machine;
@@ -44,6 +45,7 @@ impl CheckConfig {
         folders.iter().for_each(|folder| folder.check(&mut found));
         systems::check(config, &folders, &mut found);
         machine::watches(config, &mut found);
+        database::check(config, &mut found);
         machine::at_work(config, &mut found);
         machine::clock(config, &self.file, &mut found);
         signs(config).into_iter().for_each(|note| found.note(note));

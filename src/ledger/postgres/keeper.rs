@@ -122,11 +122,16 @@ impl Round {
         self.leave();
     }
 
-    /// Runs `work` on the connection; if that was lost, so was the lead.
+    /// Runs `work` on the connection; if that was lost, so was the lead. What the server refused this time is asked again.
     fn outcome(&mut self, work: fn(&mut Self, &mut Line) -> Result<(), Fault>) {
         let Some(mut line) = self.line.take() else { return };
         match work(self, &mut line) {
             Ok(()) => self.line = Some(line),
+            Err(fault) if !fault.is_of_the_line() => {
+                log::debug!(event = "ledger.keeper", error:% = fault; "The database refused what keeps the lease; it is asked again.");
+                self.line = Some(line);
+                thread::sleep(ASK);
+            }
             Err(fault) => {
                 self.desk.store.note(Some(&fault));
                 self.set_lead(false);
@@ -140,8 +145,16 @@ impl Round {
         let schema = &self.desk.store.address.schema;
         line.batch(&format!("SET application_name = '{}'", lease::keeper_called(schema, self.desk.me.instance)))?;
         line.batch(&format!("LISTEN {}", channel(schema)))?;
-        line.be_patient((self.desk.lease / 3).clamp(Duration::from_secs(1), Duration::from_secs(5)));
+        let patience = self.patience();
+        line.be_patient(patience);
+        // What another has locked must not cost the sign of life.
+        let (half, most) = (patience.as_millis() / 2, patience.as_millis() * 4 / 5);
+        line.batch(&format!("SET lock_timeout = {half}; SET statement_timeout = {most}"))?;
         self.lead(line)
+    }
+
+    fn patience(&self) -> Duration {
+        (self.desk.lease / 3).clamp(Duration::from_secs(1), Duration::from_secs(5))
     }
 
     /// Once more, after the connection was lost.
@@ -152,7 +165,7 @@ impl Round {
         let store = &self.desk.store;
         let (schema, instance) = (&store.address.schema, self.desk.me.instance);
         let settings = format!("{}{}", schema::settings(schema, "h5inbox"), schema::LAZY);
-        let patience = (self.desk.lease / 3).clamp(Duration::from_secs(1), Duration::from_secs(5));
+        let patience = self.patience();
         let again = || -> Result<Line, Fault> {
             let mut line = Line::connect(&store.address, &settings, patience)?;
             // The session that was lost here may linger there, with the name.
@@ -183,10 +196,10 @@ impl Round {
             self.renew_at = now + self.desk.lease / 3;
         }
         if now >= self.reap_at {
+            self.reap_at = now + self.desk.lease / 2;
             if lease::reap_expired(line, &self.desk.store.address.schema)? > 0 {
                 self.wake();
             }
-            self.reap_at = now + self.desk.lease / 2;
         }
         if now >= self.lead_at {
             // If another agent has it by now, this one has ended, and learns of that when it renews.
