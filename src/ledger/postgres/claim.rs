@@ -1,5 +1,7 @@
 //! Whose a job is: claimed, adopted, let go.
 //!
+//! Only the thread that decides asks for these: what it does not know of yet, nobody else of its agent has claimed.
+//!
 //! What waits and what was left behind are two questions, each with an index of its own; asked as one, the server would read and
 //! sort the whole backlog. Reaping (`lease`) is apart from both.
 
@@ -170,17 +172,18 @@ pub(super) fn let_go(store: &Store, ids: &[JobId]) -> Result<(), LedgerError> {
     let (numbers, epochs) = (numbers(ids), store.held.epochs(ids));
     let name = store.me.as_ref().map(|me| me.name.as_str());
     store.ask(&|line, _| line.execute(sql, &[&store.instance(), &numbers, &epochs, &name]))?;
-    ids.iter().for_each(|id| store.held.remove(*id));
+    ids.iter().zip(epochs).for_each(|(id, epoch)| store.held.remove(*id, epoch));
     Ok(())
 }
 
 pub(super) fn let_go_waiting(store: &Store) -> Result<(), LedgerError> {
-    let sql = "UPDATE job SET owner = NULL WHERE owner = $1 AND state IN ('ready', 'failed') RETURNING id";
+    let sql = "UPDATE job SET owner = NULL WHERE owner = $1 AND state IN ('ready', 'failed') RETURNING id, epoch";
     let rows = store.ask(&|line, _| line.query(sql, &[&store.instance()]))?;
-    for row in &rows {
-        store.held.remove(JobId(get(row, "id").map_err(|fault| fault.at(&store.address.shown))?));
-    }
-    Ok(())
+    let gone = rows.iter().try_for_each(|row| {
+        store.held.remove(JobId(get(row, "id")?), get(row, "epoch")?);
+        Ok(())
+    });
+    gone.map_err(|fault: Fault| fault.at(&store.address.shown))
 }
 
 /// Sources that agents did not take as they were found, told once.

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use tokio_postgres::Row;
 
 use super::fault::Fault;
+use super::held::NONE;
 use super::line::{Line, Values};
 use super::rows::{self, get};
 use super::store::Store;
@@ -75,14 +76,19 @@ pub(super) fn take<T>(store: &Store, ids: &[JobId], step: &Step<'_, T>) -> Each<
     let answer = |(id, epoch): (&JobId, &i64)| {
         if let Some(answer) = outcome.taken.remove(id) {
             if !(step.keeps)(*id) {
-                store.held.remove(*id);
+                store.held.remove(*id, *epoch);
             }
             return Ok(answer);
         }
         let found = outcome.found.get(id);
-        if found.is_none_or(|found| found.owner != Some(store.instance()) || found.epoch != *epoch) {
-            // Whoever has it now, this agent has not.
-            store.held.remove(*id);
+        let ours = found.is_some_and(|found| found.owner == Some(store.instance()));
+        if !ours || found.is_none_or(|found| found.epoch != *epoch) {
+            // Whoever has it now, this agent has not, by that claim.
+            store.held.remove(*id, *epoch);
+        }
+        if ours && *epoch == NONE {
+            // It has it and did not know.
+            store.in_doubt.store(true, Ordering::Relaxed);
         }
         Err(conflict(*id, step.name, found))
     };
