@@ -13,12 +13,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::convert::output::OutputError;
 use crate::convert::output::publish::{STAGING, staging, sync_folder};
 
 /// What the temporary names of `h5inbox convert` begin with. An agent's begin with the number of a job.
 const CONVERT: &str = "convert-";
+
+/// No conversion is under way for so long without a byte written.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// How often the folder may be removed by others before that is an error.
 const TRIES: usize = 1000;
@@ -112,9 +116,14 @@ pub(super) fn is_agents(name: &OsStr) -> bool {
 /// This process among those of all hosts that may work in the same folder.
 fn process() -> String {
     static DRAWN: OnceLock<u64> = OnceLock::new();
-    // Drawn anew by each process: numbers of processes are given on each host.
+    // Hosts may have the same name, and numbers of processes are given on each.
     let drawn = DRAWN.get_or_init(|| RandomState::new().hash_one(std::process::id()));
-    format!("{}-{drawn:016x}", std::process::id())
+    format!("{}-{}-{drawn:016x}", host(), std::process::id())
+}
+
+/// Stands for the name of this host.
+fn host() -> String {
+    blake3::hash(rustix::system::uname().nodename().to_bytes()).to_hex()[..8].to_owned()
 }
 
 fn locked_alone(folder: &File) -> bool {
@@ -130,12 +139,24 @@ fn is_at(open: &File, path: &Path) -> bool {
     }
 }
 
-/// With the folder held alone, no conversion is under way.
+/// With the folder held alone, no conversion is under way on this host. What others have there is left to them for a day: there
+/// are network file systems where locks do not reach from host to host.
 fn remove_leftovers(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten().filter(|entry| !is_agents(&entry.file_name())) {
-        let _ = fs::remove_file(entry.path());
+        if is_of_this_host(&entry.file_name()) || is_old(&entry) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
+}
+
+fn is_of_this_host(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(format!("{CONVERT}{}-", host()).as_bytes())
+}
+
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.ok().and_then(|modified| modified.elapsed().ok()).is_some_and(|age| age > A_DAY)
 }
 
 #[cfg(test)]
@@ -164,6 +185,17 @@ mod tests {
         drop((held, other));
         let _alone = Staging::share(outbox.path()).unwrap();
         assert_eq!(files.map(|file| file.exists()), [false, true]);
+    }
+
+    #[test]
+    fn what_another_host_has_there_is_left_to_it_for_a_day() {
+        let outbox = tempfile::tempdir().unwrap();
+        let folder = staging(outbox.path()).unwrap();
+        let [new, old] = ["new", "old"].map(|name| folder.join(format!("{CONVERT}00000000-1-{name}-1.tmp")));
+        fs::write(&new, "").unwrap();
+        File::create(&old).unwrap().set_modified(std::time::SystemTime::now() - 2 * A_DAY).unwrap();
+        let _alone = Staging::share(outbox.path()).unwrap();
+        assert_eq!((new.exists(), old.exists()), (true, false));
     }
 
     #[test]
