@@ -93,7 +93,9 @@ impl Leading {
 
     /// As [`IntakeLoop::hint`].
     pub(super) fn hint(&mut self, hint: Option<Hint>) {
-        self.intake.iter_mut().for_each(|intake| intake.hint(hint.clone()));
+        if let Some(intake) = &mut self.intake {
+            intake.hint(hint);
+        }
     }
 
     /// As [`IntakeLoop::tick`].

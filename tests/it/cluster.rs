@@ -273,7 +273,7 @@ impl Line {
 }
 
 fn copy(mut from: &TcpStream, mut to: &TcpStream, is_cut: &AtomicBool) {
-    let mut buffer = [0; 1 << 16];
+    let mut buffer = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         while is_cut.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(20));

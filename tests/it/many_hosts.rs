@@ -40,7 +40,7 @@ fn three_agents_one_killed_one_stopped_one_cut_off_and_the_database_restarted_ma
     let drop_in = |from: usize, to: usize| {
         // Large ones among small ones, so that some are in hand whenever something happens.
         (from..to).for_each(|file| {
-            cluster.drop_in(&format!("f{file}.json"), &rows(file, if file % 100 == 0 { 60_000 } else { 3 }))
+            cluster.drop_in(&format!("f{file}.json"), &rows(file, if file % 100 == 0 { 60_000 } else { 3 }));
         });
     };
     drop_in(0, 1500);
