@@ -134,6 +134,15 @@ impl Member {
         self.path("toml")
     }
 
+    /// It is to answer on a free port, which is answered.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), text.replace("status.listen = \"\"", &format!("status.listen = \"{address}\"")))
+            .unwrap();
+        address
+    }
+
     /// Starts it, under a host name of its own, and waits until it answers.
     pub(crate) fn start(&mut self) {
         self.spawn(&[]);

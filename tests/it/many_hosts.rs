@@ -2,12 +2,13 @@
 //! database, each source has one output.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::cluster::{Cluster, LEASE, Member, exists, rows};
-use super::harness::{said, wait_until};
+use super::harness::{Site, reader, said, wait_until};
 
 const ARCHIVE: &str = "source.after = \"archive\"\n";
 
@@ -151,6 +152,53 @@ fn who_lists_the_inbox_is_followed_by_another_when_it_dies() {
     wait_until("all have left the inbox", || cluster.names("archive").len() == 2);
     assert!(members[1 - first].stop().success());
     cluster.assert_each_is_there_once(&members[first]);
+}
+
+#[test]
+fn the_page_of_one_agent_shows_all_of_them_and_which_is_not_heard_of_any_more() {
+    let cluster = Cluster::new(ARCHIVE);
+    let (mut one, mut other) = (cluster.member("a"), cluster.member("b"));
+    let address = one.listen();
+    one.start();
+    other.start();
+    let look = |more: &[&str]| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/status_page.py");
+        let (url, mut python) = (format!("http://{address}/"), Command::new(reader("3.1")));
+        let done = python.args([script, &url]).arg(cluster.path("inbox")).args(["--agents", "a,b"]).args(more).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{}{}", String::from_utf8_lossy(&done.stdout), said(&done));
+    };
+    look(&[]);
+    other.kill();
+    look(&["--silent", "b"]);
+    let glance = String::from_utf8(one.verb("status", &[]).stdout).unwrap();
+    assert!(glance.contains("b: not heard of since") && glance.contains("the agent b is not heard of"), "{glance}");
+    let metrics = super::harness::get(address, "/metrics").1;
+    assert!(metrics.contains("h5inbox_agents{state=\"alive\"} 1\nh5inbox_agents{state=\"silent\"} 1"), "{metrics}");
+}
+
+#[test]
+fn an_inbox_that_is_divided_by_name_is_converted_by_each_agent_in_its_part_and_nothing_twice() {
+    const FILES: usize = 60;
+    let mut sites: Vec<Site> = (1..=3).map(|part| Site::new(&format!("inbox.shard = \"{part}/3\""))).collect();
+    let inbox = sites[0].path("inbox");
+    for site in &sites[1..] {
+        let text = fs::read_to_string(site.config()).unwrap();
+        let own = site.path("inbox").display().to_string();
+        fs::write(site.config(), text.replace(&own, inbox.to_str().unwrap())).unwrap();
+    }
+    sites.iter_mut().for_each(Site::start);
+    (0..FILES).for_each(|file| sites[0].drop_in(&format!("f{file}.json"), &rows(file, 3)));
+    let outputs = |sites: &[Site]| sites.iter().flat_map(|site| site.names("outbox")).collect::<Vec<_>>();
+    wait_until("all are converted", || outputs(&sites).len() == FILES);
+    assert!(sites.iter().all(|site| site.names("outbox").len() > FILES / 10));
+    let explained = sites.iter().filter(|site| {
+        let explained = site.verb("explain", &["--json", "f0.json"]);
+        String::from_utf8_lossy(&explained.stdout).contains("other_shard")
+    });
+    assert_eq!(explained.count(), 2, "those whose part it is not say so");
+    assert!(sites.iter_mut().all(|site| site.stop().success()));
+    assert_eq!(outputs(&sites).into_iter().collect::<std::collections::BTreeSet<_>>().len(), FILES);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 """Opens the agent's page in a real browser, drops files into the inbox, and compares what is shown with what is true.
 
-    python status_page.py URL INBOX [--paused [--then-kill PID]] [--pictures DIR]
+    python status_page.py URL INBOX [--paused [--then-kill PID] | --agents NAME,… [--silent NAME]] [--pictures DIR]
 
 Without --paused the agent must be idle, and its sources archived: files run through it, bad ones and oddly named ones among
 them, and the page must come to show what /status and /activity say, ask for nothing but the agent, let markup be text, and
 work by keyboard, dark, and on a phone. With --paused it must say that and why, and, once the agent is killed, that nobody
-answers. Prints what is wrong; exit code 1 if anything is. --pictures keeps what it looked like: light.png, dark.png and
+answers. With --agents the agent shares its ledger with others: the page must name them all, and tell which is not heard of any
+more. Prints what is wrong; exit code 1 if anything is. --pictures keeps what it looked like: light.png, dark.png and
 phone.png.
 """
 
@@ -122,6 +123,19 @@ class Check:
         complaints = self.browser.complaints()
         self.that("nothing to complain about", not complaints, complaints)
 
+    # --- one of several
+
+    def all_agents_are_shown(self, names, silent):
+        said = """return [...document.querySelectorAll('#agents-list li')].map(li => [li.querySelector('.path').textContent,
+            li.className === 'silent', li.querySelector('.more').textContent])"""
+        shown = self.until("all agents are shown as they are", lambda: [
+            agents for agents in [self.browser.run(said)]
+            if [(name, mute) for name, mute, _ in agents] == [(name, name == silent) for name in names]])
+        for name, mute, more in (shown or [[]])[0]:
+            self.that(f"what {name} does", more.startswith("not heard of since ") if mute else "workers" in more, more)
+        leaders = [name for name, _, more in (shown or [[]])[0] if "lists the inbox" in more]
+        self.that("one lists the inbox", len(leaders) == 1 and leaders[0] != silent, leaders)
+
     # --- when it does not
 
     def the_pause_is_told(self):
@@ -169,6 +183,8 @@ def main():
     parser.add_argument("inbox", type=Path)
     parser.add_argument("--paused", action="store_true")
     parser.add_argument("--then-kill", type=int)
+    parser.add_argument("--agents", type=lambda names: names.split(","))
+    parser.add_argument("--silent")
     parser.add_argument("--pictures", type=Path)
     arguments = parser.parse_args()
     with Browser() as browser:
@@ -178,6 +194,9 @@ def main():
             check.the_pause_is_told()
             if arguments.then_kill:
                 check.silence_is_told(arguments.then_kill)
+        elif arguments.agents:
+            check.all_agents_are_shown(arguments.agents, arguments.silent)
+            check.nobody_else_is_asked()
         else:
             drop_all(arguments.inbox)
             check.everything_settles_to_what_the_ledger_says()
