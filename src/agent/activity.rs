@@ -75,6 +75,9 @@ fn lists(at_work: &AtWork, how: (&Path, &str)) -> [Vec<Listed>; 3] {
 fn list(at_work: &AtWork, (inbox, retry): (&Path, &str), state: State) -> Vec<Listed> {
     let filter = HistoryFilter { state: Some(state), limit: Some(LISTED), ..HistoryFilter::default() };
     let mut found = Vec::new();
+    if !at_work.answers() {
+        return found;
+    }
     let _ = at_work.ledger.history(&filter, &mut |record| {
         let wanted = matches!(state, State::Failed | State::Quarantined);
         let command = wanted.then(|| format!("{retry} {}", Quoted(&inbox.join(&record.path))));

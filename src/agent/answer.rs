@@ -51,6 +51,13 @@ pub(super) struct AtWork {
     pub(super) desks: Desks,
 }
 
+impl AtWork {
+    /// Whether the ledger can be asked: one that is away would keep those waiting who ask how things stand.
+    pub(super) fn answers(&self) -> bool {
+        self.ledger.shared().is_none_or(|shared| shared.away().is_none())
+    }
+}
+
 impl Answer {
     /// Nothing is served yet.
     pub(super) fn new(config: &Arc<Config>, retry: String) -> Result<Arc<Self>, AgentError> {
@@ -177,7 +184,7 @@ impl Answer {
     pub(super) fn status(&self) -> Status {
         let at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         let mut last = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at_work) = at_work.as_ref() {
+        if let Some(at_work) = at_work.as_ref().filter(|at_work| at_work.answers()) {
             *last = with_totals(last.clone(), at_work.ledger.as_ref());
         }
         let busy_workers = at_work.as_ref().map_or(0, |at_work| at_work.desks.busy() as u64);

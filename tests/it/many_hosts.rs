@@ -220,6 +220,11 @@ fn while_the_database_is_away_an_agent_says_so_holds_what_it_has_and_goes_on_whe
     member.wait_for_done(3);
     wait_until("all have left the inbox", || cluster.names("archive").len() == 3);
     wait_until("it is not paused any more", || member.status()["paused"].is_null());
+    // Nor does one keep those waiting who ask, or the agent from ending, to which nothing comes through.
+    member.line.cut();
+    wait_until("it says so", || member.status()["paused"].is_string());
+    assert_eq!(member.status()["files"]["done"], 3, "what was known last is told still");
+    member.line.mend();
     cluster.server.stop();
     wait_until("it says so", || member.status()["paused"].is_string());
     member.stop();
