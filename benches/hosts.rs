@@ -32,17 +32,20 @@ fn main() -> Result<(), Failure> {
     server.set("shared_buffers = 512MB\nmax_wal_size = 4GB\n");
     server.restart();
     println!("the ledger alone: claim {CLAIM}, begin, publish, done, in one statement each\n");
-    println!("| waiting | agents | jobs/s | a claim, median | 99 % |\n|---:|---:|---:|---:|---:|");
+    println!("| waiting | agents | jobs/s | a claim, median | 99 % | log a job |\n|---:|---:|---:|---:|---:|---:|");
     let waiting = number("WAITING", 1_000_000);
     // Each line takes so many of them.
     for (backlog, schema) in [(40_000, "few"), (waiting, "many")] {
         let config = Config { url: server.tcp_url(), schema: schema.to_owned(), ..Config::default() };
-        fill(&config, backlog)?;
+        let arrived = fill(&config, backlog)?;
         for agents in [1, 2, 4, 8, 16] {
-            let (rate, claims) = ledger_alone(&config, agents, number("JOBS", 6000))?;
+            let before = log_bytes(&server)?;
+            let (rate, claims, jobs) = ledger_alone(&config, agents, number("JOBS", 6000))?;
+            let log = (log_bytes(&server)? - before) as f64 / jobs as f64;
             let at = |percent: usize| claims[(claims.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-            println!("| {backlog} | {agents} | {rate:.0} | {:.1} ms | {:.1} ms |", at(50), at(99));
+            println!("| {backlog} | {agents} | {rate:.0} | {:.1} ms | {:.1} ms | {log:.0} B |", at(50), at(99));
         }
+        println!("| {backlog} arrived | 1 | {arrived:.0} | | | |");
     }
     println!("\nagents of one worker each on one inbox, all on this machine\n");
     println!("| files | agents | files/s | MB/s |\n|---|---:|---:|---:|");
@@ -60,7 +63,14 @@ fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
 }
 
-fn fill(config: &Config, jobs: usize) -> Result<(), Failure> {
+/// Bytes that the server has written to its log since it was made.
+fn log_bytes(server: &PostgresServer) -> Result<u64, Failure> {
+    Ok(server.psql("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint").parse()?)
+}
+
+/// Sources recorded a second.
+fn fill(config: &Config, jobs: usize) -> Result<f64, Failure> {
+    let begun = Instant::now();
     let ledger = PostgresLedger::open(&Config { agent: "scanner".to_owned(), ..config.clone() })?;
     let arrival = |number: usize| {
         let time = i64::try_from(number).unwrap_or(i64::MAX);
@@ -70,11 +80,11 @@ fn fill(config: &Config, jobs: usize) -> Result<(), Failure> {
     for first in (0..jobs).step_by(5000) {
         ledger.arrive(&(first..jobs.min(first + 5000)).map(arrival).collect::<Vec<_>>())?;
     }
-    Ok(())
+    Ok(jobs as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Jobs a second, and how long each claim took, the shortest first.
-fn ledger_alone(config: &Config, agents: usize, jobs: usize) -> Result<(f64, Vec<Duration>), Failure> {
+/// Jobs a second, how long each claim took, the shortest first, and how many jobs there were.
+fn ledger_alone(config: &Config, agents: usize, jobs: usize) -> Result<(f64, Vec<Duration>, usize), Failure> {
     let open = |number: usize| PostgresLedger::open(&Config { agent: format!("agent-{number}"), ..config.clone() });
     let ledgers = (0..agents).map(open).collect::<Result<Vec<_>, _>>()?;
     let (done, claims, begun) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Instant::now());
@@ -98,10 +108,11 @@ fn ledger_alone(config: &Config, agents: usize, jobs: usize) -> Result<(f64, Vec
         let threads: Vec<_> = ledgers.iter().map(|ledger| scope.spawn(|| work(ledger))).collect();
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?)
     })?;
-    let rate = done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    let done = done.into_inner();
+    let rate = done as f64 / begun.elapsed().as_secs_f64();
     let mut claims = claims.into_inner().map_err(|_| "a thread panicked")?;
     claims.sort();
-    Ok((rate, claims))
+    Ok((rate, claims, done))
 }
 
 fn publication(id: JobId) -> Publication {
