@@ -132,7 +132,7 @@ class Check:
             agents for agents in [self.browser.run(said)]
             if [(name, mute) for name, mute, _ in agents] == [(name, name == silent) for name in names]])
         for name, mute, more in (shown or [[]])[0]:
-            self.that(f"what {name} does", more.startswith("not heard of since ") if mute else "workers" in more, more)
+            self.that(f"what {name} does", more.startswith("last heard of ") if mute else "workers" in more, more)
         leaders = [name for name, _, more in (shown or [[]])[0] if "lists the inbox" in more]
         self.that("one lists the inbox", len(leaders) == 1 and leaders[0] != silent, leaders)
 

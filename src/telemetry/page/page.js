@@ -137,7 +137,7 @@ function agents(list) {
   $("agents").hidden = !list.length;
   const row = a => {
     const about = [a.leads && "lists the inbox", a.paused && "paused", `${count(a.jobs)} in hand or claimed`, a.workers && `${a.workers} workers`, a.version];
-    const what = a.alive ? about.filter(Boolean).join(" · ") : ["not heard of since ", make("span", { "data-at": a.seen_at })];
+    const what = a.alive ? about.filter(Boolean).join(" · ") : ["last heard of ", make("span", { "data-at": a.seen_at })];
     return make("li", { class: a.alive && !a.paused ? "" : "silent", title: `${a.host}, process ${a.pid}${a.paused ? `: ${a.paused}` : ""}` },
       make("span", { class: "path" }, a.name), make("span", { class: "more" }, ...[what].flat()));
   };
