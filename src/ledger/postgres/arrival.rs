@@ -68,7 +68,7 @@ const DEVICES: &str = "UPDATE job AS j SET device = v.device
       AND j.inode = v.inode AND j.device <> v.device";
 
 /// The jobs of these versions.
-fn known() -> String {
+pub(super) fn known() -> String {
     format!(
         "{JOB} FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
           AS v(path, inode, size, mtime_ns, ctime_ns)

@@ -25,9 +25,10 @@ const TRIES: u32 = 5;
 /// The agent, as long as it was not declared dead: whoever declares it dead waits for the claim, or the claim for him.
 const ALIVE: &str = "me AS (SELECT instance FROM agent WHERE instance = $1 AND ended_at IS NULL FOR KEY SHARE)";
 
-/// Nobody has another version of the same path in hand.
+/// Nobody has another version of the same path in hand. `|| ''` keeps the server from indexes by state: before the first
+/// statistics are made it takes a path for as common as a state.
 const FREE: &str = "j.owner IS NULL AND NOT EXISTS (SELECT 1 FROM job o WHERE o.path_key = j.path_key AND o.id <> j.id
-    AND ((o.owner IS NOT NULL AND o.state IN ('ready', 'failed')) OR o.state IN ('running', 'publishing')))";
+    AND ((o.owner IS NOT NULL AND o.state || '' IN ('ready', 'failed')) OR o.state || '' IN ('running', 'publishing')))";
 
 /// What the order is by, and its direction.
 fn place(order: Order) -> (&'static str, &'static str) {

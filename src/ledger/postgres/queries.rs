@@ -173,7 +173,12 @@ fn history_page(
     Ok((rows.iter().map(rows::record).collect::<Result<_, _>>()?, next))
 }
 
+/// The latest job of the path `$1`.
+pub(super) fn find_statement() -> String {
+    format!("{RECORD} WHERE path_key = sha256($1) ORDER BY id DESC LIMIT 1")
+}
+
 pub(super) fn find(store: &Store, path: &Path) -> Result<Option<Record>, LedgerError> {
-    let sql = format!("{RECORD} WHERE path_key = sha256($1) ORDER BY id DESC LIMIT 1");
+    let sql = find_statement();
     store.ask(&|line, _| line.row(&sql, &[&bytes(path)])?.map(|row| rows::record(&row)).transpose())
 }

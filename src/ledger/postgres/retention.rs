@@ -18,15 +18,15 @@ pub(super) const OLD: &str =
     j.archived IS NOT NULL AS archived,
     NOT EXISTS (SELECT 1 FROM job AS n WHERE n.path_key = j.path_key AND n.id > j.id)
     OR (j.state = 'done' AND NOT EXISTS (
-      SELECT 1 FROM job AS n WHERE n.path_key = j.path_key AND n.id > j.id AND n.state = 'done')) AS needed
+      SELECT 1 FROM job AS n WHERE n.path_key = j.path_key AND n.id > j.id AND n.state || '' = 'done')) AS needed
   FROM job AS j
   WHERE j.changed_at < now() + $1::bigint * interval '1 microsecond' AND (j.changed_at, j.id) > ($2, $3)
-    AND j.state IN ('done', 'quarantined', 'duplicate', 'gone') AND j.disposition <> 'pending'
+    AND j.state || '' IN ('done', 'quarantined', 'duplicate', 'gone') AND j.disposition <> 'pending'
   ORDER BY j.changed_at, j.id LIMIT $4";
 
 pub(super) const ARCHIVED: &str = "SELECT id, archived, archived_inode, device, inode, size, mtime_ns, ctime_ns, disposed_at FROM job
   WHERE archived IS NOT NULL AND disposed_at < now() + $1::bigint * interval '1 microsecond' AND (disposed_at, id) > ($2, $3)
-    AND archived_inode IS NOT NULL AND disposition = 'done' AND state IN ('done', 'duplicate')
+    AND archived_inode IS NOT NULL AND disposition = 'done' AND state || '' IN ('done', 'duplicate')
   ORDER BY disposed_at, id LIMIT $4";
 
 const FORGET: &str = "DELETE FROM job WHERE id = ANY($1) AND changed_at < now() + $2::bigint * interval '1 microsecond'

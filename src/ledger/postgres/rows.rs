@@ -26,7 +26,7 @@ pub(super) const JOB: &str =
 
 /// The latest version of the path of `j` that is done.
 pub(super) const PREVIOUS: &str = "LEFT JOIN LATERAL (SELECT d.id, d.size, d.source_hash, d.output FROM job d
-    WHERE d.path_key = j.path_key AND d.state = 'done' AND d.id <> j.id ORDER BY d.id DESC LIMIT 1) AS p ON true";
+    WHERE d.path_key = j.path_key AND d.state || '' = 'done' AND d.id <> j.id ORDER BY d.id DESC LIMIT 1) AS p ON true";
 
 /// What [`record`] reads.
 pub(super) const RECORD: &str = "SELECT id, path, state, attempts, rows, columns, bad_records, size, source_hash, output, output_bytes,

@@ -33,7 +33,8 @@ pub(super) const LAZY: &str = "SET synchronous_commit = off";
 pub(super) fn settings(schema: &str, called: &str) -> String {
     format!(
         "SET search_path = {schema}; SET application_name = '{called}'; SET client_min_messages = warning; SET jit = off;
-        SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_custom_plan;
+        SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;
+        SET enable_mergejoin = off; SET plan_cache_mode = force_custom_plan;
         SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
         SET statement_timeout = '8s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';
         SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;"

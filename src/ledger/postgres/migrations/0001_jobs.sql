@@ -75,6 +75,8 @@ CREATE TABLE job(
   autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 CREATE UNIQUE INDEX job_version ON job(path_key, size, mtime_ns, ctime_ns, inode);
+-- The versions of a path, the latest last.
+CREATE INDEX job_path ON job(path_key, id);
 -- A path is in hand once at a time, whatever is claimed at once.
 CREATE UNIQUE INDEX job_in_hand ON job(path_key)
   WHERE owner IS NOT NULL AND state IN ('ready', 'failed', 'running', 'publishing');
