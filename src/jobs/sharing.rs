@@ -128,7 +128,8 @@ impl Workshop {
     /// The ledger has not noted the output: nothing of it is decided.
     fn unrecorded(&self, jobs: Vec<Sharing>, error: &LedgerError) -> Vec<Report> {
         let jobs: Vec<Job> = jobs.into_iter().map(|sharing| Job { first_row: None, ..sharing.job }).collect();
-        if matches!(error, LedgerError::Conflict { .. }) {
+        // Where agents share the ledger, another may have the output by now, decided: then what was made here is its witness.
+        if matches!(error, LedgerError::Conflict { .. }) && self.ledger.shared().is_none() {
             // Somebody else moved one of them on.
             return self.all_apart(jobs, &error.to_string());
         }
