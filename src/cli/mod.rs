@@ -63,7 +63,7 @@ enum Verb {
     Verify(verify::Verify),
     /// Put quarantined or failed sources back, so that they are tried again
     Retry(retry::Retry),
-    /// Care for the ledger: make a damaged or lost one anew
+    /// Care for the ledger: make a damaged or lost one anew, or move it to a database
     Ledger(ledger::LedgerVerb),
     /// Load and check a configuration; try its folders, their file systems and the machine; print what is in effect
     #[command(visible_alias = "validate")]
